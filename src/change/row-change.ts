@@ -1,0 +1,19 @@
+import type { TableRef } from './table.ts';
+
+/**
+ * One column of a row image, equal to what a SELECT gives: integers as numbers (as decimal strings beyond
+ * 2^53), DECIMAL, dates and text as strings, binary columns as bytes, SQL NULL as null. `undefined` means
+ * that the row image does not hold the column (binlog_row_image other than FULL): absent is not NULL.
+ */
+export type ColumnValue = string | number | Uint8Array | null | undefined;
+
+/** The values of a table's `TableInterest.columns`, in that order. */
+export type RowImage = readonly ColumnValue[];
+
+export type RowOperation = 'insert' | 'update' | 'delete';
+
+/** One changed row, with only the columns that the rules need. */
+export type RowChange =
+  | { readonly op: 'insert'; readonly table: TableRef; readonly after: RowImage }
+  | { readonly op: 'update'; readonly table: TableRef; readonly before: RowImage; readonly after: RowImage }
+  | { readonly op: 'delete'; readonly table: TableRef; readonly before: RowImage };

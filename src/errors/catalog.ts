@@ -1,0 +1,239 @@
+/**
+ * What the daemon does about an error. `retry`: try again with backoff, for ever. `fatal`: stop; an operator
+ * has to act. `poisoned`: Redis refuses one command for good; the daemon stops rather than skip it.
+ */
+export type RetryDirective = 'retry' | 'fatal' | 'poisoned';
+
+/** Process exit codes: 0 done, 1 failed, 2 usage or configuration, 3 a precondition of the servers, 4 found something. */
+export type ExitCode = 0 | 1 | 2 | 3 | 4;
+
+export interface ErrorPolicy {
+  readonly directive: RetryDirective;
+  readonly exitCode: ExitCode;
+  /** What the operator does about it, in one sentence. */
+  readonly hint: string;
+}
+
+/**
+ * Every documented error code with its policy. `docs/errors.md` lists the same codes; a test compares them.
+ */
+export const ERROR_CATALOG = {
+  // Usage and configuration
+  UNSTALE_USAGE: { directive: 'fatal', exitCode: 2, hint: 'Run the command with --help for an example.' },
+  UNSTALE_NODE_TOO_OLD: { directive: 'fatal', exitCode: 2, hint: 'Install Node.js 22.15 or newer.' },
+  UNSTALE_CONFIG_UNREADABLE: {
+    directive: 'fatal',
+    exitCode: 2,
+    hint: 'Pass an existing, readable file with -c FILE, or write one with `unstale init`.',
+  },
+  UNSTALE_CONFIG_INVALID: {
+    directive: 'fatal',
+    exitCode: 2,
+    hint: 'Correct the listed fields; docs/configuration.md describes each.',
+  },
+
+  // Preconditions of the servers
+  UNSTALE_PRECONDITION: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Run `unstale check`: it lists every problem with the statement that fixes it.',
+  },
+  UNSTALE_BINLOG_OFF: { directive: 'fatal', exitCode: 3, hint: 'Start the server with log_bin.' },
+  UNSTALE_BINLOG_FORMAT: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'SET GLOBAL binlog_format = ROW, and let sessions reconnect.',
+  },
+  UNSTALE_ROW_IMAGE: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'SET GLOBAL binlog_row_image = FULL, and let sessions reconnect.',
+  },
+  UNSTALE_ROW_METADATA: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'SET GLOBAL binlog_row_metadata = FULL; binlog files written before it cannot be read.',
+  },
+  UNSTALE_TRANSACTION_COMPRESSION: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'SET GLOBAL binlog_transaction_compression = OFF, and let sessions reconnect.',
+  },
+  UNSTALE_PARTIAL_JSON: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: "SET GLOBAL binlog_row_value_options = '', and let sessions reconnect.",
+  },
+  UNSTALE_SERVER_ID_CLASH: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Give source.server_id a number that no server and no other replication client uses.',
+  },
+  UNSTALE_PRIVILEGE_MISSING: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Run the GRANT that `unstale check` prints.',
+  },
+  UNSTALE_TABLE_MISSING: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Create the table, correct the rule, or grant SELECT on the table.',
+  },
+  UNSTALE_COLUMN_MISSING: { directive: 'fatal', exitCode: 3, hint: 'Correct the column name in the rule.' },
+  UNSTALE_COLUMN_TYPE: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Use a column whose text form is exact: integers, DECIMAL, text, ENUM, dates.',
+  },
+  UNSTALE_COLUMN_NULLABLE: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Rows with NULL in the column have no key; nothing is to be done if that is what the application does.',
+  },
+  UNSTALE_CASCADE_UNLOGGED: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Delete the child rows in the application instead of by cascade, or add a rule on the parent table.',
+  },
+  UNSTALE_GTID_OFF: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Turn gtid_mode on if the daemon has to survive a failover to another server.',
+  },
+
+  // The MySQL connections and the binlog stream
+  UNSTALE_MYSQL_UNREACHABLE: {
+    directive: 'retry',
+    exitCode: 3,
+    hint: 'Check host, port and network; the daemon keeps trying.',
+  },
+  UNSTALE_MYSQL_ACCESS_DENIED: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Check user and password; `unstale check` prints the account and grants that it needs.',
+  },
+  UNSTALE_MYSQL_TLS: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Check source.ssl_mode and ssl_ca against what the server offers.',
+  },
+  UNSTALE_MYSQL_QUERY_FAILED: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'The server refused a statement of the daemon; its message says why.',
+  },
+  UNSTALE_BINLOG_CONNECTION_LOST: {
+    directive: 'retry',
+    exitCode: 3,
+    hint: 'The daemon reconnects and resumes; look at the server log if it repeats.',
+  },
+  UNSTALE_BINLOG_SILENT: {
+    directive: 'retry',
+    exitCode: 3,
+    hint: 'No event and no heartbeat arrived: the network or the server hangs; the daemon reconnects.',
+  },
+  UNSTALE_POSITION_PURGED: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'The server no longer has the binlog at the stored position: flush the mapped keys, delete the row in unstale.positions, start again; keep binlogs longer.',
+  },
+  UNSTALE_POSITION_INVALID: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'The stored position does not exist on this server (RESET, restored backup, another server): flush the mapped keys, delete the row in unstale.positions, start again.',
+  },
+  UNSTALE_EVENT_UNDECODABLE: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Turn off the named server setting, flush the mapped keys, delete the row in unstale.positions, start again.',
+  },
+  UNSTALE_XA_UNSUPPORTED: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'XA transactions on mapped tables cannot be followed yet; use plain transactions for these tables.',
+  },
+
+  // The state tables
+  UNSTALE_STATE_UNAVAILABLE: {
+    directive: 'retry',
+    exitCode: 3,
+    hint: 'The state database does not answer; the position is kept in memory and written later.',
+  },
+  UNSTALE_STATE_DENIED: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Grant the account its privileges on the state database; `unstale check` prints the GRANT.',
+  },
+  UNSTALE_STATE_READ_ONLY: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Point state.url at a server that accepts writes.',
+  },
+  UNSTALE_STATE_SCHEMA: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Run the DDL that `unstale check --ddl` prints.',
+  },
+
+  // Redis
+  UNSTALE_REDIS_UNREACHABLE: {
+    directive: 'retry',
+    exitCode: 3,
+    hint: 'Check redis.url and the network; the binlog waits and nothing is lost.',
+  },
+  UNSTALE_REDIS_TIMEOUT: {
+    directive: 'retry',
+    exitCode: 3,
+    hint: 'Redis did not answer in time; look at its latency and at slow commands.',
+  },
+  UNSTALE_REDIS_BUSY: {
+    directive: 'retry',
+    exitCode: 3,
+    hint: 'Redis is loading, running a script or without a master; the daemon waits.',
+  },
+  UNSTALE_REDIS_READONLY: {
+    directive: 'retry',
+    exitCode: 3,
+    hint: 'The daemon talks to a replica; it reconnects in case a failover has happened.',
+  },
+  UNSTALE_REDIS_REFUSES_WRITES: {
+    directive: 'retry',
+    exitCode: 3,
+    hint: 'Redis refuses writes (persistence error, missing replicas, memory); mend Redis, the daemon goes on by itself.',
+  },
+  UNSTALE_REDIS_AUTH: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Check user and password in redis.url or redis.password.',
+  },
+  UNSTALE_REDIS_PERMISSION: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Give the Redis user the commands and key patterns that docs/operations.md lists.',
+  },
+  UNSTALE_REDIS_UNEXPECTED_REPLY: {
+    directive: 'poisoned',
+    exitCode: 1,
+    hint: 'Redis refused a delete for a reason that unstale does not know; the position stays before it.',
+  },
+
+  // The process itself
+  UNSTALE_ADMIN_LISTEN: { directive: 'fatal', exitCode: 2, hint: 'Choose a free address with admin.listen.' },
+  UNSTALE_DRAIN_TIMEOUT: {
+    directive: 'fatal',
+    exitCode: 1,
+    hint: 'Redis or the state database did not answer while stopping; the next start repeats what was open.',
+  },
+  UNSTALE_INTERNAL: {
+    directive: 'fatal',
+    exitCode: 1,
+    hint: 'This is a defect of unstale: please report it with the log.',
+  },
+} as const satisfies Record<string, ErrorPolicy>;
+
+export type ErrorCode = keyof typeof ERROR_CATALOG;
+
+/** The policy of a code: retry directive, exit code and operator hint. */
+export function policyOf(code: ErrorCode): ErrorPolicy {
+  return ERROR_CATALOG[code];
+}

@@ -1,0 +1,61 @@
+import type { ApplyResult, CommandBatch } from '../change/command.ts';
+import type { Checkpoint } from '../change/checkpoint.ts';
+import type { SourcePosition } from '../change/position.ts';
+import type { SourceEvent } from '../change/source-event.ts';
+
+/** Where a source begins when nothing is stored, or the stored position. */
+export type StartPoint =
+  | { readonly from: 'latest' }
+  | { readonly from: 'earliest' }
+  | { readonly from: 'file'; readonly file: string; readonly offset: number }
+  | { readonly from: 'gtid'; readonly gtidSet: string }
+  | { readonly from: 'checkpoint'; readonly position: SourcePosition };
+
+/** Delivers the changes of the mapped tables in binlog order. */
+export interface ChangeSource {
+  /**
+   * Connects and resolves with the position at which the stream begins, before any event is read.
+   * @throws UnstaleError when the position cannot be resumed or the server refuses.
+   */
+  open(start: StartPoint, signal: AbortSignal): Promise<SourcePosition>;
+  /**
+   * Waits for at least one event and returns all that are buffered, never an empty list while open.
+   * Resolves with an empty list once the source is closed. Lost connections are re-established inside.
+   * @throws UnstaleError when the stream cannot go on.
+   */
+  read(): Promise<readonly SourceEvent[]>;
+  /** Stops the stream and frees its connections; safe to call at any time and twice. */
+  close(): Promise<void>;
+}
+
+/** Applies commands to Redis. Never rejects for a reply of Redis: see ApplyResult. */
+export interface CommandSink {
+  /** @throws UnstaleError (fatal) when no retry can help, e.g. refused credentials. */
+  apply(batch: CommandBatch, signal: AbortSignal): Promise<ApplyResult>;
+}
+
+/** Keeps a daemon's checkpoint. */
+export interface PositionStore {
+  load(): Promise<Checkpoint | undefined>;
+  save(checkpoint: Checkpoint): Promise<void>;
+}
+
+/** A SQL connection that reconnects by itself; every statement has a deadline. */
+export interface SqlClient {
+  query(sql: string, params?: readonly (string | number | null)[]): Promise<readonly SqlRow[]>;
+  close(): Promise<void>;
+}
+
+/** One result row: column name to value, as text, number, bytes or null. */
+export type SqlRow = Readonly<Record<string, unknown>>;
+
+/** Structured logging, as pino does it: fields first, then a sentence. One line a state change. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** Waits before attempt number `attempt` (from 1); resolves early when the signal aborts. */
+export type RetryDelay = (attempt: number, signal: AbortSignal) => Promise<void>;
