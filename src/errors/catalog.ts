@@ -135,17 +135,17 @@ export const ERROR_CATALOG = {
   UNSTALE_POSITION_PURGED: {
     directive: 'fatal',
     exitCode: 3,
-    hint: 'The server no longer has the binlog at the stored position: flush the mapped keys, delete the row in unstale.positions, start again; keep binlogs longer.',
+    hint: 'The server no longer has the binlog at the stored position: delete the row in unstale.positions, start again, then flush the mapped keys (docs/errors.md, "Begin anew"); keep binlogs longer.',
   },
   UNSTALE_POSITION_INVALID: {
     directive: 'fatal',
     exitCode: 3,
-    hint: 'The stored position does not exist on this server (RESET, restored backup, another server): flush the mapped keys, delete the row in unstale.positions, start again.',
+    hint: 'The stored position does not exist on this server (RESET, restored backup, another server): delete the row in unstale.positions, start again, then flush the mapped keys (docs/errors.md, "Begin anew").',
   },
   UNSTALE_EVENT_UNDECODABLE: {
     directive: 'fatal',
     exitCode: 3,
-    hint: 'Turn off the named server setting, flush the mapped keys, delete the row in unstale.positions, start again.',
+    hint: 'Turn off the named server setting, delete the row in unstale.positions, start again, then flush the mapped keys (docs/errors.md, "Begin anew").',
   },
   UNSTALE_XA_UNSUPPORTED: {
     directive: 'fatal',

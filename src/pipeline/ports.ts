@@ -59,3 +59,6 @@ export interface Log {
 
 /** Waits before attempt number `attempt` (from 1); resolves early when the signal aborts. */
 export type RetryDelay = (attempt: number, signal: AbortSignal) => Promise<void>;
+
+/** Waits `ms` milliseconds, or less when the signal aborts. */
+export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;

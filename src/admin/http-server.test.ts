@@ -1,0 +1,213 @@
+import { once } from 'node:events';
+import { Agent, request } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
+import { connect } from 'node:net';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { UnstaleError } from '../errors/unstale-error.ts';
+import { createAdminServer } from './http-server.ts';
+import type { AdminHandlers, AdminServer } from './http-server.ts';
+
+const servers: AdminServer[] = [];
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+});
+
+const working: AdminHandlers = {
+  contentType: 'text/plain; version=0.0.4; charset=utf-8',
+  metrics: () => Promise.resolve('unstale_transactions_total 1\n'),
+  health: () => ({ ready: true, live: true, reasons: [] }),
+  status: () => ({ client_id: 'shop', position: 'binlog.000002:157' }),
+};
+
+function create(handlers: Partial<AdminHandlers> = {}, address = { host: '127.0.0.1', port: 0 }) {
+  const log = { error: vi.fn() };
+  const server = createAdminServer({
+    ...address,
+    handlers: { ...working, ...handlers },
+    log,
+    closeGraceMs: 0,
+  });
+  servers.push(server);
+  return { server, log };
+}
+
+interface Reply {
+  readonly status: number | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+async function ask(port: number, path: string, method = 'GET', agent?: Agent): Promise<Reply> {
+  const sent = request({ host: '127.0.0.1', port, path, method, ...(agent ? { agent } : {}) });
+  sent.end();
+  return new Promise((resolve, reject) => {
+    sent.on('error', reject);
+    sent.on('response', (response) => {
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => (body += chunk));
+      response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body }));
+    });
+  });
+}
+
+async function get(path: string, handlers: Partial<AdminHandlers> = {}, method = 'GET'): Promise<Reply> {
+  const { server } = create(handlers);
+  const { port } = await server.listen();
+  return ask(port, path, method);
+}
+
+describe('the admin server answers', () => {
+  it('/metrics with the text and content type of the registry', async () => {
+    const reply = await get('/metrics');
+    expect(reply).toMatchObject({ status: 200, body: 'unstale_transactions_total 1\n' });
+    expect(reply.headers['content-type']).toBe(working.contentType);
+  });
+
+  it('/status as JSON', async () => {
+    const reply = await get('/status');
+    expect(reply.headers['content-type']).toMatch(/^application\/json/);
+    expect(JSON.parse(reply.body)).toEqual({ client_id: 'shop', position: 'binlog.000002:157' });
+  });
+
+  it('/ with a list of its paths', async () => {
+    const reply = await get('/');
+    expect(reply.status).toBe(200);
+    for (const path of ['/metrics', '/livez', '/readyz', '/status']) expect(reply.body).toContain(path);
+  });
+
+  it.each(['/livez', '/readyz'])('%s with 200 and no reasons while all is well', async (path) => {
+    const reply = await get(path);
+    expect(reply.status).toBe(200);
+    expect(JSON.parse(reply.body)).toEqual({ status: 'ok', reasons: [] });
+  });
+
+  it('/readyz with 503 and the reasons, and /livez still with 200', async () => {
+    const { server } = create({
+      health: () => ({ ready: false, live: true, reasons: ['Redis is not reachable.'] }),
+    });
+    const { port } = await server.listen();
+    const ready = await ask(port, '/readyz');
+    expect(ready.status).toBe(503);
+    expect(JSON.parse(ready.body)).toEqual({ status: 'unavailable', reasons: ['Redis is not reachable.'] });
+    const live = await ask(port, '/livez');
+    expect(live.status).toBe(200);
+    expect(JSON.parse(live.body)).toEqual({ status: 'ok', reasons: [] });
+  });
+
+  it('/livez with 503 after a fatal error', async () => {
+    const reply = await get('/livez', { health: () => ({ ready: false, live: false, reasons: ['Gone.'] }) });
+    expect(reply.status).toBe(503);
+    expect(JSON.parse(reply.body)).toEqual({ status: 'unavailable', reasons: ['Gone.'] });
+  });
+
+  it('HEAD as GET without the body', async () => {
+    const [got, head] = [await get('/status'), await get('/status', {}, 'HEAD')];
+    expect(head).toMatchObject({ status: 200, body: '' });
+    expect(head.headers['content-length']).toBe(got.headers['content-length']);
+    expect(head.headers['content-type']).toBe(got.headers['content-type']);
+  });
+
+  it.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])('%s with 405, and names what is allowed', async (method) => {
+    const reply = await get('/metrics', {}, method);
+    expect(reply.status).toBe(405);
+    expect(reply.headers.allow).toBe('GET, HEAD');
+    expect(reply.headers.connection).toBe('close');
+  });
+
+  it.each(['/nothing', '/metrics/', '//metrics', '/%2e%2e/metrics'])('%s with 404', async (path) => {
+    expect((await get(path)).status).toBe(404);
+  });
+
+  it('a path with a query as without', async () => {
+    expect((await get('/readyz?verbose=1')).status).toBe(200);
+  });
+
+  it.each(['/', '/metrics', '/livez', '/readyz', '/status', '/nothing'])(
+    '%s so that nobody stores it',
+    async (path) => {
+      expect((await get(path)).headers['cache-control']).toBe('no-store');
+    },
+  );
+
+  it.each<[string, Partial<AdminHandlers>]>([
+    ['/metrics', { metrics: () => Promise.reject(new Error('hunter2')) }],
+    [
+      '/status',
+      {
+        status: () => {
+          throw new Error('hunter2');
+        },
+      },
+    ],
+  ])('%s with 500 when it cannot be made; the reason goes to the log only', async (path, handlers) => {
+    const { server, log } = create(handlers);
+    const { port } = await server.listen();
+    const reply = await ask(port, path);
+    expect(reply.status).toBe(500);
+    expect(reply.body).not.toContain('hunter2');
+    expect(log.error).toHaveBeenCalledOnce();
+    expect((await ask(port, '/livez')).status).toBe(200);
+  });
+});
+
+describe('the admin server listens', () => {
+  it('on the address that it reports', async () => {
+    const { server } = create();
+    const address = await server.listen();
+    expect(address.host).toBe('127.0.0.1');
+    expect(address.port).toBeGreaterThan(0);
+  });
+
+  it('or names the address that another process uses', async () => {
+    const { port } = await create().server.listen();
+    const failure = create({}, { host: '127.0.0.1', port }).server.listen();
+    await expect(failure).rejects.toThrow(UnstaleError);
+    await expect(failure).rejects.toMatchObject({
+      code: 'UNSTALE_ADMIN_LISTEN',
+      message: `the admin server cannot listen on 127.0.0.1:${port}: another process uses this address`,
+    });
+  });
+
+  it('or names the address that this machine does not have', async () => {
+    // 192.0.2.0/24 is reserved for documentation (RFC 5737).
+    const failure = create({}, { host: '192.0.2.1', port: 0 }).server.listen();
+    await expect(failure).rejects.toMatchObject({
+      code: 'UNSTALE_ADMIN_LISTEN',
+      message: 'the admin server cannot listen on 192.0.2.1:0: this machine does not have this address',
+    });
+  });
+});
+
+describe('closing the admin server', () => {
+  it('ends connections that are kept alive', async () => {
+    const { server } = create();
+    const { port } = await server.listen();
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    await ask(port, '/livez', 'GET', agent);
+    const [socket] = Object.values(agent.freeSockets).flat();
+    expect(socket).toBeDefined();
+    const ended = socket && once(socket, 'close');
+    await server.close();
+    await ended;
+    agent.destroy();
+    await expect(ask(port, '/livez')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  it('ends a connection that never sent a request', async () => {
+    const { server } = create();
+    const { port } = await server.listen();
+    const socket = connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    const ended = once(socket, 'close');
+    socket.resume();
+    await server.close();
+    await ended;
+  });
+
+  it('is safe before listening and twice', async () => {
+    const { server } = create();
+    await server.close();
+    await server.close();
+  });
+});

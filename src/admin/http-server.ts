@@ -1,0 +1,176 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { UnstaleError } from '../errors/unstale-error.ts';
+import type { HealthReport } from '../observability/health.ts';
+import type { Logger } from '../observability/logger.ts';
+
+export interface AdminHandlers {
+  /** The metrics in the format that `contentType` names. */
+  metrics(): Promise<string>;
+  readonly contentType: string;
+  health(): HealthReport;
+  /** Goes out as JSON to whoever can connect: it must hold no secret and no row value. */
+  status(): object;
+}
+
+export interface AdminServerOptions {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  readonly handlers: AdminHandlers;
+  readonly log: Pick<Logger, 'error'>;
+  /** How long `close` waits for answers that are under way, ms. */
+  readonly closeGraceMs?: number;
+}
+
+export interface AdminServer {
+  /**
+   * Resolves with the address that it listens on.
+   * @throws UnstaleError UNSTALE_ADMIN_LISTEN when the address cannot be used.
+   */
+  listen(): Promise<{ readonly host: string; readonly port: number }>;
+  /** Stops listening and ends every connection, idle ones at once; safe to call at any time and twice. */
+  close(): Promise<void>;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const TEXT = 'text/plain; charset=utf-8';
+const INDEX = `unstale
+
+/metrics  Prometheus metrics
+/livez    200 while the daemon works, 503 after a fatal error
+/readyz   200 while Redis follows MySQL, 503 with the reasons otherwise
+/status   the daemon's state as JSON
+`;
+
+/** The daemon's read-only HTTP side: metrics, health and status. */
+export function createAdminServer(options: AdminServerOptions): AdminServer {
+  const { handlers, log, closeGraceMs = 1000 } = options;
+  // Probes are short and few: a client that is slow or sends much is not one of them.
+  const server = createServer(
+    {
+      maxHeaderSize: 8192,
+      headersTimeout: 5000,
+      requestTimeout: 10_000,
+      keepAliveTimeout: 5000,
+      connectionsCheckingInterval: 5000,
+    },
+    (request, response) => void respond(request, response),
+  );
+  server.setTimeout(15_000);
+  server.maxConnections = 64;
+  let closed: Promise<void> | undefined;
+
+  const routes = new Map<string, () => Answer | Promise<Answer>>([
+    ['/', () => ({ status: 200, type: TEXT, body: INDEX })],
+    ['/metrics', async () => ({ status: 200, type: handlers.contentType, body: await handlers.metrics() })],
+    ['/livez', () => probe(handlers.health(), 'live')],
+    ['/readyz', () => probe(handlers.health(), 'ready')],
+    ['/status', () => json(200, handlers.status())],
+  ]);
+
+  async function answer(request: IncomingMessage): Promise<Answer> {
+    const path = (request.url ?? '').split('?', 1)[0] ?? '';
+    const route = routes.get(path);
+    if (route === undefined) return { status: 404, type: TEXT, body: 'Not found; see /\n' };
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      const headers = { Allow: 'GET, HEAD' };
+      return { status: 405, type: TEXT, body: 'Only GET and HEAD are allowed.\n', headers };
+    }
+    try {
+      return await route();
+    } catch (error) {
+      log.error({ err: error, path }, 'the admin server could not answer a request');
+      return { status: 500, type: TEXT, body: 'The answer could not be made; see the log.\n' };
+    }
+  }
+
+  async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { status, type, body, headers } = await answer(request);
+    const readable = request.method === 'GET' || request.method === 'HEAD';
+    response.writeHead(status, {
+      'Content-Type': type,
+      'Content-Length': Buffer.byteLength(body),
+      'Cache-Control': 'no-store',
+      'X-Content-Type-Options': 'nosniff',
+      // Whoever sends a body, or comes while the server closes, is not to use this connection again.
+      ...(readable && closed === undefined ? {} : { Connection: 'close' }),
+      ...headers,
+    });
+    response.end(request.method === 'HEAD' ? undefined : body);
+  }
+
+  return {
+    async listen() {
+      const address = await listen(server, options.host, options.port);
+      // Running out of file descriptors must cost a probe, not the daemon.
+      server.on('error', (err) => log.error({ err }, 'the admin server could not take a connection'));
+      return address;
+    },
+    close() {
+      closed ??= close(server, closeGraceMs);
+      return closed;
+    },
+  };
+}
+
+function probe(health: HealthReport, aspect: 'live' | 'ready'): Answer {
+  return health[aspect]
+    ? json(200, { status: 'ok', reasons: [] })
+    : json(503, { status: 'unavailable', reasons: health.reasons });
+}
+
+function json(status: number, body: object): Answer {
+  return { status, type: 'application/json; charset=utf-8', body: `${JSON.stringify(body, null, 2)}\n` };
+}
+
+function listen(server: Server, host: string, port: number): Promise<{ host: string; port: number }> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException): void => {
+      const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+      const message = `the admin server cannot listen on ${address}: ${whyNot(error)}`;
+      reject(new UnstaleError('UNSTALE_ADMIN_LISTEN', message, { cause: error }));
+    };
+    server.once('error', onError);
+    server.listen({ host, port }, () => {
+      server.off('error', onError);
+      const address = server.address();
+      resolve(
+        typeof address === 'object' && address !== null
+          ? { host: address.address, port: address.port }
+          : { host, port },
+      );
+    });
+  });
+}
+
+function whyNot(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return 'another process uses this address';
+    case 'EACCES':
+      return 'the user of this process may not use this port';
+    case 'EADDRNOTAVAIL':
+      return 'this machine does not have this address';
+    default:
+      return error.message;
+  }
+}
+
+function close(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+    // The error says that it was not listening, which is what is wanted.
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

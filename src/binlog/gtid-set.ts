@@ -1,0 +1,136 @@
+import { UnstaleError } from '../errors/unstale-error.ts';
+
+/** The transactions that were seen, in the notation of the server that assigned the GTIDs. */
+export interface ExecutedGtids {
+  /** Adds one transaction. @throws UnstaleError for a text that is no GTID. */
+  add(gtid: string): void;
+  /** The set as the server writes it, canonical: sorted and merged. */
+  toString(): string;
+}
+
+/** Parses a MySQL GTID set or a MariaDB GTID position; an empty text is an empty set of `flavour`. */
+export function parseExecutedGtids(text: string, flavour: 'mysql' | 'mariadb'): ExecutedGtids {
+  return flavour === 'mysql' ? MysqlGtidSet.parse(text) : MariadbGtidPosition.parse(text);
+}
+
+/** Whether a text is written like a MySQL GTID set (`uuid:1-5`) or a MariaDB position (`0-1-5`). */
+export function gtidFlavour(text: string): 'mysql' | 'mariadb' {
+  return text.includes(':') ? 'mysql' : 'mariadb';
+}
+
+type Interval = [first: number, last: number];
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const TAG = /^[a-z_][a-z0-9_]{0,31}$/;
+
+/**
+ * A MySQL GTID set, tags included (MySQL 8.3 and later): `uuid:1-5:9:tag:1-2,uuid:7`. Adding the successor
+ * of the newest transaction, which is what a binlog does nearly always, costs one comparison.
+ */
+export class MysqlGtidSet implements ExecutedGtids {
+  /** Source `uuid` or `uuid:tag` to its sorted, disjoint, non-adjacent intervals. */
+  readonly #sources = new Map<string, Interval[]>();
+
+  static parse(text: string): MysqlGtidSet {
+    const set = new MysqlGtidSet();
+    for (const block of text.replaceAll(/\s/g, '').toLowerCase().split(',')) {
+      if (block === '') continue;
+      const [uuid = '', ...items] = block.split(':');
+      if (!UUID.test(uuid)) throw malformed(text);
+      let source = uuid;
+      let pending = true;
+      for (const item of items) {
+        if (TAG.test(item)) {
+          if (source !== uuid && pending) throw malformed(text);
+          source = `${uuid}:${item}`;
+          pending = true;
+          continue;
+        }
+        const bounds = /^(\d+)(?:-(\d+))?$/.exec(item);
+        if (bounds === null) throw malformed(text);
+        const first = parseGno(bounds[1] ?? '', text);
+        set.#insert(source, first, bounds[2] === undefined ? first : parseGno(bounds[2], text));
+        pending = false;
+      }
+      if (pending) throw malformed(text);
+    }
+    return set;
+  }
+
+  add(gtid: string): void {
+    const cut = gtid.lastIndexOf(':');
+    const source = gtid.slice(0, cut).toLowerCase();
+    const gno = parseGno(gtid.slice(cut + 1), gtid);
+    const newest = this.#sources.get(source)?.at(-1);
+    if (newest !== undefined && newest[1] === gno - 1) newest[1] = gno;
+    else if (cut > 0) this.#insert(source, gno, gno);
+    else throw malformed(gtid);
+  }
+
+  toString(): string {
+    let text = '';
+    let block = '';
+    for (const source of [...this.#sources.keys()].toSorted()) {
+      const [uuid = '', tag] = source.split(':');
+      if (uuid !== block) {
+        text += `${text === '' ? '' : ','}${uuid}`;
+        block = uuid;
+      }
+      if (tag !== undefined) text += `:${tag}`;
+      for (const [first, last] of this.#sources.get(source) ?? []) {
+        text += first === last ? `:${first}` : `:${first}-${last}`;
+      }
+    }
+    return text;
+  }
+
+  #insert(source: string, first: number, last: number): void {
+    if (last < first) throw malformed(`${source}:${first}-${last}`);
+    const merged: Interval[] = [];
+    const all: Interval[] = [...(this.#sources.get(source) ?? []), [first, last]];
+    for (const [from, to] of all.toSorted((a, b) => a[0] - b[0])) {
+      const previous = merged.at(-1);
+      if (previous !== undefined && from <= previous[1] + 1) previous[1] = Math.max(previous[1], to);
+      else merged.push([from, to]);
+    }
+    this.#sources.set(source, merged);
+  }
+}
+
+/** A MariaDB GTID position: the last transaction of each replication domain, `0-1-1234,1-3-45`. */
+export class MariadbGtidPosition implements ExecutedGtids {
+  readonly #domains = new Map<number, string>();
+
+  static parse(text: string): MariadbGtidPosition {
+    const position = new MariadbGtidPosition();
+    for (const gtid of text.replaceAll(/\s/g, '').split(',')) {
+      if (gtid !== '') position.add(gtid);
+    }
+    return position;
+  }
+
+  /** The newest transaction of a domain replaces the last one, even with a lower number: after a failover
+   * within a domain the order of the binlog counts, not the sequence number. */
+  add(gtid: string): void {
+    const parts = /^(\d+)-\d+-\d+$/.exec(gtid);
+    if (parts === null) throw malformed(gtid);
+    this.#domains.set(Number(parts[1]), gtid);
+  }
+
+  toString(): string {
+    return [...this.#domains]
+      .toSorted(([a], [b]) => a - b)
+      .map(([, gtid]) => gtid)
+      .join(',');
+  }
+}
+
+function parseGno(text: string, context: string): number {
+  const gno = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(gno) || gno < 1) throw malformed(context);
+  return gno;
+}
+
+function malformed(text: string): UnstaleError {
+  return new UnstaleError('UNSTALE_POSITION_INVALID', `"${text}" is not a GTID set`);
+}

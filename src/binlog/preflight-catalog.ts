@@ -1,0 +1,60 @@
+import type { SqlClient, SqlRow } from '../pipeline/ports.ts';
+import type { ColumnFacts } from './preflight-column-type.ts';
+
+/** A table as information_schema shows it to the account. */
+export interface CatalogTable {
+  readonly schema: string;
+  readonly table: string;
+  /** `BASE TABLE`, `VIEW`, `SYSTEM VERSIONED` … */
+  readonly type: string;
+}
+
+/** Every table of these schemas that the account may see; a schema in lower case counts as the same. */
+export async function readTables(
+  client: SqlClient,
+  schemas: readonly string[],
+): Promise<readonly CatalogTable[]> {
+  if (schemas.length === 0) return [];
+  const spellings = [...new Set(schemas.flatMap((schema) => [schema, schema.toLowerCase()]))];
+  const rows = await client.query(
+    'SELECT TABLE_SCHEMA AS s, TABLE_NAME AS t, TABLE_TYPE AS type FROM information_schema.TABLES ' +
+      `WHERE TABLE_SCHEMA IN (${marks(spellings)}) ORDER BY TABLE_SCHEMA, TABLE_NAME`,
+    spellings,
+  );
+  return rows.map((row) => ({ schema: text(row, 's'), table: text(row, 't'), type: text(row, 'type') }));
+}
+
+/** The columns of a table that the account may see, in their order. */
+export async function readColumns(
+  client: SqlClient,
+  schema: string,
+  table: string,
+): Promise<readonly ColumnFacts[]> {
+  const rows = await client.query(
+    'SELECT COLUMN_NAME AS name, DATA_TYPE AS dataType, COLUMN_TYPE AS columnType, IS_NULLABLE AS nullable ' +
+      'FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION',
+    [schema, table],
+  );
+  return rows.map(toColumn);
+}
+
+/** A row with the names `name`, `dataType`, `columnType` and `nullable`. */
+export function toColumn(row: SqlRow): ColumnFacts {
+  return {
+    name: text(row, 'name'),
+    dataType: text(row, 'dataType').toLowerCase(),
+    columnType: text(row, 'columnType'),
+    nullable: text(row, 'nullable') === 'YES',
+  };
+}
+
+/** As many question marks as values, for IN (…). */
+export function marks(values: readonly unknown[]): string {
+  return values.map(() => '?').join(', ');
+}
+
+/** A field as text; some servers declare those of information_schema as binary. */
+export function text(row: SqlRow, field: string): string {
+  const value = row[field];
+  return value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : String(value ?? '');
+}

@@ -1,0 +1,60 @@
+/** A column as information_schema describes it. */
+export interface ColumnFacts {
+  readonly name: string;
+  /** `DATA_TYPE` in lower case, e.g. `varchar`. */
+  readonly dataType: string;
+  /** `COLUMN_TYPE`, e.g. `int(5) unsigned zerofill`. */
+  readonly columnType: string;
+  readonly nullable: boolean;
+}
+
+/** Types whose text form is the same in the binlog and in a SELECT; what is not here is refused. */
+const EXACT_TYPES: ReadonlySet<string> = new Set([
+  ...['tinyint', 'smallint', 'mediumint', 'int', 'bigint', 'decimal', 'year'],
+  ...['char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext', 'enum', 'set'],
+  ...['date', 'time', 'datetime', 'timestamp'],
+]);
+
+const BINARY =
+  'it holds bytes, which have no text form that every application writes alike. Use a text column, or a generated one such as HEX(…)';
+const MARIADB_OBJECT =
+  'the binlog holds its bytes, a SELECT gives text. Use a generated column such as CAST(… AS CHAR)';
+
+const REFUSALS: ReadonlyMap<string, string> = new Map([
+  ['float', 'its value in the binlog is not the text that a SELECT gives. Use DECIMAL'],
+  ['double', 'its text form differs between programs. Use DECIMAL'],
+  ['json', 'its text form differs between programs. Use a generated column of the path that you need'],
+  ['bit', 'it holds bytes, not a number. Use an integer type'],
+  ...['binary', 'varbinary', 'tinyblob', 'blob', 'mediumblob', 'longblob'].map(
+    (type) => [type, BINARY] as const,
+  ),
+  ...['uuid', 'inet4', 'inet6'].map((type) => [type, MARIADB_OBJECT] as const),
+]);
+
+/** Why a column cannot stand in a key and what to use instead, to follow its type's name; undefined if it can. */
+export function keyColumnRefusal({ dataType, columnType }: ColumnFacts): string | undefined {
+  if (dataType === 'decimal' && isZerofill(columnType)) {
+    return 'a SELECT gives leading zeros, which the binlog does not hold. Drop ZEROFILL';
+  }
+  if (EXACT_TYPES.has(dataType)) return undefined;
+  return (
+    REFUSALS.get(dataType) ?? 'it has no exact text form. Use a column of integers, DECIMAL, text or dates'
+  );
+}
+
+/** How the text of a column in a key may differ from what the application sees; undefined if it cannot. */
+export function keyColumnCaveat({ dataType, columnType }: ColumnFacts): string | undefined {
+  if (isZerofill(columnType)) return 'its value stands in keys without leading zeros';
+  if (dataType === 'timestamp')
+    return 'its value stands in keys as UTC, whatever time zone the application uses';
+  return undefined;
+}
+
+/** MariaDB's temporal types of before 10.0, which tables keep until they are rebuilt. */
+export function isOldTemporal({ columnType }: ColumnFacts): boolean {
+  return columnType.includes('/* mariadb-5.3 */');
+}
+
+function isZerofill(columnType: string): boolean {
+  return /\bzerofill\b/i.test(columnType);
+}

@@ -1,0 +1,106 @@
+import type { SqlClient, SqlRow } from '../pipeline/ports.ts';
+import { attempt } from './preflight-attempt.ts';
+import type { PreflightProblem } from './preflight-problem.ts';
+import { setGlobal } from './preflight-settings.ts';
+import { readGlobalVariables } from './server-facts.ts';
+import type { ServerFacts } from './server-facts.ts';
+
+/**
+ * Whether `serverId` is free. A client that only reads the binlog, as this daemon does, does not register:
+ * what SHOW REPLICAS lists are real replicas, and a daemon that runs already is not taken for another one.
+ */
+export async function checkServerIds(
+  client: SqlClient,
+  server: ServerFacts,
+  serverId: number,
+): Promise<readonly PreflightProblem[]> {
+  const clash = (message: string): PreflightProblem => ({
+    code: 'UNSTALE_SERVER_ID_CLASH',
+    severity: 'error',
+    subject: 'source.server_id',
+    message: `${message} Choose another number for source.server_id.`,
+  });
+  const problems: PreflightProblem[] = [];
+  if (server.serverId === 0) {
+    problems.push({
+      code: 'UNSTALE_SERVER_ID_CLASH',
+      severity: 'error',
+      subject: 'server_id',
+      message: 'The server has server_id 0 and refuses to send its binlog to anyone.',
+      fix: setGlobal(server, 'server_id', '1'),
+    });
+  }
+  if (server.serverId === serverId) problems.push(clash(`${serverId} is the server's own server_id.`));
+  const replicas = await attempt(client, 'SHOW REPLICAS', 'SHOW SLAVE HOSTS');
+  if (replicas.outcome === 'rows') {
+    for (const replica of replicas.rows) {
+      if (field(replica, 'server_id') !== String(serverId)) continue;
+      problems.push(
+        clash(
+          `A replica with server_id ${serverId} is connected${hostOf(replica)}; the two would cut each other off.`,
+        ),
+      );
+    }
+  }
+  return problems;
+}
+
+/** Whether changes to the mapped schemas reach the binlog at all. */
+export async function checkLogFilters(
+  client: SqlClient,
+  server: ServerFacts,
+  binlogStatus: SqlRow | undefined,
+  schemas: readonly string[],
+): Promise<readonly PreflightProblem[]> {
+  if (!server.logBin) return [];
+  const only = names(binlogStatus, 'binlog_do_db');
+  const never = names(binlogStatus, 'binlog_ignore_db');
+  const unlogged = schemas.filter((schema) =>
+    only.length > 0 ? !only.includes(schema) : never.includes(schema),
+  );
+  const variable = only.length > 0 ? 'binlog_do_db' : 'binlog_ignore_db';
+  return [
+    ...unlogged.map((schema): PreflightProblem => ({
+      code: 'UNSTALE_BINLOG_OFF',
+      severity: 'error',
+      subject: variable,
+      message: `The server's option ${variable} keeps changes in ${schema} out of the binlog. Change it in the server's configuration.`,
+    })),
+    ...(await checkReplicaUpdates(client)),
+  ];
+}
+
+/** A replica that does not log what it replicates has a binlog without the source's changes. */
+async function checkReplicaUpdates(client: SqlClient): Promise<readonly PreflightProblem[]> {
+  const variables = await readGlobalVariables(client, ['log_replica_updates', 'log_slave_updates']);
+  if ([...variables.values()].some((value) => value !== 'OFF')) return [];
+  const [variable = 'log_slave_updates'] = variables.keys();
+  const status = await attempt(client, 'SHOW REPLICA STATUS', 'SHOW SLAVE STATUS');
+  if (status.outcome !== 'rows' || status.rows.length === 0) return [];
+  return [
+    {
+      code: 'UNSTALE_BINLOG_OFF',
+      severity: 'error',
+      subject: variable,
+      message:
+        'The server is a replica and does not log what it replicates, so its binlog lacks those changes. ' +
+        `Set ${variable} in its configuration, or follow its source.`,
+    },
+  ];
+}
+
+function names(row: SqlRow | undefined, column: string): readonly string[] {
+  const list = row === undefined ? '' : field(row, column);
+  return list === '' ? [] : list.split(',').map((name) => name.trim());
+}
+
+function hostOf(replica: SqlRow): string {
+  const host = field(replica, 'host');
+  return host === '' ? '' : ` from ${host}`;
+}
+
+/** A column's value by its name in any case: MySQL writes Server_Id, MariaDB Server_id. */
+function field(row: SqlRow, name: string): string {
+  const value = Object.entries(row).find(([column]) => column.toLowerCase() === name)?.[1];
+  return String(value ?? '');
+}

@@ -1,0 +1,203 @@
+import type { TableInterest } from '../change/table.ts';
+import { formatTable } from '../change/table.ts';
+import type { SqlClient } from '../pipeline/ports.ts';
+import { attempt } from './preflight-attempt.ts';
+import { readColumns, readTables } from './preflight-catalog.ts';
+import type { CatalogTable } from './preflight-catalog.ts';
+import { isOldTemporal, keyColumnCaveat, keyColumnRefusal } from './preflight-column-type.ts';
+import type { ColumnFacts } from './preflight-column-type.ts';
+import { quoteName, quoteTable } from './preflight-problem.ts';
+import type { PreflightProblem } from './preflight-problem.ts';
+import type { Account } from './preflight-privileges.ts';
+import { readGlobalVariables } from './server-facts.ts';
+import type { ServerFacts } from './server-facts.ts';
+
+/** The known name that a mistyped one most likely meant. */
+export type NearestName = (name: string, known: readonly string[]) => string | undefined;
+
+export interface TableCheckOptions {
+  readonly client: SqlClient;
+  readonly server: ServerFacts;
+  readonly interests: readonly TableInterest[];
+  readonly account: Account;
+  readonly nearestName: NearestName;
+}
+
+/** Mapped tables that exist, and what is wrong with them, with the others and with the columns. */
+export async function checkTables(options: TableCheckOptions): Promise<{
+  readonly problems: readonly PreflightProblem[];
+  readonly existing: readonly TableInterest[];
+}> {
+  const { client, interests } = options;
+  const known = await readTables(client, [...new Set(interests.map(({ table }) => table.schema))]);
+  const lowerCase = (await readGlobalVariables(client, ['lower_case_table_names'])).get(
+    'lower_case_table_names',
+  );
+  const foldsCase = lowerCase !== undefined && lowerCase !== '0';
+  const problems: PreflightProblem[] = [];
+  const existing: TableInterest[] = [];
+  for (const interest of interests) {
+    const { schema, table } = interest.table;
+    const found = known.find((entry) => entry.schema === schema && entry.table === table);
+    if (found === undefined) {
+      problems.push(await explainMissing(options, interest, known, foldsCase));
+    } else if (isTable(found.type)) {
+      existing.push(interest);
+      problems.push(...(await checkColumns(options, interest)));
+    } else {
+      problems.push({
+        code: 'UNSTALE_TABLE_MISSING',
+        severity: 'error',
+        subject: formatTable(interest.table),
+        message: `${formatTable(interest.table)} is no table but a ${found.type.toLowerCase()}, whose changes are not in the binlog. Write rules for the tables behind it.`,
+      });
+    }
+  }
+  return { problems, existing };
+}
+
+/** System versioning is MariaDB's: such a table logs its rows like any other. */
+export function isTable(type: string): boolean {
+  return type === 'BASE TABLE' || type === 'SYSTEM VERSIONED';
+}
+
+async function explainMissing(
+  { client, account, nearestName }: TableCheckOptions,
+  { table: ref }: TableInterest,
+  known: readonly CatalogTable[],
+  foldsCase: boolean,
+): Promise<PreflightProblem> {
+  const name = formatTable(ref);
+  const problem = { code: 'UNSTALE_TABLE_MISSING', severity: 'error', subject: name } as const;
+  const otherCase = known.find((entry) => formatTable(entry).toLowerCase() === name.toLowerCase());
+  if (foldsCase && otherCase !== undefined) {
+    return {
+      ...problem,
+      message: `The server spells ${name} as ${formatTable(otherCase)}, and so does its binlog. Write it so in the rule.`,
+    };
+  }
+  const seen = await attempt(client, `SELECT 1 FROM ${quoteTable(ref.schema, ref.table)} LIMIT 0`);
+  const nearest = nearestName(
+    ref.table,
+    known.filter(({ schema }) => schema === ref.schema).map(({ table }) => table),
+  );
+  const hint = nearest === undefined ? '' : ` There is ${ref.schema}.${nearest}.`;
+  if (seen.outcome !== 'denied') return { ...problem, message: `${name} does not exist.${hint}` };
+  return {
+    ...problem,
+    message: `${name} does not exist, or the account may not see it.${hint}`,
+    fix: grantSelect(ref.schema, ref.table, account),
+  };
+}
+
+async function checkColumns(
+  options: TableCheckOptions,
+  interest: TableInterest,
+): Promise<readonly PreflightProblem[]> {
+  const { client, server } = options;
+  const { schema, table } = interest.table;
+  const columns = await readColumns(client, schema, table);
+  const problems: PreflightProblem[] = [];
+  for (const name of interest.columns) {
+    const column = columns.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase());
+    if (column === undefined) problems.push(await explainMissingColumn(options, interest, name, columns));
+    else problems.push(...checkKeyColumn(interest, column));
+  }
+  const refused = new Set(problems.map(({ subject }) => subject));
+  const unreadable = checkWholeRow(server, interest, columns).filter(({ subject }) => !refused.has(subject));
+  return [...problems, ...unreadable];
+}
+
+async function explainMissingColumn(
+  { client, account, nearestName }: TableCheckOptions,
+  { table: ref }: TableInterest,
+  name: string,
+  columns: readonly ColumnFacts[],
+): Promise<PreflightProblem> {
+  const subject = `${formatTable(ref)}.${name}`;
+  const problem = { code: 'UNSTALE_COLUMN_MISSING', severity: 'error', subject } as const;
+  // A privilege on some columns hides the others.
+  const seen = await attempt(
+    client,
+    `SELECT ${quoteName(name)} FROM ${quoteTable(ref.schema, ref.table)} LIMIT 0`,
+  );
+  if (seen.outcome === 'denied') {
+    return {
+      ...problem,
+      message: `${subject} does not exist, or the account may not see it.`,
+      fix: grantSelect(ref.schema, ref.table, account),
+    };
+  }
+  const nearest = nearestName(
+    name,
+    columns.map((column) => column.name),
+  );
+  const hint = nearest === undefined ? '' : ` Did you mean ${nearest}?`;
+  return { ...problem, message: `${formatTable(ref)} has no column ${name}.${hint}` };
+}
+
+function checkKeyColumn({ table }: TableInterest, column: ColumnFacts): readonly PreflightProblem[] {
+  const subject = `${formatTable(table)}.${column.name}`;
+  const refusal = keyColumnRefusal(column);
+  if (refusal !== undefined) {
+    const message = `${subject} is ${column.columnType.toUpperCase()} and cannot stand in a key: ${refusal}.`;
+    return [{ code: 'UNSTALE_COLUMN_TYPE', severity: 'error', subject, message }];
+  }
+  const caveat = keyColumnCaveat(column);
+  return [
+    ...(caveat === undefined
+      ? []
+      : [
+          {
+            code: 'UNSTALE_COLUMN_TYPE',
+            severity: 'warning',
+            subject,
+            message: `${subject} is ${column.columnType.toUpperCase()}: ${caveat}. The application has to write the same.`,
+          } as const,
+        ]),
+    ...(column.nullable
+      ? [
+          {
+            code: 'UNSTALE_COLUMN_NULLABLE',
+            severity: 'warning',
+            subject,
+            message: `${subject} may be NULL; such a row has no key, and nothing is deleted for it.`,
+          } as const,
+        ]
+      : []),
+  ];
+}
+
+/** Columns that spoil the reading of a row even where no rule uses them. */
+function checkWholeRow(
+  server: ServerFacts,
+  { table }: TableInterest,
+  columns: readonly ColumnFacts[],
+): readonly PreflightProblem[] {
+  const name = formatTable(table);
+  const vectors = columns.filter(({ dataType }) => server.flavour === 'mysql' && dataType === 'vector');
+  const old = columns.filter(isOldTemporal);
+  return [
+    ...vectors.map((column): PreflightProblem => ({
+      code: 'UNSTALE_COLUMN_TYPE',
+      severity: 'error',
+      subject: `${name}.${column.name}`,
+      message: `${name}.${column.name} is ${column.columnType.toUpperCase()}: rows of a table with such a column cannot be read. Move it to a table of its own.`,
+    })),
+    ...(old.length === 0
+      ? []
+      : [
+          {
+            code: 'UNSTALE_COLUMN_TYPE',
+            severity: 'error',
+            subject: name,
+            message: `${name} has columns in the format of MariaDB 5.3 (${old.map((column) => column.name).join(', ')}). Rebuild the table while mysql56_temporal_format is ON.`,
+            fix: `ALTER TABLE ${quoteTable(table.schema, table.table)} FORCE`,
+          } as const,
+        ]),
+  ];
+}
+
+function grantSelect(schema: string, table: string, account: Account): string {
+  return `GRANT SELECT ON ${quoteTable(schema, table)} TO ${account.name}`;
+}

@@ -1,0 +1,56 @@
+import type { TableInterest } from '../change/table.ts';
+import type { Log, SqlClient } from '../pipeline/ports.ts';
+import { checkCascades } from './preflight-cascades.ts';
+import { checkReplicationPrivileges, checkStateDatabase, readAccount } from './preflight-privileges.ts';
+import type { PreflightReport } from './preflight-problem.ts';
+import { checkLogFilters, checkServerIds } from './preflight-server.ts';
+import { CHECKED_VARIABLES, checkSettings } from './preflight-settings.ts';
+import { checkTables } from './preflight-tables.ts';
+import type { NearestName } from './preflight-tables.ts';
+import { readGlobalVariables, readServerFacts } from './server-facts.ts';
+
+export interface PreflightOptions {
+  /** Logged in to the source with the daemon's account. */
+  readonly client: SqlClient;
+  readonly interests: readonly TableInterest[];
+  /** The daemon's own server_id. */
+  readonly serverId: number;
+  /** The name that the daemon logs in with. */
+  readonly user: string;
+  /** The state database on this server; undefined when the state is elsewhere. */
+  readonly stateDatabase: string | undefined;
+  readonly log: Log;
+  /** Finds what a mistyped table or column may have meant; without it no suggestions are made. */
+  readonly nearestName?: NearestName;
+}
+
+/**
+ * Looks for everything that keeps the daemon from following this server correctly, and changes nothing.
+ * @throws UnstaleError only when the server cannot be asked at all.
+ */
+export async function runPreflight(options: PreflightOptions): Promise<PreflightReport> {
+  const { client, interests, user, stateDatabase, log } = options;
+  const server = await readServerFacts(client);
+  const account = await readAccount(client);
+  const settings = checkSettings(server, await readGlobalVariables(client, CHECKED_VARIABLES));
+  const privileges = await checkReplicationPrivileges(client, server, account, user);
+  const schemas = [...new Set(interests.map(({ table }) => table.schema))];
+  const filters = await checkLogFilters(client, server, privileges.binlogStatus, schemas);
+  const serverIds = await checkServerIds(client, server, options.serverId);
+  const state =
+    stateDatabase === undefined ? [] : await checkStateDatabase(client, stateDatabase, account, user);
+  const nearestName = options.nearestName ?? ((): undefined => undefined);
+  const tables = await checkTables({ client, server, interests, account, nearestName });
+  const cascades = await checkCascades(client, server, tables.existing);
+  const problems = [
+    ...settings,
+    ...filters,
+    ...serverIds,
+    ...privileges.problems,
+    ...state,
+    ...tables.problems,
+    ...cascades,
+  ];
+  log.debug({ server, problems: problems.length }, 'checked the preconditions of the source');
+  return { server, problems };
+}

@@ -1,0 +1,86 @@
+import type { SqlClient } from '../pipeline/ports.ts';
+import { marks, text, toColumn } from './preflight-catalog.ts';
+import { keyColumnRefusal } from './preflight-column-type.ts';
+import type { ColumnFacts } from './preflight-column-type.ts';
+
+const SYSTEM_SCHEMAS: readonly string[] = ['information_schema', 'mysql', 'performance_schema', 'sys'];
+
+/** A table and whether its primary key can name cache keys; `reason` says why it cannot. */
+export interface TablePrimaryKey {
+  readonly schema: string;
+  readonly table: string;
+  /** In the key's order; empty without one. */
+  readonly primaryKey: readonly string[];
+  readonly usable: boolean;
+  readonly reason?: string;
+}
+
+/**
+ * All tables that the account may see, outside the system's schemas, or of `schemas` only.
+ * @throws UnstaleError of the client
+ */
+export async function listPrimaryKeys(
+  client: SqlClient,
+  schemas?: readonly string[],
+): Promise<readonly TablePrimaryKey[]> {
+  if (schemas?.length === 0) return [];
+  const names = schemas ?? SYSTEM_SCHEMAS;
+  const rows = await client.query(
+    'SELECT t.TABLE_SCHEMA AS s, t.TABLE_NAME AS t, c.COLUMN_NAME AS name, c.DATA_TYPE AS dataType, ' +
+      'c.COLUMN_TYPE AS columnType, c.IS_NULLABLE AS nullable, c.EXTRA AS extra, k.ORDINAL_POSITION AS place ' +
+      'FROM information_schema.TABLES t ' +
+      'JOIN information_schema.COLUMNS c ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME ' +
+      'LEFT JOIN information_schema.KEY_COLUMN_USAGE k ON k.TABLE_SCHEMA = c.TABLE_SCHEMA ' +
+      "AND k.TABLE_NAME = c.TABLE_NAME AND k.COLUMN_NAME = c.COLUMN_NAME AND k.CONSTRAINT_NAME = 'PRIMARY' " +
+      "WHERE t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') " +
+      `AND t.TABLE_SCHEMA ${schemas === undefined ? 'NOT ' : ''}IN (${marks(names)}) ` +
+      'ORDER BY t.TABLE_SCHEMA, t.TABLE_NAME, k.ORDINAL_POSITION',
+    names,
+  );
+  const tables = new Map<string, TableColumns>();
+  for (const row of rows) {
+    const [schema, table] = [text(row, 's'), text(row, 't')];
+    const id = JSON.stringify([schema, table]);
+    const entry = tables.get(id) ?? { schema, table, key: [], generated: false, vector: false };
+    const column = toColumn(row);
+    if (row['place'] !== null) {
+      entry.key.push(column);
+      // MySQL's generated invisible primary key, of which the application knows nothing.
+      entry.generated ||= column.name === 'my_row_id' && /\bINVISIBLE\b/i.test(text(row, 'extra'));
+    }
+    entry.vector ||= column.dataType === 'vector';
+    tables.set(id, entry);
+  }
+  return [...tables.values()].map(judge);
+}
+
+interface TableColumns {
+  readonly schema: string;
+  readonly table: string;
+  readonly key: ColumnFacts[];
+  generated: boolean;
+  vector: boolean;
+}
+
+function judge(entry: TableColumns): TablePrimaryKey {
+  const { schema, table, key } = entry;
+  const reason = refusal(entry);
+  return {
+    schema,
+    table,
+    primaryKey: key.map(({ name }) => name),
+    usable: reason === undefined,
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+function refusal({ key, generated, vector }: TableColumns): string | undefined {
+  if (key.length === 0) return 'it has no primary key';
+  if (generated) return 'its primary key is generated and invisible';
+  if (vector) return 'it has a VECTOR column, with which its rows cannot be read';
+  for (const column of key) {
+    const why = keyColumnRefusal(column);
+    if (why !== undefined) return `${column.name} is ${column.columnType.toUpperCase()}: ${why}`;
+  }
+  return undefined;
+}

@@ -1,0 +1,252 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { RowChange } from '../change/row-change.ts';
+import type { SourceEvent } from '../change/source-event.ts';
+import type { BinlogEvent } from './binlog-event.ts';
+import { TransactionAssembler } from './transaction-assembler.ts';
+
+const users = { schema: 'shop', table: 'users' };
+const A = '3e11fa47-71ca-11e1-9e33-c80aa9429562';
+const row = (id: number): RowChange => ({ op: 'insert', table: users, after: [id] });
+
+type Body = BinlogEvent extends infer E
+  ? E extends BinlogEvent
+    ? Omit<E, 'timestamp' | 'nextOffset'>
+    : never
+  : never;
+const at = (nextOffset: number, body: Body, timestamp = 5000): BinlogEvent =>
+  ({ ...body, nextOffset, timestamp }) as BinlogEvent;
+const gtid = (n: number, opens: 'by-statement' | 'transaction' | 'standalone' = 'by-statement'): Body => ({
+  kind: 'gtid',
+  gtid: opens === 'by-statement' ? `${A}:${n}` : `0-1-${n}`,
+  opens,
+  committedAt: 1234.5,
+});
+const statement = (text: string): Body => ({ kind: 'statement', schema: 'shop', text });
+const rows = (ids: number[], bytes = 10): Body => ({ kind: 'rows', changes: ids.map(row), bytes });
+
+let emitted: SourceEvent[];
+function assembler(flavour: 'mysql' | 'mariadb' = 'mysql', offset = 100): TransactionAssembler {
+  return new TransactionAssembler({
+    flavour,
+    start: {
+      serverUuid: 'u',
+      epoch: 0,
+      file: 'binlog.000001',
+      offset,
+      fileCreatedAt: 7,
+      gtidSet: flavour === 'mysql' ? `${A}:1-9` : '0-1-9',
+    },
+    mapped: [users],
+    sliceBytes: 100,
+    emit: (event) => emitted.push(event),
+  });
+}
+function feed(target: TransactionAssembler, ...events: BinlogEvent[]): void {
+  for (const event of events) target.accept(event);
+}
+
+beforeEach(() => {
+  emitted = [];
+});
+
+describe('the transaction assembler', () => {
+  it('hands on a MySQL transaction when it commits, with the position behind it', () => {
+    feed(assembler(), at(150, gtid(10)), at(200, statement('BEGIN')), at(250, rows([1])), at(300, rows([2])));
+    expect(emitted).toEqual([]);
+    const complete = assembler();
+    feed(
+      complete,
+      at(150, gtid(10)),
+      at(200, statement('BEGIN')),
+      at(250, rows([1, 2])),
+      at(300, { kind: 'commit' }),
+    );
+    expect(emitted).toEqual([
+      {
+        kind: 'slice',
+        slice: {
+          gtid: `${A}:10`,
+          sliceNo: 0,
+          changes: [row(1), row(2)],
+          bytes: 10,
+          committedAt: 1234.5,
+          resumeAfter: {
+            serverUuid: 'u',
+            epoch: 0,
+            file: 'binlog.000001',
+            offset: 300,
+            fileCreatedAt: 7,
+            gtidSet: `${A}:1-10`,
+          },
+        },
+      },
+    ]);
+  });
+
+  it('cuts a large transaction into slices of which only the last carries a position', () => {
+    feed(
+      assembler(),
+      at(150, gtid(10)),
+      at(200, statement('BEGIN')),
+      at(300, rows([1], 100)),
+      at(400, rows([2], 100)),
+      at(500, { kind: 'commit' }),
+    );
+    const slices = emitted.map((event) => (event.kind === 'slice' ? event.slice : undefined));
+    expect(slices.map((slice) => slice?.sliceNo)).toEqual([0, 1, 2]);
+    expect(slices.map((slice) => slice?.resumeAfter?.offset)).toEqual([undefined, undefined, 500]);
+  });
+
+  it('moves the position over transactions without mapped rows', () => {
+    feed(assembler(), at(150, gtid(10)), at(200, statement('BEGIN')), at(300, { kind: 'commit' }));
+    expect(emitted).toMatchObject([{ kind: 'idle', position: { offset: 300, gtidSet: `${A}:1-10` } }]);
+  });
+
+  it('says nothing of a transaction that only stores its own position, and counts it with the next one', () => {
+    const target = assembler();
+    feed(
+      target,
+      at(150, gtid(10)),
+      at(200, statement('BEGIN')),
+      at(250, { kind: 'own-rows' }),
+      at(300, { kind: 'commit' }),
+    );
+    expect(emitted).toEqual([]);
+    feed(target, at(350, gtid(11)), at(400, statement('BEGIN')), at(450, { kind: 'commit' }));
+    expect(emitted).toMatchObject([{ kind: 'idle', position: { offset: 450, gtidSet: `${A}:1-11` } }]);
+  });
+
+  it('ends the transaction of an engine without transactions at its COMMIT statement', () => {
+    feed(
+      assembler(),
+      at(150, gtid(10)),
+      at(200, statement('BEGIN')),
+      at(250, rows([1])),
+      at(300, statement('COMMIT')),
+    );
+    expect(emitted).toMatchObject([{ kind: 'slice', slice: { resumeAfter: { offset: 300 } } }]);
+  });
+
+  it('does not take a savepoint for a commit', () => {
+    feed(
+      assembler(),
+      at(150, gtid(10)),
+      at(200, statement('BEGIN')),
+      at(250, rows([1])),
+      at(300, statement('SAVEPOINT `a`')),
+    );
+    expect(emitted).toEqual([]);
+  });
+
+  it('widens DDL on a mapped table to its scope, then moves the position behind it', () => {
+    feed(assembler(), at(150, gtid(10)), at(300, statement('TRUNCATE TABLE users')));
+    expect(emitted).toMatchObject([
+      { kind: 'scope', tables: [users], reason: 'truncate' },
+      { kind: 'idle', position: { offset: 300 } },
+    ]);
+  });
+
+  it('does not move the position into CREATE TABLE .. SELECT, whose rows follow its statement', () => {
+    const target = assembler();
+    feed(
+      target,
+      at(150, gtid(10)),
+      at(200, statement('CREATE TABLE `users` (`id` int) START TRANSACTION')),
+      at(250, rows([1])),
+    );
+    expect(emitted).toMatchObject([{ kind: 'scope' }]);
+    feed(target, at(300, { kind: 'commit' }));
+    expect(emitted.at(-1)).toMatchObject({ kind: 'slice', slice: { resumeAfter: { offset: 300 } } });
+  });
+
+  it('follows MariaDB: rows without BEGIN, no offsets inside, DDL as a group of its own', () => {
+    const target = assembler('mariadb');
+    feed(target, at(0, gtid(10, 'transaction')), at(0, rows([1])), at(300, { kind: 'commit' }));
+    expect(emitted).toMatchObject([
+      { kind: 'slice', slice: { resumeAfter: { offset: 300, gtidSet: '0-1-10' } } },
+    ]);
+    feed(target, at(350, gtid(11, 'standalone')), at(400, statement('CREATE TABLE x (id INT)')));
+    expect(emitted.at(-1)).toMatchObject({ kind: 'idle', position: { offset: 400, gtidSet: '0-1-11' } });
+  });
+
+  it('follows a rotation into a new file and its creation time', () => {
+    const target = assembler();
+    feed(
+      target,
+      at(900, { kind: 'rotate', file: 'binlog.000002', offset: 4 }),
+      at(0, { kind: 'rotate', file: 'binlog.000002', offset: 4 }, 0),
+      at(126, { kind: 'format' }, 9000),
+    );
+    expect(emitted).toMatchObject([
+      { kind: 'idle', position: { file: 'binlog.000002', offset: 126, fileCreatedAt: 9 } },
+    ]);
+  });
+
+  it('does not report a position of its own when a connection begins', () => {
+    feed(
+      assembler(),
+      at(0, { kind: 'rotate', file: 'binlog.000001', offset: 100 }, 0),
+      at(0, { kind: 'format' }, 7000),
+    );
+    expect(emitted).toEqual([]);
+  });
+
+  it('unwraps the 32-bit offsets of a file over 4 GiB', () => {
+    const target = assembler('mysql', 2 ** 32 - 10);
+    feed(target, at(5, gtid(10)), at(40, statement('BEGIN')), at(90, { kind: 'commit' }));
+    expect(emitted).toMatchObject([{ kind: 'idle', position: { offset: 2 ** 32 + 90 } }]);
+  });
+
+  it('moves the position by a heartbeat, but not inside a transaction and never back', () => {
+    const target = assembler();
+    feed(target, at(0, { kind: 'heartbeat', file: 'binlog.000001', offset: 100 }));
+    feed(target, at(0, { kind: 'heartbeat', file: 'binlog.000001', offset: 90 }));
+    expect(emitted).toEqual([]);
+    feed(target, at(0, { kind: 'heartbeat', file: 'binlog.000001', offset: 500 }));
+    expect(emitted).toMatchObject([{ kind: 'idle', position: { offset: 500 } }]);
+    feed(
+      target,
+      at(550, gtid(10)),
+      at(600, statement('BEGIN')),
+      at(0, { kind: 'heartbeat', file: 'binlog.000001', offset: 700 }),
+    );
+    expect(emitted).toHaveLength(1);
+  });
+
+  it('stops at a two-phase XA transaction on mapped tables, and lets others and one-phase commits pass', () => {
+    const prepare = (onePhase: boolean): BinlogEvent => at(400, { kind: 'xa-prepare', onePhase });
+    const xa = [at(150, gtid(10)), at(200, statement("XA START X'01',X'',1"))];
+    const target = assembler();
+    feed(target, ...xa, at(250, rows([1])));
+    expect(() => target.accept(prepare(false))).toThrow(
+      expect.objectContaining({ code: 'UNSTALE_XA_UNSUPPORTED' }),
+    );
+    feed(assembler(), ...xa, at(250, rows([1])), prepare(true));
+    expect(emitted).toMatchObject([{ kind: 'slice', slice: { resumeAfter: { offset: 400 } } }]);
+    feed(assembler(), ...xa, prepare(false), at(450, gtid(11)), at(500, statement("XA COMMIT X'01',X'',1")));
+    expect(emitted.at(-1)).toMatchObject({ kind: 'idle', position: { offset: 500, gtidSet: `${A}:1-11` } });
+  });
+
+  it('widens to every mapped table when the server says that events were lost', () => {
+    feed(assembler(), at(0, { kind: 'blind' }));
+    expect(emitted).toEqual([{ kind: 'scope', tables: [users], reason: 'gap' }]);
+  });
+
+  it('takes the GTID set of the file when it begins without one', () => {
+    const target = new TransactionAssembler({
+      flavour: 'mysql',
+      start: { serverUuid: 'u', epoch: 0, file: 'binlog.000001', offset: 4, fileCreatedAt: 0 },
+      mapped: [users],
+      sliceBytes: 100,
+      emit: (event) => emitted.push(event),
+    });
+    feed(
+      target,
+      at(197, { kind: 'previous-gtids', gtidSet: `${A}:1-3` }),
+      at(250, gtid(4)),
+      at(300, statement('BEGIN')),
+      at(350, { kind: 'commit' }),
+    );
+    expect(emitted).toMatchObject([{ kind: 'idle', position: { gtidSet: `${A}:1-4` } }]);
+  });
+});

@@ -1,0 +1,41 @@
+import type { Command } from 'commander';
+import { checkServers, formatCheck, isHealthy, stateTables } from '../preconditions.ts';
+import type { CheckReport } from '../preconditions.ts';
+import { configOf, withConfigFlags } from './options.ts';
+import type { ConfigFlags } from './options.ts';
+
+interface CheckFlags extends ConfigFlags {
+  readonly json?: boolean;
+  readonly ddl?: boolean;
+}
+
+const EXIT_FOUND_SOMETHING = 4;
+
+/** `unstale check`: every problem of configuration and servers at once, with what fixes each. */
+export function addCheckCommand(program: Command): void {
+  withConfigFlags(program.command('check'))
+    .description('check configuration, MySQL and Redis, and print what to fix; changes nothing')
+    .option('--json', 'print JSON')
+    .option('--ddl', 'print the statements that create the state tables, and check nothing')
+    .addHelpText('after', '\nExample:\n  $ unstale check -c unstale.yaml\n\nExit code 0: ready to run, 4: something has to be fixed.')
+    .action(async (flags: CheckFlags) => {
+      const config = await configOf(flags);
+      if (flags.ddl) {
+        console.log(stateTables(config).map((statement) => `${statement};`).join('\n'));
+        return;
+      }
+      const report = await checkServers(config);
+      console.log(flags.json ? JSON.stringify(toJson(report), null, 2) : formatCheck(report));
+      if (!isHealthy(report)) process.exitCode = EXIT_FOUND_SOMETHING;
+    });
+}
+
+function toJson(report: CheckReport): object {
+  const { redis } = report;
+  return {
+    ok: isHealthy(report),
+    server: report.source.server,
+    problems: report.source.problems,
+    redis: redis === undefined ? { ok: true } : { ok: false, code: redis.code, message: redis.message, hint: redis.policy.hint },
+  };
+}

@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+// Only syntax that Node 14 parses may stand here, so that an old Node gets a sentence and not a stack trace;
+// the rest of the program is loaded after the check, for the same reason.
+const version = process.versions.node.split('.').map(Number);
+const major = version[0] || 0;
+const minor = version[1] || 0;
+
+if (major > 22 || (major === 22 && minor >= 15)) {
+  void import('./main.ts');
+} else {
+  process.stderr.write(
+    'unstale needs Node.js 22.15 or newer; this is v' + process.versions.node + '. (UNSTALE_NODE_TOO_OLD)\n',
+  );
+  process.exitCode = 2;
+}

@@ -1,0 +1,39 @@
+import { UnstaleError } from '../errors/unstale-error.ts';
+
+/**
+ * Where a value came from: a file with line and column (from 1), or only a name, for an environment variable
+ * and the command line.
+ */
+export interface Place {
+  readonly file: string;
+  readonly line?: number;
+  readonly column?: number;
+}
+
+/** One thing that is wrong in a configuration. Holds no values, so that no secret can be printed. */
+export interface Problem extends Place {
+  /** The field, e.g. `rules[0].key`; empty for the file as a whole. */
+  readonly path: string;
+  readonly message: string;
+  /** What to write instead. */
+  readonly remedy: string;
+}
+
+/** Everything that is wrong with a configuration; the message has one line for each problem. */
+export class ConfigError extends UnstaleError {
+  readonly problems: readonly Problem[];
+
+  constructor(code: 'UNSTALE_CONFIG_INVALID' | 'UNSTALE_CONFIG_UNREADABLE', problems: readonly Problem[]) {
+    super(code, problems.map(formatProblem).join('\n'));
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+/** `shop.yaml:7:5  rules[0].key  what is wrong  → what to write instead`, on one line. */
+export function formatProblem(problem: Problem): string {
+  const { file, line, column, path, message, remedy } = problem;
+  const place = line === undefined ? file : `${file}:${line}:${column ?? 1}`;
+  const text = [place, path, message].filter((part) => part !== '').join('  ');
+  return `${text}  → ${remedy}`.replace(/\s*[\r\n]+\s*/g, ' ');
+}

@@ -1,0 +1,110 @@
+import * as z from 'zod';
+import { parseDuration, parseSize } from './durations.ts';
+import { nearestName } from './nearest-name.ts';
+import { accept, refuse } from './parsed.ts';
+import type { Parsed } from './parsed.ts';
+
+/** What a schema issue carries beside its message; see Parsed. */
+export const issueParams = z.object({
+  remedy: z.string(),
+  suggestion: z.string().optional(),
+  offset: z.number().optional(),
+});
+
+/** An optional field whose text `parse` turns into a value. */
+export function scalar<T>(parse: (text: string) => Parsed<T>) {
+  return z
+    .string()
+    .transform((text, context): T => {
+      const parsed = parse(text);
+      if (parsed.ok) return parsed.value;
+      const { message, remedy, suggestion, offset } = parsed;
+      context.addIssue({ code: 'custom', message, params: { remedy, suggestion, offset } });
+      return z.NEVER;
+    })
+    .optional();
+}
+
+/** Any text but the empty one. */
+export function text() {
+  return scalar((value) => (value === '' ? refuse('is empty', 'write a value, or remove the field') : accept(value)));
+}
+
+/** Any text, the empty one included. */
+export function secret() {
+  return scalar(accept<string>);
+}
+
+/** Text of a fixed form. */
+export function matching(pattern: RegExp, message: string, remedy: string) {
+  return scalar((value) => (pattern.test(value) ? accept(value) : refuse(message, remedy)));
+}
+
+export function integer(min: number, max: number) {
+  return scalar((value) => {
+    const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
+    const inRange = number >= min && number <= max;
+    return inRange ? accept(number) : refuse('is not a number in range', `write a whole number from ${min} to ${max}`);
+  });
+}
+
+export function boolean() {
+  return scalar((value) => {
+    if (value === 'true' || value === 'false') return accept(value === 'true');
+    return refuse('is neither true nor false', 'write true or false');
+  });
+}
+
+/** A duration in ms. Zero only if `zero` says so. */
+export function duration(options: { zero: boolean } = { zero: false }) {
+  return scalar((value) => {
+    const parsed = parseDuration(value);
+    if (parsed.ok && parsed.value === 0 && !options.zero) return refuse('must be longer than 0', 'write for example 5s');
+    return parsed;
+  });
+}
+
+/** A size in bytes, not zero. */
+export function size() {
+  return scalar((value) => {
+    const parsed = parseSize(value);
+    return parsed.ok && parsed.value === 0 ? refuse('must be larger than 0', 'write for example 4MiB') : parsed;
+  });
+}
+
+/** One of some names. `later` holds names of a coming version with what to do until then. */
+export function choice<const T extends string>(names: readonly T[], later: Readonly<Record<string, string>> = {}) {
+  return scalar((value): Parsed<T> => {
+    const known = names.find((name) => name === value);
+    if (known !== undefined) return accept(known);
+    const advice = Object.hasOwn(later, value) ? later[value] : undefined;
+    if (advice !== undefined) return refuse('this value is not available in this version', advice);
+    const near = nearestName(value, names);
+    const all = names.join(', ');
+    return refuse(
+      names.length === 1 ? `only ${all} is possible` : `is not one of ${all}`,
+      near === undefined ? `write ${names.length === 1 ? all : 'one of them'}` : `did you mean ${near}?`,
+    );
+  });
+}
+
+/** A field of a coming version: an error wherever it stands, with what to do until then. */
+export function notYet(advice: string) {
+  return z
+    .unknown()
+    .superRefine((value, context) => {
+      if (value === undefined) return;
+      context.addIssue({ code: 'custom', message: 'is not available in this version', params: { remedy: advice } });
+    })
+    .optional();
+}
+
+/** A map of fields. With nothing behind its name it is the same as an empty one. */
+export function section<T extends z.core.$ZodLooseShape>(shape: T) {
+  return z.strictObject(shape).nullish();
+}
+
+/** A list. An invalid item is null after validation. */
+export function list<T extends z.ZodType>(item: T) {
+  return z.array(item.nullable()).optional();
+}

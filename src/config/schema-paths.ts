@@ -1,0 +1,54 @@
+import * as z from 'zod';
+import { configSchema } from './schema.ts';
+
+/**
+ * A field of the schema; `[]` in its path stands for any list index. `value`: one text, which the environment
+ * and the command line can set. `list`: a list of texts or maps. `later`: refused in this version.
+ */
+export interface SchemaField {
+  readonly path: string;
+  readonly kind: 'value' | 'list' | 'later';
+}
+
+/** Every field of the schema, in its order. */
+export const SCHEMA_FIELDS: readonly SchemaField[] = fieldsOf(configSchema, '');
+
+/** The fields that a variable or the command line can set, by dotted path. */
+export const VALUE_PATHS: readonly string[] = SCHEMA_FIELDS.flatMap(({ path, kind }) => (kind === 'value' ? [path] : []));
+
+/** The environment variable of a field: `source.ssl_mode` is `UNSTALE_SOURCE_SSL_MODE`. */
+export function variableOf(path: string): string {
+  return `UNSTALE_${path.replaceAll('.', '_').toUpperCase()}`;
+}
+
+/** The names that a map at this path of the configuration may hold. */
+export function knownNames(path: readonly (string | number)[]): string[] {
+  const prefix = path.reduce<string>((text, part) => (typeof part === 'number' ? `${text}[]` : `${text}.${part}`), '');
+  return SCHEMA_FIELDS.flatMap((field) => {
+    const [parent, name] = splitLast(`.${field.path}`);
+    return parent === prefix ? [name] : [];
+  }).concat(path.length === 0 ? [] : []);
+}
+
+function fieldsOf(schema: unknown, path: string): SchemaField[] {
+  const inner = unwrap(schema);
+  if (inner instanceof z.ZodObject) {
+    return Object.entries(inner.shape).flatMap(([name, field]) => fieldsOf(field, path === '' ? name : `${path}.${name}`));
+  }
+  if (inner instanceof z.ZodArray) {
+    const item = unwrap(inner.element);
+    return [{ path, kind: 'list' }, ...(item instanceof z.ZodObject ? fieldsOf(item, `${path}[]`) : [])];
+  }
+  return [{ path, kind: inner instanceof z.ZodUnknown ? 'later' : 'value' }];
+}
+
+function unwrap(schema: unknown): unknown {
+  let inner = schema;
+  while (inner instanceof z.ZodOptional || inner instanceof z.ZodNullable) inner = inner.unwrap();
+  return inner;
+}
+
+function splitLast(path: string): [parent: string, name: string] {
+  const dot = path.lastIndexOf('.');
+  return [path.slice(0, dot), path.slice(dot + 1)];
+}

@@ -1,0 +1,141 @@
+import * as z from 'zod';
+import { ALL_OPERATIONS } from '../mapping/rule.ts';
+import { parseInitPosition } from './init-position.ts';
+import { parseListen } from './listen-address.ts';
+import {
+  boolean,
+  choice,
+  duration,
+  integer,
+  list,
+  matching,
+  notYet,
+  scalar,
+  secret,
+  section,
+  size,
+  text,
+} from './scalars.ts';
+import { parseTableName } from './table-name.ts';
+
+const REMOVE = 'remove it';
+const DELETE_ONLY = 'remove it: the keys of changed rows are deleted';
+const EVERY_CHANGE = 'remove it: every change of the table deletes its keys';
+const GUARD_LATER = {
+  lease: 'write none, or remove the field: keys are deleted without a guard',
+  version: 'write none, or remove the field: keys are deleted without a guard',
+};
+
+/** Nothing that Redis can do depends on more; a batch has to fit into memory several times. */
+const MOST_COMMANDS = 1_000_000;
+
+const connection = {
+  url: text(),
+  host: text(),
+  port: integer(1, 65_535),
+  user: text(),
+  password: secret(),
+  password_file: text(),
+  socket_path: text(),
+  ssl_mode: choice(['disabled', 'preferred', 'required', 'verify_ca', 'verify_identity']),
+  ssl_ca: text(),
+  ssl_cert: text(),
+  ssl_key: text(),
+  connect_timeout: duration(),
+};
+
+const rule = z.strictObject({
+  table: scalar(parseTableName),
+  key: text(),
+  keys: list(z.string()),
+  on: list(choice(ALL_OPERATIONS).unwrap()),
+  action: choice(['delete'], { update: 'write delete, or remove the field' }),
+  guard: choice(['none'], GUARD_LATER),
+  value: notYet(DELETE_ONLY),
+  version: notYet(DELETE_ONLY),
+  ttl: notYet(DELETE_ONLY),
+  ttl_jitter: notYet(DELETE_ONLY),
+  when: notYet(EVERY_CHANGE),
+  where: notYet(EVERY_CHANGE),
+  lookup: notYet('remove it: make the key of columns of the changed row'),
+  generation: notYet('list the keys with key or keys'),
+  outbox: notYet('write a rule with table and key for the table that changes'),
+  key_column: notYet('write a rule with table and key for the table that changes'),
+  redelete: notYet('remove it: each key is deleted once'),
+});
+
+/**
+ * The shape of a configuration file. Every field is optional here: what is required, and what depends on
+ * another field, is decided where the sections are resolved, so that one run reports every problem.
+ */
+export const configSchema = z.strictObject({
+  client_id: matching(
+    /^[A-Za-z0-9_.-]{1,64}$/,
+    'is not a name of 1 to 64 letters, digits, _ . and -',
+    'write for example shop',
+  ),
+  source: section({
+    ...connection,
+    server_id: integer(1, 2 ** 32 - 1),
+    init_position: scalar(parseInitPosition),
+    resume_by: choice(['auto', 'gtid', 'file']),
+    on_gap: choice(['halt'], { invalidate: 'write halt, or remove the field: the daemon stops at a gap' }),
+    heartbeat_interval: duration(),
+    silence_timeout: duration(),
+    start_timeout: duration(),
+    max_buffered_bytes: size(),
+    barrier: choice(['none'], { source: 'write none, or remove the field: batches are sent without a barrier' }),
+    row_metadata: notYet('remove it, and SET GLOBAL binlog_row_metadata = FULL on the server'),
+  }),
+  state: section({
+    ...connection,
+    database: matching(/^[A-Za-z0-9_$]{1,64}$/, 'is not a plain database name', 'write for example unstale'),
+    flush_interval: duration(),
+  }),
+  redis: section({
+    url: text(),
+    host: text(),
+    port: integer(1, 65_535),
+    username: text(),
+    password: secret(),
+    password_file: text(),
+    db: integer(0, 2 ** 31 - 1),
+    socket_path: text(),
+    tls: section({ ca: text(), servername: text(), reject_unauthorized: boolean() }),
+    connect_timeout: duration(),
+    command_timeout: duration(),
+    socket_timeout: duration(),
+    sentinel: notYet('write the url of a single Redis'),
+    cluster: notYet('write the url of a single Redis'),
+    failover_replay: notYet(REMOVE),
+    wait_replicas: notYet(REMOVE),
+  }),
+  batch: section({
+    max_commands: integer(1, MOST_COMMANDS),
+    max_bytes: size(),
+    max_delay: duration({ zero: true }),
+    in_flight: integer(1, 64),
+  }),
+  guard: choice(['none'], GUARD_LATER),
+  rules: list(rule),
+  include: notYet('write all rules into this file'),
+  admin: section({
+    listen: scalar(parseListen),
+    token: notYet('remove it: the admin server only has endpoints that read'),
+  }),
+  health: section({ max_lag: duration() }),
+  shutdown_timeout: duration(),
+  log: section({
+    level: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
+    format: choice(['json', 'pretty']),
+  }),
+});
+
+/** A configuration of the right shape, with all fields optional. */
+export type RawConfig = z.output<typeof configSchema>;
+export type RawSource = NonNullable<RawConfig['source']>;
+export type RawState = NonNullable<RawConfig['state']>;
+export type RawRedis = NonNullable<RawConfig['redis']>;
+export type RawRule = z.output<typeof rule>;
+/** The fields that `source` and `state` share. */
+export type RawConnection = Pick<RawSource, keyof typeof connection>;

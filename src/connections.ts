@@ -1,0 +1,40 @@
+import type { ConnectionOptions } from 'mysql2';
+import type { Config } from './config/config.ts';
+import type { Log, SqlClient } from './pipeline/ports.ts';
+import { connectRedis } from './redis/connection.ts';
+import type { RedisConnection } from './redis/connection.ts';
+import { createSqlClient } from './runtime/mysql-client.ts';
+import { resolveConnectionOptions } from './runtime/mysql-connection.ts';
+import { createPositionStore, UNLOGGED_WRITES } from './state/position-store.ts';
+import type { MysqlPositionStore } from './state/position-store.ts';
+
+/** Longest wait for the answer to a short question or to a position write, ms. */
+const QUERY_TIMEOUT = 10_000;
+
+/** The control client of the source: facts, privileges, table definitions. Connects when first asked. */
+export function openSourceClient(config: Config): SqlClient {
+  return createSqlClient(config.source.connection, { name: 'source', queryTimeout: QUERY_TIMEOUT });
+}
+
+/** What zongji needs to open the dump's connections, TLS settled. */
+export function sourceConnectionOptions(config: Config): Promise<ConnectionOptions> {
+  const { connection } = config.source;
+  return resolveConnectionOptions(connection, connection.connectTimeout);
+}
+
+/** The stored positions. Connects when first asked. */
+export function openStateStore(config: Config, log: Log): { readonly store: MysqlPositionStore; close(): Promise<void> } {
+  const client = createSqlClient(config.state.connection, {
+    name: 'state',
+    queryTimeout: QUERY_TIMEOUT,
+    // On another server than the source the positions are data like any other and may be replicated.
+    optionalSessionSetup: config.state.sameServer ? UNLOGGED_WRITES : [],
+  });
+  const store = createPositionStore({ client, database: config.state.database, clientId: config.clientId, log });
+  return { store, close: () => client.close() };
+}
+
+/** The connection to Redis; connects at once and for ever. */
+export function openRedis(config: Config, log: Log): RedisConnection {
+  return connectRedis({ ...config.redis, clientName: `unstale-${config.clientId}` }, log);
+}

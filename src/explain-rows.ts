@@ -1,0 +1,109 @@
+import { z } from 'zod';
+import type { RowChange, RowImage } from './change/row-change.ts';
+import { formatTable } from './change/table.ts';
+import type { TableInterest } from './change/table.ts';
+import type { Config } from './config/config.ts';
+import { UnstaleError } from './errors/unstale-error.ts';
+import { explain, formatReason } from './mapping/explain.ts';
+import type { TemplateExplanation } from './mapping/explain.ts';
+
+const rowSchema = z.record(z.string(), z.union([z.string(), z.number(), z.null()]));
+const changeSchema = z
+  .strictObject({
+    table: z.string(),
+    op: z.enum(['insert', 'update', 'delete']).optional(),
+    before: rowSchema.optional(),
+    after: rowSchema.optional(),
+  })
+  .refine(
+    (change) => change.before !== undefined || change.after !== undefined,
+    'give "before", "after" or both',
+  );
+
+type GivenChange = z.infer<typeof changeSchema>;
+
+/** One change as it was given, and what each template of its table's rules makes of it. */
+export interface ExplainedChange {
+  readonly table: string;
+  readonly op: RowChange['op'];
+  readonly templates: readonly TemplateExplanation[];
+}
+
+/**
+ * Says which keys rows give: one JSON object, an array of them, or one a line, each
+ * `{"table": "shop.users", "before": {…}, "after": {…}}`. Without "op" the images tell: both are an update.
+ * @throws UnstaleError UNSTALE_USAGE for anything else, with what to write
+ */
+export function explainRows(config: Config, text: string): ExplainedChange[] {
+  return parseChanges(text).map((given) => {
+    const interest = config.plan.interests.find(({ table }) => formatTable(table) === given.table);
+    if (interest === undefined) {
+      const known = config.plan.interests.map(({ table }) => formatTable(table)).join(', ');
+      throw new UnstaleError(
+        'UNSTALE_USAGE',
+        `no rule is on the table "${given.table}"; the rules are on ${known}`,
+      );
+    }
+    const change = toChange(given, interest);
+    return { table: given.table, op: change.op, templates: explain(config.plan, change) };
+  });
+}
+
+/** The explanation for people: a line a key, or why there is none. */
+export function formatExplained(changes: readonly ExplainedChange[]): string {
+  return changes
+    .map(({ table, op, templates }) => {
+      const lines = templates.flatMap(({ ruleId, template, keys, scope, reasons }) => [
+        ...keys.map((key) => `  ${key}    (${ruleId} ${template})`),
+        ...(scope === undefined ? [] : [`  ${scope}    (${ruleId} ${template}: the whole scope)`]),
+        ...reasons.map((reason) => `  no key    (${ruleId} ${template}: ${formatReason(reason)})`),
+      ]);
+      return [`${op} ${table}`, ...lines].join('\n');
+    })
+    .join('\n');
+}
+
+function parseChanges(text: string): GivenChange[] {
+  return parseJson(text).map((value) => {
+    const parsed = changeSchema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    const where = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
+    throw usage(`${where}${issue?.message ?? 'not a change'}`);
+  });
+}
+
+function parseJson(text: string): unknown[] {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : [value];
+  } catch {
+    const lines = text.split('\n').filter((line) => line.trim() !== '');
+    try {
+      return lines.map((line): unknown => JSON.parse(line));
+    } catch (error) {
+      throw usage(error instanceof Error ? error.message : 'not JSON');
+    }
+  }
+}
+
+function toChange(given: GivenChange, { table, columns }: TableInterest): RowChange {
+  const image = (row: z.infer<typeof rowSchema>): RowImage => columns.map((column) => row[column]);
+  const { before, after } = given;
+  const op = given.op ?? (before === undefined ? 'insert' : after === undefined ? 'delete' : 'update');
+  if (op === 'insert' && after !== undefined) return { op, table, after: image(after) };
+  if (op === 'delete' && before !== undefined) return { op, table, before: image(before) };
+  if (op === 'update' && before !== undefined && after !== undefined) {
+    return { op, table, before: image(before), after: image(after) };
+  }
+  throw usage(
+    `an ${op} needs ${op === 'insert' ? '"after"' : op === 'delete' ? '"before"' : '"before" and "after"'}`,
+  );
+}
+
+function usage(problem: string): UnstaleError {
+  return new UnstaleError(
+    'UNSTALE_USAGE',
+    `${problem}. Write {"table": "schema.table", "before": {column: value}, "after": {column: value}}`,
+  );
+}

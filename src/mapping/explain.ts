@@ -1,0 +1,98 @@
+import type { RowChange, RowImage, RowOperation } from '../change/row-change.ts';
+import type { TableInterest } from '../change/table.ts';
+import { compileKey } from './key.ts';
+import type { MappingPlan } from './plan.ts';
+import type { Rule } from './rule.ts';
+import { templateColumns, templatePattern } from './template.ts';
+import type { KeyTemplate } from './template.ts';
+
+type ImageName = 'before' | 'after';
+
+/** Why a template gives no key: for the whole change, or for one of its row images. */
+export type NoKeyReason =
+  | { readonly kind: 'operation'; readonly op: RowOperation }
+  | { readonly kind: 'null'; readonly image: ImageName; readonly column: string }
+  | { readonly kind: 'absent'; readonly image: ImageName; readonly column: string };
+
+/** What one template of one rule makes of a change. */
+export interface TemplateExplanation {
+  readonly ruleId: string;
+  readonly template: string;
+  /** Distinct keys, the old image's first. */
+  readonly keys: readonly string[];
+  /** The glob that is removed instead, because an image lacks a key column. */
+  readonly scope?: string;
+  /** Row images without a key because of SQL NULL. */
+  readonly nullKeys: number;
+  /** Empty when every image gave a key. */
+  readonly reasons: readonly NoKeyReason[];
+}
+
+/**
+ * What `plan.map` does with a change, template by template, in the order of the rules. The change's images
+ * hold the columns of the table's interest; the table is matched by name. Empty if no rule is on the table.
+ */
+export function explain(plan: MappingPlan, change: RowChange): TemplateExplanation[] {
+  const interest = plan.interests.find(
+    ({ table }) => table.schema === change.table.schema && table.table === change.table.table,
+  );
+  if (interest === undefined) return [];
+  const { schema, table } = interest.table;
+  return plan.rules
+    .filter((rule) => rule.table.schema === schema && rule.table.table === table)
+    .flatMap((rule) => rule.keys.map((template) => explainTemplate(rule, template, interest, change)));
+}
+
+/** A reason in plain words, e.g. `column email is NULL in the row's new image`. */
+export function formatReason(reason: NoKeyReason): string {
+  if (reason.kind === 'operation') return `the rule's "on" does not list ${reason.op}`;
+  const what = reason.kind === 'null' ? 'NULL in' : 'absent from';
+  return `column ${reason.column} is ${what} the row's ${reason.image === 'before' ? 'old' : 'new'} image`;
+}
+
+function explainTemplate(
+  rule: Rule,
+  template: KeyTemplate,
+  interest: TableInterest,
+  change: RowChange,
+): TemplateExplanation {
+  const head = { ruleId: rule.id, template: template.text };
+  if (!rule.on.has(change.op)) {
+    return { ...head, keys: [], nullKeys: 0, reasons: [{ kind: 'operation', op: change.op }] };
+  }
+  const keyOf = compileKey(template, interest.columns);
+  const keys = new Set<string>();
+  const reasons: NoKeyReason[] = [];
+  for (const [image, values] of imagesOf(change)) {
+    const key = keyOf(values);
+    if (typeof key === 'string') keys.add(key);
+    else reasons.push(whyNot(template, interest, image, values, key));
+  }
+  const unreadable = reasons.some((reason) => reason.kind === 'absent');
+  return {
+    ...head,
+    keys: [...keys],
+    ...(unreadable ? { scope: templatePattern(template) } : {}),
+    nullKeys: reasons.filter((reason) => reason.kind === 'null').length,
+    reasons,
+  };
+}
+
+function imagesOf(change: RowChange): [ImageName, RowImage][] {
+  const images: [ImageName, RowImage][] = [];
+  if (change.op !== 'insert') images.push(['before', change.before]);
+  if (change.op !== 'delete') images.push(['after', change.after]);
+  return images;
+}
+
+function whyNot(
+  template: KeyTemplate,
+  interest: TableInterest,
+  image: ImageName,
+  values: RowImage,
+  missing: null | undefined,
+): NoKeyReason {
+  const column =
+    templateColumns(template).find((name) => values[interest.columns.indexOf(name)] === missing) ?? '';
+  return { kind: missing === null ? 'null' : 'absent', image, column };
+}

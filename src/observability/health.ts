@@ -1,0 +1,64 @@
+/** What health is judged from. Times are in ms; `undefined` is unknown, which by itself is no fault. */
+export interface HealthSnapshot {
+  /** Start-up is complete: the position is resumed and events are being followed. */
+  readonly started: boolean;
+  /** The daemon was told to stop and finishes what is open. */
+  readonly draining: boolean;
+  /** A binlog stream is open. */
+  readonly streaming: boolean;
+  /** The stream waits for a slow Redis on purpose. */
+  readonly paused: boolean;
+  /** Since any event or heartbeat arrived. */
+  readonly lastEventAgeMs: number | undefined;
+  readonly silenceTimeoutMs: number;
+  readonly redisReachable: boolean;
+  readonly lagMs: number | undefined;
+  readonly maxLagMs: number;
+  /** The error that ended the daemon's work. */
+  readonly fatal?: { readonly code: string; readonly message: string };
+}
+
+/** `reasons` say in sentences why the daemon is not ready; there are none exactly if it is. */
+export interface HealthReport {
+  readonly ready: boolean;
+  readonly live: boolean;
+  readonly reasons: readonly string[];
+}
+
+/**
+ * Ready: what is in Redis follows MySQL within the bounds. Live: only a fatal error ends it, because a
+ * restart mends neither MySQL nor Redis, and a restart loop would hide which of them is down.
+ */
+export function assessHealth(snapshot: HealthSnapshot): HealthReport {
+  const reasons = [...ownReasons(snapshot), ...(snapshot.draining ? [] : streamReasons(snapshot))];
+  if (!snapshot.redisReachable) reasons.push('Redis is not reachable.');
+  return { ready: reasons.length === 0, live: snapshot.fatal === undefined, reasons };
+}
+
+function ownReasons({ fatal, draining, started }: HealthSnapshot): string[] {
+  const reasons: string[] = [];
+  if (fatal !== undefined) reasons.push(`A fatal error ended the work: ${fatal.message} (${fatal.code}).`);
+  if (draining) reasons.push('The daemon is stopping.');
+  else if (!started) reasons.push('Start-up is not complete.');
+  return reasons;
+}
+
+function streamReasons(snapshot: HealthSnapshot): string[] {
+  const { streaming, paused, lastEventAgeMs, silenceTimeoutMs, lagMs, maxLagMs } = snapshot;
+  const reasons: string[] = [];
+  if (!streaming) {
+    reasons.push('The binlog stream is not open.');
+  } else if (!paused && lastEventAgeMs !== undefined && lastEventAgeMs > silenceTimeoutMs) {
+    reasons.push(
+      `No event and no heartbeat arrived for ${seconds(lastEventAgeMs)}; the limit is ${seconds(silenceTimeoutMs)}.`,
+    );
+  }
+  if (lagMs !== undefined && lagMs > maxLagMs) {
+    reasons.push(`Redis is ${seconds(lagMs)} behind MySQL; the limit is ${seconds(maxLagMs)}.`);
+  }
+  return reasons;
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,87 @@
+import type { CacheCommand, CommandBatch } from '../change/command.ts';
+import type { SourcePosition } from '../change/position.ts';
+
+export interface BatchLimits {
+  /** Commands after coalescing. */
+  readonly maxCommands: number;
+  /** Binlog bytes that the commands came from. */
+  readonly maxBytes: number;
+}
+
+/**
+ * The batch that is being filled. Commands on the same key coalesce: a hundred updates of one row inside a
+ * batch are one delete. Commands are idempotent, so dropping a repeated one loses nothing.
+ */
+export class OpenBatch {
+  readonly #limits: BatchLimits;
+  #deletes = new Map<string, CacheCommand>();
+  #scopes = new Map<string, CacheCommand>();
+  #bytes = 0;
+  #oldestCommitAt: number | undefined;
+  #resumeAfter: SourcePosition | undefined;
+
+  constructor(limits: BatchLimits) {
+    this.#limits = limits;
+  }
+
+  get isEmpty(): boolean {
+    return this.#deletes.size === 0 && this.#scopes.size === 0 && this.#resumeAfter === undefined;
+  }
+
+  get isFull(): boolean {
+    return (
+      this.#deletes.size + this.#scopes.size >= this.#limits.maxCommands ||
+      this.#bytes >= this.#limits.maxBytes
+    );
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get oldestCommitAt(): number | undefined {
+    return this.#oldestCommitAt;
+  }
+
+  /** Adds commands; later ones on the same key or pattern replace earlier ones. */
+  add(commands: readonly CacheCommand[]): void {
+    for (const command of commands) {
+      switch (command.kind) {
+        case 'delete':
+          this.#deletes.set(command.key, command);
+          break;
+        case 'scope':
+          this.#scopes.set(command.pattern, command);
+          break;
+      }
+    }
+  }
+
+  /** Counts binlog bytes and the commit time (ms since the epoch) of a slice whose commands were added. */
+  account(bytes: number, committedAt: number): void {
+    this.#bytes += bytes;
+    this.#oldestCommitAt = Math.min(this.#oldestCommitAt ?? committedAt, committedAt);
+  }
+
+  /** Everything before `position` is in this batch or in an earlier one. */
+  endAt(position: SourcePosition): void {
+    this.#resumeAfter = position;
+  }
+
+  /** Takes the content as a batch and leaves this one empty. */
+  take(seq: number): CommandBatch {
+    const batch: CommandBatch = {
+      seq,
+      commands: [...this.#deletes.values(), ...this.#scopes.values()],
+      bytes: this.#bytes,
+      ...(this.#oldestCommitAt === undefined ? {} : { oldestCommitAt: this.#oldestCommitAt }),
+      ...(this.#resumeAfter === undefined ? {} : { resumeAfter: this.#resumeAfter }),
+    };
+    this.#deletes = new Map();
+    this.#scopes = new Map();
+    this.#bytes = 0;
+    this.#oldestCommitAt = undefined;
+    this.#resumeAfter = undefined;
+    return batch;
+  }
+}

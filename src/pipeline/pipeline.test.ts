@@ -1,0 +1,257 @@
+import { describe, expect, it } from 'vitest';
+import type { ApplyResult, CacheCommand, CommandBatch } from '../change/command.ts';
+import type { SourcePosition } from '../change/position.ts';
+import type { SourceEvent } from '../change/source-event.ts';
+import { UnstaleError } from '../errors/unstale-error.ts';
+import type { MappingPlan } from '../mapping/plan.ts';
+import { Pipeline } from './pipeline.ts';
+import type { PipelineOptions } from './pipeline.ts';
+import type { ChangeSource, CommandSink } from './ports.ts';
+
+const table = { schema: 'shop', table: 'users' };
+const position = (offset: number): SourcePosition => ({
+  serverUuid: 'u',
+  epoch: 0,
+  file: 'f',
+  offset,
+  fileCreatedAt: 0,
+});
+
+/** Transaction number `n` changes key `n` and ends at offset `n`. */
+const transaction = (n: number): SourceEvent => ({
+  kind: 'slice',
+  slice: {
+    sliceNo: 0,
+    changes: [{ op: 'insert', table, after: [n] }],
+    bytes: 100,
+    committedAt: n,
+    resumeAfter: position(n),
+  },
+});
+
+const plan: MappingPlan = {
+  hash: 'h',
+  interests: [{ table, columns: ['id'] }],
+  rules: [],
+  map: (change, out) => {
+    if (change.op === 'insert') out.commands.push({ kind: 'delete', key: `user:${String(change.after[0])}` });
+  },
+  scopes: (_tables, reason) => [{ kind: 'scope', pattern: 'user:*', reason }],
+};
+
+function scriptedSource(steps: readonly (readonly SourceEvent[])[]): ChangeSource & { closed: boolean } {
+  const queue = [...steps];
+  const source = {
+    closed: false,
+    open: () => Promise.resolve(position(0)),
+    read: async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      return source.closed ? [] : (queue.shift() ?? []);
+    },
+    close: () => {
+      source.closed = true;
+      return Promise.resolve();
+    },
+  };
+  return source;
+}
+
+interface Sent {
+  readonly batch: CommandBatch;
+  readonly answer: (result: ApplyResult) => void;
+}
+
+function manualSink(): CommandSink & { readonly sent: Sent[]; next(count: number): Promise<void> } {
+  const sent: Sent[] = [];
+  let wake = (): void => undefined;
+  return {
+    sent,
+    apply: (batch) =>
+      new Promise((resolve) => {
+        sent.push({ batch, answer: resolve });
+        wake();
+      }),
+    next: async (count) => {
+      while (sent.length < count) await new Promise<void>((resolve) => (wake = resolve));
+    },
+  };
+}
+
+function optionsFor(source: ChangeSource, sink: CommandSink, applied: number[] = []): PipelineOptions {
+  return {
+    source,
+    sink,
+    plan,
+    limits: { maxCommands: 10, maxBytes: 10_000, maxDelay: 1, inFlight: 2 },
+    retryDelay: () => new Promise((resolve) => setImmediate(resolve)),
+    observer: {
+      transaction() {},
+      rows() {},
+      rowsSkipped() {},
+      scope() {},
+      applied() {},
+      retry() {},
+    },
+    log: { debug() {}, info() {}, warn() {}, error() {} },
+    onApplied: (reached) => applied.push(reached.offset),
+  };
+}
+
+const keys = (commands: readonly CacheCommand[]): string[] =>
+  commands.map((command) => (command.kind === 'delete' ? command.key : command.pattern));
+
+describe('the pipeline', () => {
+  it('sends the first change of an idle stream at once', async () => {
+    const sink = manualSink();
+    const pipeline = new Pipeline(optionsFor(scriptedSource([[transaction(1)]]), sink));
+    const running = pipeline.run();
+    await sink.next(1);
+    expect(keys(sink.sent[0]?.batch.commands ?? [])).toEqual(['user:1']);
+    sink.sent[0]?.answer({ outcome: 'durable', removed: 1 });
+    await running;
+  });
+
+  it('moves the position only behind replies, in order, though a later batch is answered first', async () => {
+    const applied: number[] = [];
+    const sink = manualSink();
+    const pipeline = new Pipeline(
+      optionsFor(scriptedSource([[transaction(1)], [transaction(2)]]), sink, applied),
+    );
+    const running = pipeline.run();
+    await sink.next(2);
+    sink.sent[1]?.answer({ outcome: 'durable', removed: 1 });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(applied).toEqual([]);
+    sink.sent[0]?.answer({ outcome: 'durable', removed: 1 });
+    await running;
+    expect(applied.at(-1)).toBe(2);
+  });
+
+  it('repeats a batch until Redis takes it, and does not move the position before', async () => {
+    const applied: number[] = [];
+    const sink = manualSink();
+    const pipeline = new Pipeline(optionsFor(scriptedSource([[transaction(1)]]), sink, applied));
+    const running = pipeline.run();
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      await sink.next(attempt + 1);
+      sink.sent[attempt]?.answer({
+        outcome: 'retryable',
+        error: new UnstaleError('UNSTALE_REDIS_TIMEOUT', 'late'),
+      });
+    }
+    await sink.next(4);
+    expect(applied).toEqual([]);
+    sink.sent[3]?.answer({ outcome: 'durable', removed: 0 });
+    await running;
+    expect(applied).toEqual([1]);
+  });
+
+  it('stops reading when Redis does not answer and the batch is full', async () => {
+    const many = Array.from({ length: 100 }, (_, index) => [transaction(index + 1)]);
+    let reads = 0;
+    const inner = scriptedSource(many);
+    const source: ChangeSource = {
+      ...inner,
+      read: () => {
+        reads += 1;
+        return inner.read();
+      },
+    };
+    const sink = manualSink();
+    const pipeline = new Pipeline(optionsFor(source, sink));
+    const running = pipeline.run();
+    await sink.next(2);
+    // The open batch takes ten more after the two that are sent; every turn of the loop could read one.
+    for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(reads).toBeLessThan(20);
+    pipeline.abandon();
+    for (const { answer } of sink.sent) answer({ outcome: 'retryable', error: new Error('stopped') });
+    await expect(running).rejects.toMatchObject({ code: 'UNSTALE_DRAIN_TIMEOUT' });
+  });
+
+  it('stops with the error, position unmoved, when Redis refuses a command for good', async () => {
+    const applied: number[] = [];
+    const sink = manualSink();
+    const source = scriptedSource([[transaction(1)], [transaction(2)]]);
+    const pipeline = new Pipeline(optionsFor(source, sink, applied));
+    const running = pipeline.run();
+    await sink.next(1);
+    sink.sent[0]?.answer({
+      outcome: 'poisoned',
+      command: { kind: 'delete', key: 'user:1' },
+      error: new UnstaleError('UNSTALE_REDIS_UNEXPECTED_REPLY', 'ERR what'),
+    });
+    for (const { answer } of sink.sent.slice(1)) answer({ outcome: 'durable', removed: 1 });
+    await expect(running).rejects.toMatchObject({ code: 'UNSTALE_REDIS_UNEXPECTED_REPLY' });
+    expect(applied).toEqual([]);
+    expect(source.closed).toBe(true);
+  });
+
+  it('moves the position over transactions without commands without asking Redis', async () => {
+    const applied: number[] = [];
+    const sink = manualSink();
+    const pipeline = new Pipeline(
+      optionsFor(scriptedSource([[{ kind: 'idle', position: position(8) }]]), sink, applied),
+    );
+    await pipeline.run();
+    expect(applied).toEqual([8]);
+    expect(sink.sent).toEqual([]);
+  });
+
+  it('holds an idle position back while an older batch waits for Redis', async () => {
+    const applied: number[] = [];
+    const sink = manualSink();
+    const pipeline = new Pipeline(
+      optionsFor(
+        scriptedSource([[transaction(1)], [{ kind: 'idle', position: position(8) }]]),
+        sink,
+        applied,
+      ),
+    );
+    const running = pipeline.run();
+    await sink.next(1);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(applied).toEqual([]);
+    sink.sent[0]?.answer({ outcome: 'durable', removed: 1 });
+    await running;
+    expect(applied.at(-1)).toBe(8);
+  });
+
+  it('turns a change without rows into the scope of its tables', async () => {
+    const sink = manualSink();
+    const pipeline = new Pipeline(
+      optionsFor(scriptedSource([[{ kind: 'scope', tables: [table], reason: 'truncate' }]]), sink),
+    );
+    const running = pipeline.run();
+    await sink.next(1);
+    expect(sink.sent[0]?.batch.commands).toEqual([{ kind: 'scope', pattern: 'user:*', reason: 'truncate' }]);
+    sink.sent[0]?.answer({ outcome: 'durable', removed: 1 });
+    await running;
+  });
+
+  it('does not end a transaction in the middle: its first slices carry no position', async () => {
+    const applied: number[] = [];
+    const sink = manualSink();
+    const slice = (n: number, last: boolean): SourceEvent => ({
+      kind: 'slice',
+      slice: {
+        sliceNo: n,
+        changes: [{ op: 'insert', table, after: [n] }],
+        bytes: 1,
+        committedAt: 1,
+        ...(last ? { resumeAfter: position(9) } : {}),
+      },
+    });
+    const pipeline = new Pipeline(
+      optionsFor(scriptedSource([[slice(0, false)], [slice(1, true)]]), sink, applied),
+    );
+    const running = pipeline.run();
+    await sink.next(1);
+    sink.sent[0]?.answer({ outcome: 'durable', removed: 1 });
+    await sink.next(2);
+    expect(applied).toEqual([]);
+    sink.sent[1]?.answer({ outcome: 'durable', removed: 1 });
+    await running;
+    expect(applied).toEqual([9]);
+  });
+});

@@ -1,0 +1,248 @@
+import type { CommandBatch } from '../change/command.ts';
+import type { SourcePosition } from '../change/position.ts';
+import type { RowChange, RowOperation } from '../change/row-change.ts';
+import type { SourceEvent } from '../change/source-event.ts';
+import type { TableRef } from '../change/table.ts';
+import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
+import type { MappingOutput, MappingPlan } from '../mapping/plan.ts';
+import { InFlightWindow } from './in-flight-window.ts';
+import type { PipelineObserver } from './observer.ts';
+import { OpenBatch } from './open-batch.ts';
+import type { BatchLimits } from './open-batch.ts';
+import type { ChangeSource, CommandSink, Log, RetryDelay } from './ports.ts';
+
+export interface PipelineLimits extends BatchLimits {
+  /** Longest time that a change waits for company while other batches are in flight, ms. */
+  readonly maxDelay: number;
+  /** Batches that may wait for Redis at the same time. */
+  readonly inFlight: number;
+}
+
+export interface PipelineOptions {
+  readonly source: ChangeSource;
+  readonly sink: CommandSink;
+  readonly plan: MappingPlan;
+  readonly limits: PipelineLimits;
+  readonly retryDelay: RetryDelay;
+  readonly observer: PipelineObserver;
+  readonly log: Log;
+  /** Redis has acknowledged everything before `position`. */
+  readonly onApplied: (position: SourcePosition) => void;
+}
+
+/**
+ * The one loop: read, map, coalesce, apply, and move the position behind Redis' replies.
+ *
+ * An idle stream sends every change at once. While batches are in flight, changes gather in the open batch
+ * until a reply arrives, `maxDelay` passes or the batch is full. When the window is full too, nothing more
+ * is read, and the source holds the binlog back: memory stays bounded however long Redis is away.
+ */
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #window = new InFlightWindow();
+  readonly #open: OpenBatch;
+  readonly #mapped: MappingOutput = { commands: [], nullKeys: 0 };
+  readonly #abort = new AbortController();
+  #seq = 0;
+  #sending = 0;
+  #draining = false;
+  #retrying = 0;
+  #lingered = false;
+  #linger: NodeJS.Timeout | undefined;
+  #failure: UnstaleError | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+    this.#open = new OpenBatch(options.limits);
+  }
+
+  /** Binlog bytes that were read and are not acknowledged by Redis. */
+  get inFlightBytes(): number {
+    return this.#window.bytes + this.#open.bytes;
+  }
+
+  /** Commit time of the oldest change that Redis has not acknowledged, ms since the epoch. */
+  get oldestUnappliedAt(): number | undefined {
+    return this.#window.oldestCommitAt ?? this.#open.oldestCommitAt;
+  }
+
+  /** Batches that are waiting for a retry because Redis did not take them. */
+  get retrying(): boolean {
+    return this.#retrying > 0;
+  }
+
+  /**
+   * Runs until the source is closed, then sends what was read and waits for Redis' replies.
+   * @throws UnstaleError when the source, or Redis for good, refuses; the position stays before the trouble.
+   */
+  async run(): Promise<void> {
+    try {
+      for (;;) {
+        const events = await this.#options.source.read();
+        if (events.length === 0) break;
+        for (const event of events) {
+          this.#accept(event);
+          this.#pump();
+          while (this.#open.isFull && this.#failure === undefined) {
+            await this.#progress();
+            this.#pump();
+          }
+        }
+        if (this.#failure !== undefined) break;
+      }
+    } catch (error) {
+      this.#fail(asUnstaleError(error));
+    }
+    this.#draining = true;
+    this.#pump();
+    while (this.#sending > 0) {
+      await this.#progress();
+      this.#pump();
+    }
+    clearTimeout(this.#linger);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Ends a drain that takes too long: batches that Redis has not acknowledged are given up, unacknowledged. */
+  abandon(): void {
+    this.#fail(
+      new UnstaleError('UNSTALE_DRAIN_TIMEOUT', 'stopped before Redis acknowledged everything that was read'),
+    );
+  }
+
+  #accept(event: SourceEvent): void {
+    switch (event.kind) {
+      case 'slice': {
+        const { slice } = event;
+        this.#map(slice.changes);
+        this.#open.account(slice.bytes, slice.committedAt);
+        if (slice.resumeAfter !== undefined) {
+          this.#open.endAt(slice.resumeAfter);
+          this.#options.observer.transaction();
+        }
+        break;
+      }
+      case 'scope':
+        this.#open.add(this.#options.plan.scopes(event.tables, event.reason));
+        this.#options.observer.scope(event.reason);
+        break;
+      case 'idle':
+        this.#open.endAt(event.position);
+        break;
+    }
+  }
+
+  #map(changes: readonly RowChange[]): void {
+    const { observer, plan } = this.#options;
+    const mapped = this.#mapped;
+    let op: RowOperation | undefined;
+    let table: TableRef | undefined;
+    let run = 0;
+    let skipped = 0;
+    for (const change of changes) {
+      if (change.op !== op || change.table !== table) {
+        if (op !== undefined && table !== undefined) observer.rows(op, table, run);
+        op = change.op;
+        table = change.table;
+        run = 0;
+      }
+      run += 1;
+      const before = mapped.commands.length;
+      mapped.nullKeys = 0;
+      plan.map(change, mapped);
+      skipped += mapped.commands.length === before ? 1 : mapped.nullKeys;
+    }
+    if (op !== undefined && table !== undefined) observer.rows(op, table, run);
+    if (skipped > 0) observer.rowsSkipped(skipped);
+    this.#open.add(mapped.commands);
+    mapped.commands.length = 0;
+  }
+
+  #pump(): void {
+    if (this.#open.isEmpty || this.#failure !== undefined) return;
+    if (this.#sending >= this.#options.limits.inFlight) return;
+    if (this.#sending === 0 || this.#open.isFull || this.#draining || this.#lingered) {
+      clearTimeout(this.#linger);
+      this.#linger = undefined;
+      this.#lingered = false;
+      this.#send();
+      return;
+    }
+    this.#linger ??= setTimeout(() => {
+      this.#linger = undefined;
+      this.#lingered = true;
+      this.#pump();
+    }, this.#options.limits.maxDelay);
+  }
+
+  #send(): void {
+    this.#seq += 1;
+    const batch = this.#open.take(this.#seq);
+    this.#window.add(batch);
+    if (batch.commands.length === 0) {
+      this.#acknowledge(batch, 0);
+      return;
+    }
+    this.#sending += 1;
+    this.#apply(batch)
+      .catch((error: unknown) => this.#fail(asUnstaleError(error)))
+      .finally(() => {
+        this.#sending -= 1;
+        this.#pump();
+        this.#signalProgress();
+      });
+  }
+
+  async #apply(batch: CommandBatch): Promise<void> {
+    const { sink, observer, retryDelay } = this.#options;
+    const signal = this.#abort.signal;
+    for (let attempt = 1; !signal.aborted; attempt += 1) {
+      const result = await sink.apply(batch, signal);
+      switch (result.outcome) {
+        case 'durable':
+          this.#acknowledge(batch, result.removed);
+          return;
+        case 'poisoned':
+          throw asUnstaleError(result.error);
+        case 'retryable':
+          observer.retry(result.error);
+          this.#retrying += 1;
+          await retryDelay(attempt, signal).finally(() => {
+            this.#retrying -= 1;
+          });
+          break;
+      }
+    }
+  }
+
+  #acknowledge(batch: CommandBatch, removed: number): void {
+    const position = this.#window.acknowledge(batch.seq);
+    this.#options.observer.applied(batch, removed);
+    if (position !== undefined) this.#options.onApplied(position);
+  }
+
+  #fail(error: UnstaleError): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#abort.abort();
+    this.#signalProgress();
+    // Ends a read that may wait for an event that never comes.
+    this.#options.source
+      .close()
+      .catch((cause: unknown) =>
+        this.#options.log.debug({ err: cause }, 'the binlog source did not close cleanly'),
+      );
+  }
+
+  #progress(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  #signalProgress(): void {
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+}

@@ -1,0 +1,103 @@
+import { formatPreflight } from './binlog/preflight-format.ts';
+import { runPreflight } from './binlog/preflight.ts';
+import type { PreflightReport } from './binlog/preflight.ts';
+import type { Config } from './config/config.ts';
+import { openRedis, openSourceClient } from './connections.ts';
+import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
+import type { Log, SqlClient } from './pipeline/ports.ts';
+import type { RedisConnection } from './redis/connection.ts';
+import { stateDdl } from './state/migrations.ts';
+
+/** What was found of the servers that a configuration names. */
+export interface CheckReport {
+  readonly source: PreflightReport;
+  /** Why Redis cannot be used, if it cannot. */
+  readonly redis: UnstaleError | undefined;
+}
+
+const silent: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** Looks at MySQL and Redis as a start would, changing nothing. @throws UnstaleError when MySQL cannot be asked. */
+export async function checkServers(config: Config): Promise<CheckReport> {
+  const client = openSourceClient(config);
+  const redis = openRedis(config, silent);
+  try {
+    const [source, failure] = await Promise.all([preflight(config, client, silent), redisProblem(config, redis)]);
+    return { source, redis: failure };
+  } finally {
+    await Promise.all([client.close(), redis.close()]);
+  }
+}
+
+/** The statements that create the state tables, for an account that may not create them itself. */
+export function stateTables(config: Config): string[] {
+  return stateDdl(config.state.database);
+}
+
+/** Whether a start would succeed. */
+export function isHealthy(report: CheckReport): boolean {
+  return report.redis === undefined && report.source.problems.every((problem) => problem.severity !== 'error');
+}
+
+/** The report for people. */
+export function formatCheck(report: CheckReport): string {
+  const redis =
+    report.redis === undefined
+      ? 'Redis: ok'
+      : `Redis: ${report.redis.message} (${report.redis.code})\n  hint: ${report.redis.policy.hint}`;
+  return `${formatPreflight(report.source)}\n${redis}`;
+}
+
+/**
+ * Refuses to start on servers that cannot be followed.
+ * @throws UnstaleError of the only problem, or UNSTALE_PRECONDITION that lists all of them.
+ */
+export async function requirePreconditions(
+  config: Config,
+  client: SqlClient,
+  redis: RedisConnection,
+  log: Log,
+): Promise<void> {
+  const [source, failure] = await Promise.all([preflight(config, client, log), redisProblem(config, redis)]);
+  for (const problem of source.problems) {
+    if (problem.severity === 'warning') log.warn({ code: problem.code, fix: problem.fix }, problem.message);
+  }
+  const errors = source.problems.filter((problem) => problem.severity === 'error');
+  const [only] = errors;
+  if (only === undefined && failure === undefined) return;
+  if (only === undefined && failure !== undefined) throw failure;
+  if (only !== undefined && errors.length === 1 && failure === undefined) {
+    throw new UnstaleError(only.code, only.fix === undefined ? only.message : `${only.message}; fix: ${only.fix}`);
+  }
+  throw new UnstaleError('UNSTALE_PRECONDITION', `the servers cannot be followed:\n${formatCheck({ source, redis: failure })}`);
+}
+
+function preflight(config: Config, client: SqlClient, log: Log): Promise<PreflightReport> {
+  return runPreflight({
+    client,
+    interests: config.plan.interests,
+    serverId: config.source.serverId,
+    user: config.source.connection.user,
+    stateDatabase: config.state.sameServer ? config.state.database : undefined,
+    log,
+  });
+}
+
+async function redisProblem(config: Config, redis: RedisConnection): Promise<UnstaleError | undefined> {
+  try {
+    await redis.checkReady(config.redis.connectTimeout);
+    await redis.probe(sampleKeys(config));
+    return undefined;
+  } catch (error) {
+    return asUnstaleError(error);
+  }
+}
+
+/** One key that each template could produce, to ask for the right to remove such keys. */
+function sampleKeys(config: Config): string[] {
+  return config.plan.rules.flatMap((rule) =>
+    rule.keys.map((template) =>
+      template.parts.map((part) => (part.kind === 'literal' ? part.text : 'unstale-probe')).join(''),
+    ),
+  );
+}

@@ -1,0 +1,219 @@
+import { UnstaleError } from '../errors/unstale-error.ts';
+import type { Log } from '../pipeline/ports.ts';
+import { createClient, endpointOf } from './client.ts';
+import type { RedisConnectionOptions } from './client.ts';
+import { classifyRedisError, isErrorReply } from './replies.ts';
+import { parseServerInfo } from './server-info.ts';
+import type { RedisServerInfo } from './server-info.ts';
+import { probeUnlink } from './write-probe.ts';
+import type { WriteProbeResult } from './write-probe.ts';
+
+export interface ScanPage {
+  /** `0` when the scan is complete. */
+  readonly cursor: string;
+  /** Bytes, because a key need not be valid UTF-8. */
+  readonly keys: Buffer[];
+}
+
+/**
+ * A connection to one Redis that is made anew, for ever, when it is lost. A command fails at once while there
+ * is none, with the reason for that. Commands reject with what `classifyRedisError` understands.
+ */
+export interface RedisConnection {
+  /** Removes keys; resolves with the number of those that existed. */
+  unlink(keys: (string | Buffer)[]): Promise<number>;
+  /** One step of SCAN. */
+  scan(cursor: string, pattern: string, count: number): Promise<ScanPage>;
+  /**
+   * Waits until the server answers commands, for `timeoutMs` at most and the time of one command.
+   * @throws UnstaleError with the reason: at once if it is fatal, else after the time.
+   */
+  checkReady(timeoutMs: number): Promise<void>;
+  /** Whether deletes of such keys are accepted; see `probeUnlink`. */
+  probe(sampleKeys: readonly string[]): Promise<WriteProbeResult>;
+  /**
+   * What INFO says; undefined when the user may not ask.
+   * @throws UnstaleError when there is no connection or no answer.
+   */
+  info(): Promise<RedisServerInfo | undefined>;
+  /** Ends the connection; open commands fail. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** First and longest wait before a reconnect, ms; the random half keeps clients from returning together. */
+const RECONNECT_INITIAL = 50;
+const RECONNECT_MAX = 2_000;
+const READY_POLL = 100;
+
+/** Starts connecting and returns at once; the log gets one line for every change of the connection's state. */
+export function connectRedis(options: RedisConnectionOptions, log: Log): RedisConnection {
+  const endpoint = endpointOf(options);
+  let usable = false;
+  let closing = false;
+  // An error during the handshake leaves a session in an unknown state, e.g. in database 0.
+  let distrusted = false;
+  // We end the session ourselves, to look for the new master; no news for the log.
+  let leavingReplica = false;
+  let attempt = 0;
+  let failure = new UnstaleError('UNSTALE_REDIS_UNREACHABLE', `not yet connected to Redis ${endpoint}`);
+  let reported: string | undefined;
+  let retryTimer: NodeJS.Timeout | undefined;
+  const waiters = new Set<() => void>();
+
+  const nextDelay = (): number => {
+    attempt += 1;
+    const ceiling = Math.min(RECONNECT_MAX, RECONNECT_INITIAL * 2 ** Math.min(attempt - 1, 10));
+    return ceiling / 2 + (Math.random() * ceiling) / 2;
+  };
+
+  const client = createClient(options, {
+    retryStrategy: nextDelay,
+    reconnectOnError: (error) => {
+      const refusal = classifyRedisError(error);
+      if (refusal.code !== 'UNSTALE_REDIS_READONLY') return false;
+      // Only a new connection follows a DNS name or a proxy to the new master.
+      leavingReplica = true;
+      failure = refusal;
+      return true;
+    },
+  });
+
+  const changed = (): void => {
+    for (const wake of waiters) wake();
+    waiters.clear();
+  };
+  const reportLoss = (): void => {
+    if (reported === failure.code) return;
+    const message = reported === 'connected' ? 'lost the Redis connection' : 'cannot connect to Redis';
+    reported = failure.code;
+    log.warn({ endpoint, code: failure.code, reason: failure.message }, message);
+  };
+
+  client.on('connecting', () => {
+    distrusted = false;
+  });
+  client.on('error', (error) => {
+    failure = connectionFailure(error, options);
+    leavingReplica = false;
+    if (client.status === 'connect' || client.status === 'ready') {
+      distrusted = true;
+      usable = false;
+      client.disconnect(true);
+    }
+    changed();
+  });
+  client.on('ready', () => {
+    if (distrusted || closing) return;
+    usable = true;
+    attempt = 0;
+    leavingReplica = false;
+    failure = new UnstaleError('UNSTALE_REDIS_UNREACHABLE', `Redis ${endpoint} closed the connection`);
+    if (reported !== 'connected') log.info({ endpoint }, 'connected to Redis');
+    reported = 'connected';
+    changed();
+  });
+  client.on('close', () => {
+    const intended = closing || (leavingReplica && usable);
+    usable = false;
+    if (!intended) reportLoss();
+    changed();
+  });
+  client.on('end', () => {
+    // ioredis gives up when the attempt itself throws, e.g. on an unreadable CA certificate.
+    if (closing) return;
+    reportLoss();
+    retryTimer = setTimeout(() => {
+      client.connect().catch(() => undefined);
+    }, nextDelay());
+  });
+
+  const command = async <T>(send: () => Promise<T>): Promise<T> => {
+    if (!usable) throw failure;
+    return send();
+  };
+
+  const ping = async (): Promise<UnstaleError | undefined> => {
+    const problem = await command(() => client.ping()).then(() => undefined, classifyRedisError);
+    // A user without the right to PING got an answer all the same.
+    return usable && problem?.code === 'UNSTALE_REDIS_PERMISSION' ? undefined : problem;
+  };
+
+  const changeWithin = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        waiters.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      waiters.add(done);
+    });
+
+  return {
+    async unlink(keys) {
+      const reply: unknown = await command(() => client.unlink(keys));
+      if (typeof reply === 'number') return reply;
+      throw new UnstaleError(
+        'UNSTALE_REDIS_UNEXPECTED_REPLY',
+        `UNLINK replied ${typeof reply}, not a number`,
+      );
+    },
+    async scan(cursor, pattern, count) {
+      const [next, keys] = await command(() => client.scanBuffer(cursor, 'MATCH', pattern, 'COUNT', count));
+      return { cursor: next.toString(), keys };
+    },
+    async checkReady(timeoutMs) {
+      const deadline = performance.now() + timeoutMs;
+      for (;;) {
+        const problem = await ping();
+        if (problem === undefined) return;
+        const left = deadline - performance.now();
+        if (problem.policy.directive !== 'retry' || left <= 0) throw problem;
+        await changeWithin(Math.min(left, READY_POLL));
+      }
+    },
+    probe: (sampleKeys) => probeUnlink(options, sampleKeys),
+    async info() {
+      try {
+        return parseServerInfo(await command(() => client.info()));
+      } catch (error) {
+        const problem = classifyRedisError(error);
+        if (isErrorReply(error) && problem.code === 'UNSTALE_REDIS_PERMISSION') return undefined;
+        throw problem;
+      }
+    },
+    async close() {
+      closing = true;
+      usable = false;
+      failure = new UnstaleError(
+        'UNSTALE_REDIS_UNREACHABLE',
+        `the connection to Redis ${endpoint} is closed`,
+      );
+      clearTimeout(retryTimer);
+      // Between two attempts there is nothing to end, and no event would follow.
+      const idle = client.status === 'end' || client.status === 'reconnecting';
+      const ended = idle ? undefined : new Promise((resolve) => client.once('end', resolve));
+      client.disconnect();
+      await ended;
+    },
+  };
+}
+
+/** Why there is no connection. Nothing of it is about a command, so nothing of it may poison one. */
+function connectionFailure(error: unknown, options: RedisConnectionOptions): UnstaleError {
+  const classified = classifyRedisError(error);
+  if (classified.policy.directive !== 'poisoned') return classified;
+  if (isErrorReply(error) && commandName(error) === 'select') {
+    return new UnstaleError('UNSTALE_CONFIG_INVALID', `redis database ${options.db}: ${classified.message}`);
+  }
+  return new UnstaleError(
+    'UNSTALE_REDIS_UNREACHABLE',
+    `the handshake with Redis failed: ${classified.message}`,
+  );
+}
+
+function commandName(error: unknown): unknown {
+  if (!(error instanceof Error) || !('command' in error)) return undefined;
+  const { command } = error;
+  return typeof command === 'object' && command !== null && 'name' in command ? command.name : undefined;
+}

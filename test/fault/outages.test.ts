@@ -1,0 +1,221 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { startRedisServer, startMysqlServer } from '../support/provider.ts';
+import type { TestMysqlServer, TestRedisServer } from '../support/provider.ts';
+import { startDaemon } from '../support/daemon-process.ts';
+import type { DaemonProcess } from '../support/daemon-process.ts';
+import { eventually } from '../support/eventually.ts';
+import { leftOver, startLoad } from '../support/load.ts';
+import { openShop } from '../support/shop.ts';
+import type { Shop } from '../support/shop.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
+import type { TcpProxy } from '../support/tcp-proxy.ts';
+
+const MiB = 1024 * 1024;
+
+/** Longest silence of the source that the daemons here accept. */
+const QUICK_WATCHDOG = { heartbeat_interval: '200ms', silence_timeout: '1s' };
+
+async function binlogConnects(daemon: DaemonProcess): Promise<number> {
+  return (await daemon.metrics()).sum('unstale_binlog_connects_total');
+}
+
+async function isReady(daemon: DaemonProcess): Promise<boolean> {
+  return (await daemon.request('/readyz')).status === 200;
+}
+
+describe.each(inject('servers').mysql)('Redis fails, the source is $label', (server) => {
+  let redis: TestRedisServer;
+  let shop: Shop;
+  let daemon: DaemonProcess;
+
+  beforeEach(async () => {
+    redis = await startRedisServer();
+    shop = await openShop(server, redis.url);
+  });
+
+  afterEach(async () => {
+    await daemon.kill();
+    await shop.close();
+    await redis.destroy();
+  });
+
+  const outage = server.flavour === 'mysql' ? 75 : 30;
+
+  it(`gone for ${outage} s under load: nothing is lost, memory stays flat, the binlog is not disconnected`, async () => {
+    // The daemon's way to Redis is closed; Redis itself stays up, so that the keys of new rows can be cached.
+    const proxy = await startTcpProxy({ port: redis.port });
+    try {
+      daemon = await startDaemon(shop.config({ redis: { url: `redis://127.0.0.1:${proxy.port}` } }));
+      await daemon.ready();
+      const load = startLoad(shop, { writers: 4, rows: 5 });
+      await load.more(5000);
+      const rssBefore = await daemon.rss();
+      const committedBefore = load.committed;
+
+      proxy.refuse();
+      let peak = 0;
+      const end = performance.now() + outage * 1000;
+      while (performance.now() < end) {
+        await load.more(1000);
+        peak = Math.max(peak, await daemon.rss());
+      }
+      const during = load.committed - committedBefore;
+      expect(await isReady(daemon)).toBe(false);
+      proxy.thaw();
+      await load.stop();
+      await eventually('the daemon is ready again', () => isReady(daemon), Boolean, { timeoutMs: 90_000 });
+      await shop.settled(90_000);
+
+      expect(await leftOver(shop, 1, load.committed)).toEqual([]);
+      expect(await binlogConnects(daemon)).toBe(1);
+      expect((await daemon.metrics()).sum('unstale_paused_seconds_total')).toBeGreaterThan(outage / 2);
+      console.log(
+        `${server.label}: ${during} rows during ${outage} s without Redis, RSS ${Math.round(rssBefore / MiB)} -> at most ${Math.round(peak / MiB)} MiB`,
+      );
+      expect(peak - rssBefore).toBeLessThan(50 * MiB);
+    } finally {
+      await proxy.close();
+    }
+  });
+
+  it('frozen (half-open) for longer than its timeouts: the deletes are sent again and none is lost', async () => {
+    const proxy = await startTcpProxy({ port: redis.port });
+    try {
+      daemon = await startDaemon(
+        shop.config({
+          redis: { url: `redis://127.0.0.1:${proxy.port}`, command_timeout: '500ms', socket_timeout: '1s' },
+        }),
+      );
+      await daemon.ready();
+      const load = startLoad(shop);
+      await load.more(200);
+      proxy.freeze();
+      await eventually(
+        'the daemon has noticed',
+        () => isReady(daemon),
+        (ready) => !ready,
+      );
+      await load.more(500);
+      proxy.cut();
+      proxy.thaw();
+      await eventually('the daemon is ready again', () => isReady(daemon));
+      await load.stop();
+      await shop.settled();
+      expect(await leftOver(shop, 1, load.committed)).toEqual([]);
+    } finally {
+      await proxy.close();
+    }
+  });
+
+  it('replies get lost after the commands were executed: they are sent again and the position waits', async () => {
+    const proxy = await startTcpProxy({ port: redis.port });
+    try {
+      daemon = await startDaemon(
+        shop.config({
+          redis: { url: `redis://127.0.0.1:${proxy.port}`, command_timeout: '500ms', socket_timeout: '1s' },
+        }),
+      );
+      await daemon.ready();
+      const load = startLoad(shop);
+      await load.more(200);
+      for (let round = 0; round < 3; round += 1) {
+        const retries = (await daemon.metrics()).sum('unstale_redis_retries_total');
+        proxy.dropReplies();
+        await eventually(
+          'a batch is sent again',
+          async () => (await daemon.metrics()).sum('unstale_redis_retries_total'),
+          (count) => count > retries,
+        );
+        proxy.cut();
+        proxy.thaw();
+        await load.more(200);
+      }
+      await load.stop();
+      await shop.settled();
+      expect(await leftOver(shop, 1, load.committed)).toEqual([]);
+    } finally {
+      await proxy.close();
+    }
+  });
+});
+
+describe.each(inject('servers').mysql)('$label fails', ({ flavour }) => {
+  let server: TestMysqlServer;
+  let redis: TestRedisServer;
+  let shop: Shop;
+  let daemon: DaemonProcess;
+  let proxy: TcpProxy;
+
+  beforeEach(async () => {
+    [server, redis] = await Promise.all([startMysqlServer({ flavour }), startRedisServer()]);
+    shop = await openShop(server, redis.url);
+    proxy = await startTcpProxy({ port: server.port });
+    const url = new URL(shop.db.url);
+    url.port = String(proxy.port);
+    daemon = await startDaemon(shop.config({ source: { url: url.href, ...QUICK_WATCHDOG } }));
+    await daemon.ready();
+  });
+
+  afterEach(async () => {
+    await daemon.kill();
+    await proxy.close();
+    shop.redis.disconnect();
+    await shop.db.pool.end().catch(() => undefined);
+    await Promise.all([server.destroy(), redis.destroy()]);
+  });
+
+  it('restarted under load: the daemon reconnects by itself and loses nothing', async () => {
+    const load = startLoad(shop);
+    await load.more(500);
+    await server.stop();
+    await server.start();
+    await load.more(500);
+    await server.kill();
+    await server.start();
+    await load.more(500);
+    await load.stop();
+    await shop.settled();
+    expect(await leftOver(shop, 1, load.committed)).toEqual([]);
+    expect(await binlogConnects(daemon)).toBeGreaterThanOrEqual(3);
+  });
+
+  it('the connection is cut: the daemon reconnects and loses nothing', async () => {
+    const load = startLoad(shop);
+    for (let round = 0; round < 5; round += 1) {
+      await load.more(300);
+      proxy.cut();
+    }
+    await load.more(300);
+    await load.stop();
+    await shop.settled();
+    expect(await leftOver(shop, 1, load.committed)).toEqual([]);
+  });
+
+  it('the connection freezes half-open: the watchdog notices, readiness tells, nothing is lost', async () => {
+    const load = startLoad(shop);
+    await load.more(300);
+    proxy.freeze();
+    await eventually(
+      'readiness is false',
+      () => isReady(daemon),
+      (ready) => !ready,
+    );
+    await daemon.logged('the watchdog noticed', (line) =>
+      JSON.stringify(line).includes('UNSTALE_BINLOG_SILENT'),
+    );
+    await load.more(300);
+    proxy.thaw();
+    await eventually('the daemon is ready again', () => isReady(daemon), Boolean, { timeoutMs: 60_000 });
+    await load.stop();
+    await shop.settled(60_000);
+    expect(await leftOver(shop, 1, load.committed)).toEqual([]);
+  });
+
+  it('an idle source sends heartbeats, so the daemon stays ready and connected', async () => {
+    // Two and a half watchdog periods without a change; silence has no event to wait for.
+    await sleep(2500);
+    expect(await isReady(daemon)).toBe(true);
+    expect(await binlogConnects(daemon)).toBe(1);
+  });
+});

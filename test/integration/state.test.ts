@@ -1,0 +1,231 @@
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  inject,
+  it,
+  onTestFinished,
+} from 'vitest';
+
+import type { Checkpoint } from '../../src/change/checkpoint.ts';
+import { UnstaleError } from '../../src/errors/unstale-error.ts';
+import type { SqlClient } from '../../src/pipeline/ports.ts';
+import { createSqlClient } from '../../src/runtime/mysql-client.ts';
+import type { SqlClientOptions } from '../../src/runtime/mysql-client.ts';
+import { stateDdl } from '../../src/state/migrations.ts';
+import { createPositionStore, UNLOGGED_WRITES } from '../../src/state/position-store.ts';
+import type { MysqlPositionStore } from '../../src/state/position-store.ts';
+import { createDatabase } from '../support/database.ts';
+import type { TestDatabase } from '../support/database.ts';
+import { startMysqlServer } from '../support/provider.ts';
+import type { TestMysqlServer } from '../support/provider.ts';
+
+const checkpoint: Checkpoint = {
+  clientId: 'shop',
+  position: {
+    serverUuid: '00bf3915-e786-11f1-a3ef-02fc00000001',
+    epoch: 3,
+    file: 'binlog.000042',
+    offset: Number.MAX_SAFE_INTEGER,
+    fileCreatedAt: 1_700_000_000,
+    gtidSet: '00bf3915-e786-11f1-a3ef-02fc00000001:1-9007199254740993:9007199254740995',
+  },
+  mappingHash: 'a'.repeat(64),
+  fencingToken: 7,
+  savedAt: Date.UTC(2024, 1, 29, 23, 59, 59, 987),
+};
+
+interface Line {
+  readonly fields: object;
+  readonly message: string;
+}
+
+const codeOf = async (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'no error',
+    (error: unknown) => (error instanceof UnstaleError ? error.code : String(error)),
+  );
+
+describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flavour })))(
+  'the position store on $label',
+  ({ flavour }) => {
+    let server: TestMysqlServer;
+    let database: TestDatabase;
+    let lines: Line[];
+    const clients: SqlClient[] = [];
+
+    const clientOf = (
+      account: { user: string; password?: string },
+      more: Partial<SqlClientOptions> = {},
+    ): SqlClient => {
+      const client = createSqlClient(
+        { host: server.host, port: server.port, sslMode: 'preferred', connectTimeout: 5000, ...account },
+        { name: 'state', queryTimeout: 5000, ...more },
+      );
+      clients.push(client);
+      return client;
+    };
+    const note = (fields: object, message: string): void => void lines.push({ fields, message });
+    const storeOf = (client: SqlClient, clientId = 'shop'): MysqlPositionStore =>
+      createPositionStore({
+        client,
+        database: database.stateDatabase,
+        clientId,
+        log: { debug: note, info: note, warn: note, error: note },
+      });
+    const daemonStore = (clientId?: string): MysqlPositionStore =>
+      storeOf(clientOf(database.account), clientId);
+    /** An account with these privileges on the state database. */
+    const account = async (privileges: string): Promise<{ user: string; password: string }> => {
+      const user = `${database.name}little`;
+      await database.query(`CREATE USER '${user}'@'%' IDENTIFIED BY 'pw'`);
+      await database.query(`GRANT ${privileges} ON ${database.stateDatabase}.* TO '${user}'@'%'`);
+      return { user, password: 'pw' };
+    };
+    const runDdl = async (): Promise<void> => {
+      for (const sql of stateDdl(database.stateDatabase)) await database.query(sql);
+    };
+
+    beforeAll(async () => {
+      server = await startMysqlServer({ flavour });
+    });
+    afterAll(async () => server.destroy());
+    beforeEach(async () => {
+      lines = [];
+      database = await createDatabase(server);
+    });
+    afterEach(async () => {
+      await Promise.all(clients.splice(0).map(async (client) => client.close()));
+      await database.query('SET GLOBAL read_only = OFF');
+      await database.drop();
+    });
+
+    it('gives back exactly what was saved last', async () => {
+      const store = daemonStore();
+      await store.migrate();
+      expect(await store.load()).toBeUndefined();
+      await store.save(checkpoint);
+      expect(await store.load()).toEqual(checkpoint);
+
+      const { gtidSet: _, ...position } = { ...checkpoint.position, file: 'binlog.000043', offset: 4 };
+      const next = { ...checkpoint, position, mappingHash: 'b', fencingToken: 8, savedAt: 0 };
+      await store.save(next);
+      expect(await store.load()).toEqual(next);
+      expect(await database.query(`SELECT 1 FROM ${database.stateDatabase}.positions`)).toHaveLength(1);
+    });
+
+    it('keeps a GTID set of any length and a row for each client', async () => {
+      const [one, other] = [daemonStore('shop'), daemonStore('Shop')];
+      await one.migrate();
+      const gtidSet = Array.from({ length: 20_000 }, (_, index) => `0-${index}-18446744073709551615`).join(
+        ',',
+      );
+      const long = { ...checkpoint, position: { ...checkpoint.position, gtidSet } };
+      await one.save(long);
+      await other.save({ ...checkpoint, clientId: 'Shop' });
+      expect(await one.load()).toEqual(long);
+      expect(await other.load()).toEqual({ ...checkpoint, clientId: 'Shop' });
+    });
+
+    it('survives several daemons that migrate at once', async () => {
+      const stores = Array.from({ length: 5 }, () => daemonStore());
+      await Promise.all(stores.map(async (store) => store.migrate()));
+      expect(lines.filter(({ message }) => message.startsWith('created'))).toHaveLength(1);
+      await stores[4]!.save(checkpoint);
+      expect(await stores[0]!.load()).toEqual(checkpoint);
+    });
+
+    it('gives up a migration whose lock was lost with the connection', async () => {
+      const client = clientOf(database.account);
+      const cut: SqlClient = {
+        close: async () => client.close(),
+        query: async (sql, params) => {
+          const rows = await client.query(sql, params);
+          if (sql.includes('GET_LOCK')) await database.query(`KILL ${String(rows[0]?.['session'])}`);
+          return rows;
+        },
+      };
+      expect(await codeOf(storeOf(cut).migrate())).toBe('UNSTALE_STATE_UNAVAILABLE');
+      await daemonStore().migrate();
+    });
+
+    it('needs no privilege to create tables that an administrator made', async () => {
+      const little = await account('SELECT, INSERT, UPDATE');
+      expect(await codeOf(storeOf(clientOf(little)).migrate())).toBe('UNSTALE_STATE_SCHEMA');
+      await runDdl();
+      await runDdl();
+      const store = storeOf(clientOf(little));
+      await store.migrate();
+      await store.save(checkpoint);
+      expect(await store.load()).toEqual(checkpoint);
+    });
+
+    it('refuses tables of a newer program', async () => {
+      await runDdl();
+      await database.query(`INSERT INTO ${database.stateDatabase}.schema_migrations VALUES (999, NOW())`);
+      expect(await codeOf(daemonStore().migrate())).toBe('UNSTALE_STATE_SCHEMA');
+    });
+
+    it('names what keeps it from reading and writing', async () => {
+      await runDdl();
+      const reader = storeOf(clientOf(await account('SELECT')));
+      expect(await codeOf(reader.save(checkpoint))).toBe('UNSTALE_STATE_DENIED');
+
+      const store = daemonStore();
+      await database.query('SET GLOBAL read_only = ON');
+      await store.migrate();
+      expect(await codeOf(store.save(checkpoint))).toBe('UNSTALE_STATE_READ_ONLY');
+      await database.query('SET GLOBAL read_only = OFF');
+      await store.save(checkpoint);
+
+      await database.query(
+        `UPDATE ${database.stateDatabase}.positions SET binlog_position = 18446744073709551615`,
+      );
+      expect(await codeOf(store.load())).toBe('UNSTALE_STATE_SCHEMA');
+      await database.query(`DROP TABLE ${database.stateDatabase}.positions`);
+      expect(await codeOf(store.load())).toBe('UNSTALE_STATE_SCHEMA');
+      const refused = storeOf(clientOf({ ...database.account, password: 'wrong' }));
+      expect(await codeOf(refused.load())).toBe('UNSTALE_STATE_DENIED');
+    });
+
+    it('may be tried again after a lock wait or an outage', async () => {
+      const store = storeOf(
+        clientOf(database.account, { sessionSetup: ['SET SESSION innodb_lock_wait_timeout = 1'] }),
+      );
+      await store.migrate();
+      await store.save(checkpoint);
+      const holder = await database.pool.getConnection();
+      await holder.query('START TRANSACTION');
+      await holder.query(`SELECT * FROM ${database.stateDatabase}.positions FOR UPDATE`);
+      expect(await codeOf(store.save(checkpoint))).toBe('UNSTALE_STATE_UNAVAILABLE');
+      holder.destroy();
+      if (!server.controllable) return;
+      await server.stop();
+      expect(await codeOf(store.save(checkpoint))).toBe('UNSTALE_STATE_UNAVAILABLE');
+      await server.start();
+      await store.save(checkpoint);
+      expect(await store.load()).toEqual(checkpoint);
+    });
+
+    it('keeps its writes out of the binlog where the account may, and says whether it does', async () => {
+      const status = flavour === 'mysql' ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS';
+      const offset = async (): Promise<number> => Number((await database.query(status))[0]?.['Position']);
+      const writes = async (): Promise<number> => {
+        const store = storeOf(clientOf(database.account, { optionalSessionSetup: UNLOGGED_WRITES }));
+        await store.migrate();
+        const before = await offset();
+        await store.save({ ...checkpoint, savedAt: before });
+        return (await offset()) - before;
+      };
+      expect(await writes()).toBeGreaterThan(0);
+      expect(lines.at(-1)?.fields).toMatchObject({ logged: true });
+      const privilege = flavour === 'mysql' ? 'SESSION_VARIABLES_ADMIN' : 'BINLOG ADMIN';
+      await database.query(`GRANT ${privilege} ON *.* TO '${database.account.user}'@'%'`);
+      expect(await writes()).toBe(0);
+      expect(lines.at(-1)?.fields).toMatchObject({ logged: false });
+    });
+  },
+);

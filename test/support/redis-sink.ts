@@ -1,0 +1,103 @@
+import { Redis } from 'ioredis';
+
+import type { ApplyResult, CacheCommand, CommandBatch } from '../../src/change/command.ts';
+import type { CommandSink } from '../../src/pipeline/ports.ts';
+import type { RedisConnectionOptions } from '../../src/redis/client.ts';
+import { connectRedis } from '../../src/redis/connection.ts';
+import type { RedisConnection } from '../../src/redis/connection.ts';
+import { createRedisSink } from '../../src/redis/sink.ts';
+import { eventually } from './eventually.ts';
+
+/** Times of these tests, ms: short enough to wait for, long enough for a busy machine. */
+export const commandTimeout = 500;
+export const socketTimeout = 1_000;
+
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** A sink on a connection of its own, and what it said. */
+export interface TestSink {
+  readonly sink: CommandSink;
+  readonly connection: RedisConnection;
+  readonly lines: LogLine[];
+  readonly replies: string[];
+}
+
+export function openSink(target: { port: number } & Partial<RedisConnectionOptions>): TestSink {
+  const lines: LogLine[] = [];
+  const replies: string[] = [];
+  const note =
+    (level: string) =>
+    (fields: object, message: string): void =>
+      void lines.push({ level, message, fields: { ...fields } });
+  const log = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') };
+  const connection = connectRedis(
+    {
+      host: '127.0.0.1',
+      db: 0,
+      connectTimeout: 1_000,
+      commandTimeout,
+      socketTimeout,
+      clientName: 'unstale-test',
+      ...target,
+    },
+    log,
+  );
+  const observer = { replied: (replyClass: string): void => void replies.push(replyClass) };
+  return { sink: createRedisSink({ connection, log, observer }), connection, lines, replies };
+}
+
+/** A client for the test itself: fills the server, asks and configures it. */
+export function testClient(port: number, db = 0): Redis {
+  const client = new Redis({ port, host: '127.0.0.1', db });
+  // The tests end servers under it.
+  client.on('error', () => undefined);
+  return client;
+}
+
+export function deletesOf(keys: readonly string[]): CacheCommand[] {
+  return keys.map((key) => ({ kind: 'delete', key }));
+}
+
+export function scopeOf(pattern: string): CacheCommand {
+  return { kind: 'scope', pattern, reason: 'truncate' };
+}
+
+export function batchOf(commands: readonly CacheCommand[], seq = 1): CommandBatch {
+  return { seq, commands, bytes: commands.length };
+}
+
+export function numberedKeys(count: number, prefix = 'user:'): string[] {
+  return Array.from({ length: count }, (_, index) => `${prefix}${index}`);
+}
+
+export async function fill(client: Redis, keys: readonly string[]): Promise<void> {
+  const pipeline = client.pipeline();
+  for (const key of keys) pipeline.set(key, 'value');
+  await pipeline.exec();
+}
+
+export async function applyOnce(sink: CommandSink, commands: readonly CacheCommand[]): Promise<ApplyResult> {
+  return sink.apply(batchOf(commands), new AbortController().signal);
+}
+
+/** Sends the batch again and again, as the pipeline does; resolves with the results up to the durable one. */
+export async function applyUntilDurable(
+  sink: CommandSink,
+  commands: readonly CacheCommand[],
+): Promise<ApplyResult[]> {
+  const results: ApplyResult[] = [];
+  await eventually(
+    'the batch is durable',
+    async () => {
+      const result = await applyOnce(sink, commands);
+      results.push(result);
+      return result;
+    },
+    ({ outcome }) => outcome === 'durable',
+  );
+  return results;
+}
