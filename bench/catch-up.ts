@@ -59,7 +59,9 @@ export async function measureCatchUp(options: CatchUpOptions): Promise<Measureme
           measurements.add('CPU µs/row', side, round.cpuMicrosPerRow);
           measurements.add('peak RSS MB', side, round.peakRssMb);
         }
-        say(`  ${pair === 0 ? 'warm-up' : `pair ${pair}`} ${side}: ${Math.round(round.rowsPerSecond)} rows/s`);
+        say(
+          `  ${pair === 0 ? 'warm-up' : `pair ${pair}`} ${side}: ${Math.round(round.rowsPerSecond)} rows/s`,
+        );
       }
     }
     return measurements;
@@ -99,7 +101,9 @@ async function fillCache(redis: Redis, dataset: Dataset): Promise<void> {
   await redis.flushall();
   for (let first = 1; first <= dataset.rows; first += KEYS_PER_MSET) {
     const count = Math.min(KEYS_PER_MSET, dataset.rows - first + 1);
-    await redis.mset(Array.from({ length: count }, (_, no) => [`${dataset.table}:${first + no}`, 'cached']).flat());
+    await redis.mset(
+      Array.from({ length: count }, (_, no) => [`${dataset.table}:${first + no}`, 'cached']).flat(),
+    );
   }
   await redis.mset(Array.from({ length: BYSTANDERS }, (_, no) => [`bystander:${no}`, 'cached']).flat());
 }

@@ -135,7 +135,8 @@ async function createNumbers(db: TestDatabase, count: number): Promise<void> {
   await db.query('CREATE TABLE IF NOT EXISTS numbers (n BIGINT PRIMARY KEY)');
   await db.query('TRUNCATE numbers');
   await db.query('INSERT INTO numbers VALUES (1)');
-  for (let have = 1; have < count; have *= 2) await db.query('INSERT INTO numbers SELECT n + ? FROM numbers', [have]);
+  for (let have = 1; have < count; have *= 2)
+    await db.query('INSERT INTO numbers SELECT n + ? FROM numbers', [have]);
 }
 
 async function callInParallel(db: TestDatabase, procedure: string, groups: number): Promise<void> {

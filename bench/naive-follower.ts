@@ -14,11 +14,13 @@ export async function startNaive(task: FollowerTask): Promise<Follower> {
     process.execPath,
     [
       program,
-      ...['--mysql', task.mysqlUrl, '--redis', task.redisUrl, '--schema', task.schema],
-      ...task.tables.flatMap((table) => ['--table', table]),
+      `--mysql=${task.mysqlUrl}`,
+      `--redis=${task.redisUrl}`,
+      `--schema=${task.schema}`,
+      ...task.tables.map((table) => `--table=${table}`),
       ...(catchUp === undefined
         ? []
-        : ['--from', `${catchUp.from.file}:${catchUp.from.offset}`, '--rows', String(catchUp.rows)]),
+        : [`--from=${catchUp.from.file}:${catchUp.from.offset}`, `--rows=${catchUp.rows}`]),
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );

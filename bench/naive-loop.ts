@@ -8,6 +8,7 @@
 import { parseArgs } from 'node:util';
 
 import ZongJi from '@vlasky/zongji';
+import type { RowData, UpdateRowData } from '@vlasky/zongji';
 import { Redis } from 'ioredis';
 
 const KEYS_PER_PIPELINE = 500;
@@ -62,6 +63,10 @@ function answered(replies: [error: Error | null, result: unknown][] | null): voi
   if (worked >= lastRow) console.log('done');
 }
 
+function isUpdate(row: RowData | UpdateRowData): row is UpdateRowData {
+  return 'after' in row;
+}
+
 function fail(error: unknown): void {
   console.error(error);
   process.exit(1);
@@ -77,8 +82,8 @@ zongji.on('binlog', (event) => {
   if (!('rows' in event)) return;
   const table = event.tableMap[event.tableId]?.tableName;
   for (const row of event.rows) {
-    const { id } = 'after' in row ? row.after : row;
-    unlink(`${table}:${id}`);
+    const { id } = isUpdate(row) ? row.after : row;
+    unlink(`${table}:${String(id)}`);
   }
   if (waiting > PAUSE_ABOVE && !paused) {
     paused = true;

@@ -37,7 +37,8 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
   const values = parse(args);
   if (values.help === true) return undefined;
   const quick = values.quick ?? false;
-  const dataset = values.dataset === undefined ? undefined : oneOf('--dataset', values.dataset, DATASET_NAMES);
+  const dataset =
+    values.dataset === undefined ? undefined : oneOf('--dataset', values.dataset, DATASET_NAMES);
   const only = values.only === undefined ? undefined : oneOf('--only', values.only, ['catch-up', 'live']);
   const pairs = Number(values.pairs ?? (quick ? 1 : 3));
   if (!Number.isInteger(pairs) || pairs < 1) throw new UsageError('--pairs takes a number from 1');

@@ -13,5 +13,5 @@ export function percentile(values: readonly number[], percent: number): number {
 }
 
 function sort(values: readonly number[]): number[] {
-  return [...values].sort((a, b) => a - b);
+  return values.toSorted((a, b) => a - b);
 }

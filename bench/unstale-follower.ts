@@ -19,9 +19,7 @@ export async function startUnstale(task: FollowerTask): Promise<Follower> {
     client_id: `bench-${clients}`,
     source: {
       url: task.mysqlUrl,
-      ...(catchUp === undefined
-        ? {}
-        : { init_position: `${catchUp.from.file}:${catchUp.from.offset}` }),
+      ...(catchUp === undefined ? {} : { init_position: `${catchUp.from.file}:${catchUp.from.offset}` }),
     },
     state: { database: task.stateDatabase },
     redis: { url: task.redisUrl },
@@ -29,9 +27,11 @@ export async function startUnstale(task: FollowerTask): Promise<Follower> {
   });
 
   let exited = false;
-  void daemon.exited.then(() => {
+  const noteExit = async (): Promise<void> => {
+    await daemon.exited;
     exited = true;
-  });
+  };
+  void noteExit();
   const until = async (holds: () => boolean | Promise<boolean>, everyMs: number): Promise<void> => {
     while (!(await holds())) {
       if (exited) throw new Error(`the daemon ended too early\n${daemon.output()}`);

@@ -23,14 +23,22 @@ export function sourceConnectionOptions(config: Config): Promise<ConnectionOptio
 }
 
 /** The stored positions. Connects when first asked. */
-export function openStateStore(config: Config, log: Log): { readonly store: MysqlPositionStore; close(): Promise<void> } {
+export function openStateStore(
+  config: Config,
+  log: Log,
+): { readonly store: MysqlPositionStore; close(): Promise<void> } {
   const client = createSqlClient(config.state.connection, {
     name: 'state',
     queryTimeout: QUERY_TIMEOUT,
     // On another server than the source the positions are data like any other and may be replicated.
     optionalSessionSetup: config.state.sameServer ? UNLOGGED_WRITES : [],
   });
-  const store = createPositionStore({ client, database: config.state.database, clientId: config.clientId, log });
+  const store = createPositionStore({
+    client,
+    database: config.state.database,
+    clientId: config.clientId,
+    log,
+  });
   return { store, close: () => client.close() };
 }
 

@@ -1,6 +1,6 @@
-import { formatPreflight } from './binlog/preflight-format.ts';
-import { runPreflight } from './binlog/preflight.ts';
-import type { PreflightReport } from './binlog/preflight.ts';
+import { formatPreflight } from './binlog/preflight/format.ts';
+import { runPreflight } from './binlog/preflight/preflight.ts';
+import type { PreflightReport } from './binlog/preflight/problem.ts';
 import type { Config } from './config/config.ts';
 import { openRedis, openSourceClient } from './connections.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
@@ -15,14 +15,22 @@ export interface CheckReport {
   readonly redis: UnstaleError | undefined;
 }
 
-const silent: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+const silent: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
 
 /** Looks at MySQL and Redis as a start would, changing nothing. @throws UnstaleError when MySQL cannot be asked. */
 export async function checkServers(config: Config): Promise<CheckReport> {
   const client = openSourceClient(config);
   const redis = openRedis(config, silent);
   try {
-    const [source, failure] = await Promise.all([preflight(config, client, silent), redisProblem(config, redis)]);
+    const [source, failure] = await Promise.all([
+      preflight(config, client, silent),
+      redisProblem(config, redis),
+    ]);
     return { source, redis: failure };
   } finally {
     await Promise.all([client.close(), redis.close()]);
@@ -36,7 +44,9 @@ export function stateTables(config: Config): string[] {
 
 /** Whether a start would succeed. */
 export function isHealthy(report: CheckReport): boolean {
-  return report.redis === undefined && report.source.problems.every((problem) => problem.severity !== 'error');
+  return (
+    report.redis === undefined && report.source.problems.every((problem) => problem.severity !== 'error')
+  );
 }
 
 /** The report for people. */
@@ -67,9 +77,15 @@ export async function requirePreconditions(
   if (only === undefined && failure === undefined) return;
   if (only === undefined && failure !== undefined) throw failure;
   if (only !== undefined && errors.length === 1 && failure === undefined) {
-    throw new UnstaleError(only.code, only.fix === undefined ? only.message : `${only.message}; fix: ${only.fix}`);
+    throw new UnstaleError(
+      only.code,
+      only.fix === undefined ? only.message : `${only.message}; fix: ${only.fix}`,
+    );
   }
-  throw new UnstaleError('UNSTALE_PRECONDITION', `the servers cannot be followed:\n${formatCheck({ source, redis: failure })}`);
+  throw new UnstaleError(
+    'UNSTALE_PRECONDITION',
+    `the servers cannot be followed:\n${formatCheck({ source, redis: failure })}`,
+  );
 }
 
 function preflight(config: Config, client: SqlClient, log: Log): Promise<PreflightReport> {

@@ -141,10 +141,10 @@ export function startTraffic(pool: Pool, firstUser: number, lastUser: number, wr
   const writes: Write[] = [];
   const waiting = new Set<{ readonly target: number; readonly resolve: () => void }>();
   let nextUser = firstUser;
-  let stopped = false;
+  let end = lastUser;
 
   const write = async (): Promise<void> => {
-    while (!stopped && nextUser <= lastUser) {
+    while (nextUser <= end) {
       const userId = nextUser;
       nextUser += 1;
       const sentAt = performance.now();
@@ -167,7 +167,7 @@ export function startTraffic(pool: Pool, firstUser: number, lastUser: number, wr
       waiting.delete(waiter);
     },
     stop: async () => {
-      stopped = true;
+      end = 0;
       await ended;
     },
   };

@@ -6,12 +6,13 @@ export type NamedRow = Readonly<Record<string, unknown>>;
 
 /** MySQL column type codes (`enum_field_types`) whose decoded value is not what a SELECT gives, or no exact text. */
 const TYPE_FLOAT = 4;
+const TYPE_DOUBLE = 5;
 const TYPE_YEAR = 13;
 const TYPE_BIT = 16;
 const TYPE_JSON = 245;
 const TYPE_ENUM = 247;
 const TYPE_GEOMETRY = 255;
-const INEXACT: ReadonlySet<number> = new Set([TYPE_FLOAT, TYPE_BIT, TYPE_JSON, TYPE_GEOMETRY]);
+const INEXACT: ReadonlySet<number> = new Set([TYPE_FLOAT, TYPE_DOUBLE, TYPE_BIT, TYPE_JSON, TYPE_GEOMETRY]);
 
 /** One column of a TableMap event. `type` is the effective type code (ENUM rather than STRING). */
 export interface MappedColumn {
@@ -71,6 +72,6 @@ function canonicalValue(value: unknown, type: number | undefined): ColumnValue {
   // The empty string that an invalid ENUM value is stored as has index 0 and no label.
   if (type === TYPE_ENUM && value === undefined) return '';
   if (typeof value === 'string' || typeof value === 'number' || value === null) return value;
-  if (value instanceof Uint8Array) return value;
+  // Bytes, of a binary column or in a character set that nothing here can decode.
   return undefined;
 }

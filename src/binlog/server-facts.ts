@@ -1,7 +1,7 @@
 import { UnstaleError } from '../errors/unstale-error.ts';
 import type { SqlClient } from '../pipeline/ports.ts';
 
-export type ServerFlavour = 'mysql' | 'mariadb';
+type ServerFlavour = 'mysql' | 'mariadb';
 
 /** What a server is, as far as following its binlog depends on it. */
 export interface ServerFacts {

@@ -13,8 +13,11 @@ type Body = BinlogEvent extends infer E
     ? Omit<E, 'timestamp' | 'nextOffset'>
     : never
   : never;
-const at = (nextOffset: number, body: Body, timestamp = 5000): BinlogEvent =>
-  ({ ...body, nextOffset, timestamp }) as BinlogEvent;
+const at = (nextOffset: number, body: Body, timestamp = 5000): BinlogEvent => ({
+  ...body,
+  nextOffset,
+  timestamp,
+});
 const gtid = (n: number, opens: 'by-statement' | 'transaction' | 'standalone' = 'by-statement'): Body => ({
   kind: 'gtid',
   gtid: opens === 'by-statement' ? `${A}:${n}` : `0-1-${n}`,

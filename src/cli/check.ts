@@ -17,11 +17,18 @@ export function addCheckCommand(program: Command): void {
     .description('check configuration, MySQL and Redis, and print what to fix; changes nothing')
     .option('--json', 'print JSON')
     .option('--ddl', 'print the statements that create the state tables, and check nothing')
-    .addHelpText('after', '\nExample:\n  $ unstale check -c unstale.yaml\n\nExit code 0: ready to run, 4: something has to be fixed.')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ unstale check -c unstale.yaml\n\nExit code 0: ready to run, 4: something has to be fixed.',
+    )
     .action(async (flags: CheckFlags) => {
       const config = await configOf(flags);
       if (flags.ddl) {
-        console.log(stateTables(config).map((statement) => `${statement};`).join('\n'));
+        console.log(
+          stateTables(config)
+            .map((statement) => `${statement};`)
+            .join('\n'),
+        );
         return;
       }
       const report = await checkServers(config);
@@ -36,6 +43,9 @@ function toJson(report: CheckReport): object {
     ok: isHealthy(report),
     server: report.source.server,
     problems: report.source.problems,
-    redis: redis === undefined ? { ok: true } : { ok: false, code: redis.code, message: redis.message, hint: redis.policy.hint },
+    redis:
+      redis === undefined
+        ? { ok: true }
+        : { ok: false, code: redis.code, message: redis.message, hint: redis.policy.hint },
   };
 }

@@ -3,11 +3,12 @@ import { configSchema } from './schema.ts';
 
 /**
  * A field of the schema; `[]` in its path stands for any list index. `value`: one text, which the environment
- * and the command line can set. `list`: a list of texts or maps. `later`: refused in this version.
+ * and the command line can set. `section`: a map of fields. `list`: a list of texts or maps. `later`: refused
+ * in this version.
  */
 export interface SchemaField {
   readonly path: string;
-  readonly kind: 'value' | 'list' | 'later';
+  readonly kind: 'value' | 'section' | 'list' | 'later';
 }
 
 /** Every field of the schema, in its order. */
@@ -27,13 +28,16 @@ export function knownNames(path: readonly (string | number)[]): string[] {
   return SCHEMA_FIELDS.flatMap((field) => {
     const [parent, name] = splitLast(`.${field.path}`);
     return parent === prefix ? [name] : [];
-  }).concat(path.length === 0 ? [] : []);
+  });
 }
 
 function fieldsOf(schema: unknown, path: string): SchemaField[] {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodObject) {
-    return Object.entries(inner.shape).flatMap(([name, field]) => fieldsOf(field, path === '' ? name : `${path}.${name}`));
+    const fields = Object.entries(inner.shape).flatMap(([name, field]) =>
+      fieldsOf(field, path === '' ? name : `${path}.${name}`),
+    );
+    return path === '' || path.endsWith('[]') ? fields : [{ path, kind: 'section' }, ...fields];
   }
   if (inner instanceof z.ZodArray) {
     const item = unwrap(inner.element);

@@ -1,5 +1,4 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { RetryDirective } from '../errors/catalog.ts';
 
 export interface MetricsOptions {
   /** Default label `client_id` of every metric. */
@@ -8,8 +7,6 @@ export interface MetricsOptions {
   readonly now?: () => number;
 }
 
-/** `ok`, or what the reply asks of the daemon. */
-export type ReplyClass = 'ok' | RetryDirective;
 export type RowOperationLabel = 'insert' | 'update' | 'delete';
 export type ScopeReasonLabel = 'truncate' | 'ddl' | 'statement' | 'unreadable' | 'gap';
 
@@ -47,7 +44,8 @@ export interface Metrics {
   commitToRedis(oldestCommitAt: number): void;
   binlogBytes(bytes: number): void;
   binlogConnect(): void;
-  redisReplies(replyClass: ReplyClass, count: number): void;
+  /** `ok`, or the class of the error: busy, timeout, unreachable, … */
+  redisReplies(replyClass: string, count: number): void;
   redisRetry(): void;
   positionWrite(): void;
   scopeInvalidation(reason: ScopeReasonLabel): void;
@@ -107,7 +105,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   // A series that appears with its first event hides that event from rate(); known series start at zero.
   for (const result of ['removed', 'absent', 'poisoned']) commands.inc({ kind: 'delete', result }, 0);
   for (const result of ['done', 'poisoned']) commands.inc({ kind: 'scope', result }, 0);
-  for (const replyClass of ['ok', 'retry', 'fatal', 'poisoned']) redisReplies.inc({ class: replyClass }, 0);
+  redisReplies.inc({ class: 'ok' }, 0);
   for (const reason of ['truncate', 'ddl', 'statement', 'unreadable', 'gap']) scopes.inc({ reason }, 0);
 
   let sources: GaugeSources | undefined;

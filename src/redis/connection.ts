@@ -8,7 +8,7 @@ import type { RedisServerInfo } from './server-info.ts';
 import { probeUnlink } from './write-probe.ts';
 import type { WriteProbeResult } from './write-probe.ts';
 
-export interface ScanPage {
+interface ScanPage {
   /** `0` when the scan is complete. */
   readonly cursor: string;
   /** Bytes, because a key need not be valid UTF-8. */
@@ -20,6 +20,8 @@ export interface ScanPage {
  * is none, with the reason for that. Commands reject with what `classifyRedisError` understands.
  */
 export interface RedisConnection {
+  /** Whether commands can be sent right now. */
+  isReachable(): boolean;
   /** Removes keys; resolves with the number of those that existed. */
   unlink(keys: (string | Buffer)[]): Promise<number>;
   /** One step of SCAN. */
@@ -150,6 +152,7 @@ export function connectRedis(options: RedisConnectionOptions, log: Log): RedisCo
     });
 
   return {
+    isReachable: () => usable,
     async unlink(keys) {
       const reply: unknown = await command(() => client.unlink(keys));
       if (typeof reply === 'number') return reply;
@@ -206,10 +209,12 @@ function connectionFailure(error: unknown, options: RedisConnectionOptions): Uns
   if (isErrorReply(error) && commandName(error) === 'select') {
     return new UnstaleError('UNSTALE_CONFIG_INVALID', `redis database ${options.db}: ${classified.message}`);
   }
-  return new UnstaleError(
-    'UNSTALE_REDIS_UNREACHABLE',
-    `the handshake with Redis failed: ${classified.message}`,
-  );
+  return new UnstaleError('UNSTALE_REDIS_UNREACHABLE', `the handshake with Redis failed: ${reasonOf(error)}`);
+}
+
+/** The TLS library and the parser explain themselves best; a reply is quoted as `classifyRedisError` does. */
+function reasonOf(error: unknown): string {
+  return error instanceof Error && !isErrorReply(error) ? error.message : classifyRedisError(error).message;
 }
 
 function commandName(error: unknown): unknown {

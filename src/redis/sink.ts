@@ -7,7 +7,7 @@ import { classifyRedisError, replyClass } from './replies.ts';
 import { removeScope } from './scope.ts';
 import type { Send } from './scope.ts';
 
-export interface RedisSinkObserver {
+interface RedisSinkObserver {
   /** One reply, or the lack of one; see `replyClass`. */
   replied(replyClass: string): void;
 }

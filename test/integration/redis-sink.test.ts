@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
+import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { startRedisServer } from '../../scripts/servers/redis-server.ts';
 import type { RedisServer } from '../../scripts/servers/redis-server.ts';
 import type { RedisConnectionOptions } from '../../src/redis/client.ts';
@@ -17,383 +18,395 @@ import {
 } from '../support/redis-sink.ts';
 import type { TestSink } from '../support/redis-sink.ts';
 
-let server: RedisServer;
-let client: Redis;
-const opened: TestSink[] = [];
+describe.each(await installedRedisImplementations())('on %s', (implementation) => {
+  let server: RedisServer;
+  let client: Redis;
+  const opened: TestSink[] = [];
 
-beforeAll(async () => {
-  server = await startRedisServer();
-  client = testClient(server.port);
-});
-
-afterAll(async () => {
-  client.disconnect();
-  await server.destroy();
-});
-
-beforeEach(async () => {
-  await client.flushall();
-  await client.config('RESETSTAT');
-});
-
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map(({ connection }) => connection.close()));
-});
-
-async function readySink(options: Partial<RedisConnectionOptions> = {}): Promise<TestSink> {
-  const opening = open(options);
-  await opening.connection.checkReady(5_000);
-  return opening;
-}
-
-function open(options: Partial<RedisConnectionOptions> = {}): TestSink {
-  const opening = openSink({ port: server.port, ...options });
-  opened.push(opening);
-  return opening;
-}
-
-async function callsOf(command: string): Promise<number> {
-  const stats = await client.info('commandstats');
-  return Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(stats)?.[1] ?? 0);
-}
-
-async function remaining(): Promise<string[]> {
-  return (await client.keys('*')).toSorted();
-}
-
-describe('deletes', () => {
-  test('remove exactly the given keys, and those that existed are counted', async () => {
-    await fill(client, ['user:1', 'user:2', 'user:3', 'user:10']);
-    const { sink, replies } = await readySink();
-
-    const result = await applyOnce(sink, deletesOf(['user:1', 'user:3', 'user:4']));
-
-    expect(result).toEqual({ outcome: 'durable', removed: 2 });
-    expect(await remaining()).toEqual(['user:10', 'user:2']);
-    expect(replies).toEqual(['ok']);
+  beforeAll(async () => {
+    server = await startRedisServer({ implementation });
+    client = testClient(server.port);
   });
 
-  test('of every type of value are removed, and any text is a key', async () => {
-    const names = ['', ' ', 'ключ:1', 'a\r\nb', '\0', '*', 'emoji:😀', 'x'.repeat(70_000)];
-    await fill(client, names);
-    await client.lpush('list', 'a');
-    await client.hset('hash', 'a', 'b');
-    const { sink } = await readySink();
-
-    const result = await applyOnce(sink, deletesOf([...names, 'list', 'hash']));
-
-    expect(result).toEqual({ outcome: 'durable', removed: names.length + 2 });
-    expect(await remaining()).toEqual([]);
+  afterAll(async () => {
+    client.disconnect();
+    await server.destroy();
   });
 
-  test('of 10,001 keys go in 21 commands of at most 500 keys', async () => {
-    const keys = numberedKeys(10_001);
-    await fill(client, [...keys, 'other']);
-    const { sink, replies } = await readySink();
-
-    const result = await applyOnce(sink, deletesOf(keys));
-
-    expect(result).toEqual({ outcome: 'durable', removed: 10_001 });
-    expect(await remaining()).toEqual(['other']);
-    expect(await callsOf('unlink')).toBe(21);
-    expect(replies).toEqual(Array.from({ length: 21 }, () => 'ok'));
+  beforeEach(async () => {
+    await client.flushall();
+    await client.config('RESETSTAT');
   });
 
-  test('of several batches at once are counted for each batch', async () => {
-    const groups = [0, 1, 2, 3].map((group) => numberedKeys(2_345, `group:${group}:`));
-    await fill(client, groups.flat());
-    const { sink } = await readySink();
-
-    const results = await Promise.all(groups.map((keys) => applyOnce(sink, deletesOf(keys))));
-
-    expect(results).toEqual(groups.map(() => ({ outcome: 'durable', removed: 2_345 })));
-    expect(await remaining()).toEqual([]);
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map(({ connection }) => connection.close()));
   });
 
-  test('go to the configured database only', async () => {
-    const third = testClient(server.port, 3);
-    await fill(client, ['user:1']);
-    await fill(third, ['user:1']);
-    const { sink } = await readySink({ db: 3 });
-
-    expect(await applyOnce(sink, deletesOf(['user:1']))).toEqual({ outcome: 'durable', removed: 1 });
-
-    expect(await remaining()).toEqual(['user:1']);
-    expect(await third.dbsize()).toBe(0);
-    third.disconnect();
-  });
-
-  test('that are none make a batch durable without a command', async () => {
-    const { sink, replies } = open();
-    expect(await applyOnce(sink, [])).toEqual({ outcome: 'durable', removed: 0 });
-    expect(replies).toEqual([]);
-  });
-
-  test('are not sent after the abort', async () => {
-    await fill(client, ['user:1']);
-    const { sink, replies } = await readySink();
-
-    const result = await sink.apply(batchOf([...deletesOf(['user:1']), scopeOf('*')]), AbortSignal.abort());
-
-    expect(result).toMatchObject({ outcome: 'retryable', error: { code: 'UNSTALE_REDIS_TIMEOUT' } });
-    expect(await remaining()).toEqual(['user:1']);
-    expect(replies).toEqual([]);
-  });
-
-  test('that Redis does not know as a command poison the batch, without a key in the message', async () => {
-    const old = await startRedisServer({ args: ['--rename-command', 'UNLINK', ''] });
-    try {
-      const { sink } = await readySink({ port: old.port });
-      const result = await applyOnce(sink, deletesOf(['user:4711', 'user:4712']));
-      expect(result).toMatchObject({
-        outcome: 'poisoned',
-        command: { kind: 'delete', key: 'user:4711' },
-        error: {
-          code: 'UNSTALE_REDIS_UNEXPECTED_REPLY',
-          message: expect.stringContaining('unknown command'),
-        },
-      });
-      expect(result).not.toMatchObject({ error: { message: expect.stringContaining('4711') } });
-    } finally {
-      await old.destroy();
-    }
-  });
-});
-
-describe('a scope', () => {
-  test('removes the keys that match its pattern and no others', async () => {
-    const matching = numberedKeys(3_210, 'product:');
-    await fill(client, [...matching, 'product', 'products:1', 'my:product:1', 'user:1']);
-    const { sink, lines } = await readySink();
-
-    const result = await applyOnce(sink, [scopeOf('product:*')]);
-
-    expect(result).toEqual({ outcome: 'durable', removed: 3_210 });
-    expect(await remaining()).toEqual(['my:product:1', 'product', 'products:1', 'user:1']);
-    const fields = { pattern: 'product:*', reason: 'truncate' };
-    expect(lines.slice(1)).toEqual([
-      { level: 'info', message: 'removing all keys of a scope', fields },
-      {
-        level: 'info',
-        message: 'removed all keys of a scope',
-        fields: { ...fields, removed: 3_210, durationMs: expect.any(Number) },
-      },
-    ]);
-  });
-
-  test.each([
-    [String.raw`shop\[1\]:*`, ['shop[1]:a', 'shop[1]:'], ['shop1:a', String.raw`shop\[1\]:a`]],
-    [String.raw`a\*b:*`, ['a*b:1'], ['axb:1', 'ab:1']],
-    [String.raw`a\?:*`, ['a?:1'], ['ab:1']],
-    [String.raw`a\\b:*`, [String.raw`a\b:1`], ['ab:1']],
-    ['order:*:lines', ['order:1:lines', 'order:1:2:lines'], ['order:1', 'order:1:lines:2']],
-    ['*', ['anything', ''], []],
-  ])('takes %s as a glob with escapes', async (pattern, matching, others) => {
-    await fill(client, [...matching, ...others]);
-    const { sink } = await readySink();
-
-    expect(await applyOnce(sink, [scopeOf(pattern)])).toEqual({
-      outcome: 'durable',
-      removed: matching.length,
-    });
-    expect(await remaining()).toEqual(others.toSorted());
-  });
-
-  test('removes keys that are not valid UTF-8', async () => {
-    await client.set(Buffer.from([0x75, 0x3a, 0xff, 0x00, 0xc3]), 'value');
-    const { sink } = await readySink();
-
-    expect(await applyOnce(sink, [scopeOf('u:*')])).toEqual({ outcome: 'durable', removed: 1 });
-    expect(await client.dbsize()).toBe(0);
-  });
-
-  test('runs after the deletes of its batch', async () => {
-    await fill(client, [...numberedKeys(1_500), 'product:1']);
-    const { sink } = await readySink();
-    const monitor = await client.monitor();
-    const seen: string[] = [];
-    monitor.on('monitor', (_time: string, args: string[]) => seen.push(args[0] ?? ''));
-
-    const commands = [scopeOf('product:*'), ...deletesOf(numberedKeys(1_500))];
-    expect(await applyOnce(sink, commands)).toEqual({ outcome: 'durable', removed: 1_501 });
-
-    await eventually('the commands are seen', () => seen.at(-1) === 'unlink' && seen.includes('scan'));
-    monitor.disconnect();
-    expect(seen.slice(0, 4)).toEqual(['unlink', 'unlink', 'unlink', 'scan']);
-  });
-});
-
-describe('credentials', () => {
-  test('of an ACL user that may do what unstale needs are enough', async () => {
-    await client.acl('SETUSER', 'enough', 'on', '>secret', '~user:*', '-@all', '+unlink', '+scan', '+select');
-    await fill(client, ['user:1', 'user:2']);
-    const { sink } = await readySink({ username: 'enough', password: 'secret' });
-
-    const result = await applyOnce(sink, [...deletesOf(['user:1']), scopeOf('user:*')]);
-    expect(result).toEqual({ outcome: 'durable', removed: 2 });
-  });
-
-  test('of an ACL user without UNLINK are fatal at the first delete', async () => {
-    await client.acl('SETUSER', 'reader', 'on', '>secret', '~*', '+@all', '-unlink');
-    await fill(client, ['user:1']);
-    const { sink, replies } = await readySink({ username: 'reader', password: 'secret' });
-
-    await expect(applyOnce(sink, deletesOf(['user:1']))).rejects.toMatchObject({
-      code: 'UNSTALE_REDIS_PERMISSION',
-    });
-    expect(await remaining()).toEqual(['user:1']);
-    expect(replies).toEqual(['permission']);
-  });
-
-  test('that are wrong are fatal, at once and without a retry by the caller', async () => {
-    await client.acl('SETUSER', 'wrong', 'on', '>secret', '~*', '+@all');
-    const { sink, connection, lines } = open({ username: 'wrong', password: 'mistyped' });
-
-    await expect(connection.checkReady(60_000)).rejects.toMatchObject({ code: 'UNSTALE_REDIS_AUTH' });
-    await expect(applyOnce(sink, deletesOf(['user:1']))).rejects.toMatchObject({
-      code: 'UNSTALE_REDIS_AUTH',
-    });
-    expect(JSON.stringify(lines)).not.toContain('mistyped');
-  });
-
-  test('that are missing are fatal where the server requires a password', async () => {
-    const locked = await startRedisServer({ args: ['--requirepass', 'secret'] });
-    try {
-      const { connection, sink } = open({ port: locked.port });
-      await expect(connection.checkReady(60_000)).rejects.toMatchObject({ code: 'UNSTALE_REDIS_AUTH' });
-      await expect(applyOnce(sink, deletesOf(['a']))).rejects.toMatchObject({ code: 'UNSTALE_REDIS_AUTH' });
-
-      const { sink: withPassword } = await readySink({ port: locked.port, password: 'secret' });
-      expect(await applyOnce(withPassword, deletesOf(['a']))).toEqual({ outcome: 'durable', removed: 0 });
-    } finally {
-      await locked.destroy();
-    }
-  });
-});
-
-test('a database that does not exist is fatal, and nothing is removed from database 0 instead', async () => {
-  await fill(client, ['user:1']);
-  const { connection, sink } = open({ db: 99 });
-
-  await expect(connection.checkReady(60_000)).rejects.toMatchObject({
-    code: 'UNSTALE_CONFIG_INVALID',
-    message: expect.stringContaining('99'),
-  });
-  await expect(applyOnce(sink, deletesOf(['user:1']))).rejects.toMatchObject({
-    code: 'UNSTALE_CONFIG_INVALID',
-  });
-  expect(await remaining()).toEqual(['user:1']);
-});
-
-test('a Unix domain socket is reached by its path', async () => {
-  const [, directory] = await client.config('GET', 'dir');
-  const path = `${directory}/redis.sock`;
-  const local = await startRedisServer({ args: ['--unixsocket', path] });
-  try {
-    const { sink } = await readySink({ port: 1, socketPath: path });
-    expect(await applyOnce(sink, deletesOf(['a']))).toEqual({ outcome: 'durable', removed: 0 });
-  } finally {
-    await local.destroy();
+  async function readySink(options: Partial<RedisConnectionOptions> = {}): Promise<TestSink> {
+    const opening = open(options);
+    await opening.connection.checkReady(5_000);
+    return opening;
   }
-});
 
-describe('the probe', () => {
-  test('finds that deletes are permitted and removes nothing', async () => {
-    await fill(client, ['user:1', 'product:1']);
-    const { connection } = await readySink();
+  function open(options: Partial<RedisConnectionOptions> = {}): TestSink {
+    const opening = openSink({ port: server.port, ...options });
+    opened.push(opening);
+    return opening;
+  }
 
-    expect(await connection.probe(['user:1', 'product:1'])).toBe('permitted');
-    expect(await remaining()).toEqual(['product:1', 'user:1']);
-    expect(await callsOf('unlink')).toBe(0);
-  });
+  async function callsOf(command: string): Promise<number> {
+    const stats = await client.info('commandstats');
+    return Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(stats)?.[1] ?? 0);
+  }
 
-  test.each([
-    ['the command is not permitted', ['~*', '+@all', '-unlink']],
-    ['a key is not permitted', ['~user:*', '+@all']],
-  ])('throws when %s', async (_title, rules) => {
-    await fill(client, ['user:1', 'product:1']);
-    await client.acl('SETUSER', 'probed', 'reset', 'on', '>secret', ...rules);
-    const { connection } = await readySink({ username: 'probed', password: 'secret' });
+  async function remaining(): Promise<string[]> {
+    return (await client.keys('*')).toSorted();
+  }
 
-    await expect(connection.probe(['user:1', 'product:1'])).rejects.toMatchObject({
-      code: 'UNSTALE_REDIS_PERMISSION',
+  describe('deletes', () => {
+    test('remove exactly the given keys, and those that existed are counted', async () => {
+      await fill(client, ['user:1', 'user:2', 'user:3', 'user:10']);
+      const { sink, replies } = await readySink();
+
+      const result = await applyOnce(sink, deletesOf(['user:1', 'user:3', 'user:4']));
+
+      expect(result).toEqual({ outcome: 'durable', removed: 2 });
+      expect(await remaining()).toEqual(['user:10', 'user:2']);
+      expect(replies).toEqual(['ok']);
     });
-    expect(await remaining()).toEqual(['product:1', 'user:1']);
+
+    test('of every type of value are removed, and any text is a key', async () => {
+      const names = ['', ' ', 'ключ:1', 'a\r\nb', '\0', '*', 'emoji:😀', 'x'.repeat(70_000)];
+      await fill(client, names);
+      await client.lpush('list', 'a');
+      await client.hset('hash', 'a', 'b');
+      const { sink } = await readySink();
+
+      const result = await applyOnce(sink, deletesOf([...names, 'list', 'hash']));
+
+      expect(result).toEqual({ outcome: 'durable', removed: names.length + 2 });
+      expect(await remaining()).toEqual([]);
+    });
+
+    test('of 10,001 keys go in 21 commands of at most 500 keys', async () => {
+      const keys = numberedKeys(10_001);
+      await fill(client, [...keys, 'other']);
+      const { sink, replies } = await readySink();
+
+      const result = await applyOnce(sink, deletesOf(keys));
+
+      expect(result).toEqual({ outcome: 'durable', removed: 10_001 });
+      expect(await remaining()).toEqual(['other']);
+      expect(await callsOf('unlink')).toBe(21);
+      expect(replies).toEqual(Array.from({ length: 21 }, () => 'ok'));
+    });
+
+    test('of several batches at once are counted for each batch', async () => {
+      const groups = [0, 1, 2, 3].map((group) => numberedKeys(2_345, `group:${group}:`));
+      await fill(client, groups.flat());
+      const { sink } = await readySink();
+
+      const results = await Promise.all(groups.map((keys) => applyOnce(sink, deletesOf(keys))));
+
+      expect(results).toEqual(groups.map(() => ({ outcome: 'durable', removed: 2_345 })));
+      expect(await remaining()).toEqual([]);
+    });
+
+    test('go to the configured database only', async () => {
+      const third = testClient(server.port, 3);
+      await fill(client, ['user:1']);
+      await fill(third, ['user:1']);
+      const { sink } = await readySink({ db: 3 });
+
+      expect(await applyOnce(sink, deletesOf(['user:1']))).toEqual({ outcome: 'durable', removed: 1 });
+
+      expect(await remaining()).toEqual(['user:1']);
+      expect(await third.dbsize()).toBe(0);
+      third.disconnect();
+    });
+
+    test('that are none make a batch durable without a command', async () => {
+      const { sink, replies } = open();
+      expect(await applyOnce(sink, [])).toEqual({ outcome: 'durable', removed: 0 });
+      expect(replies).toEqual([]);
+    });
+
+    test('are not sent after the abort', async () => {
+      await fill(client, ['user:1']);
+      const { sink, replies } = await readySink();
+
+      const result = await sink.apply(batchOf([...deletesOf(['user:1']), scopeOf('*')]), AbortSignal.abort());
+
+      expect(result).toMatchObject({ outcome: 'retryable', error: { code: 'UNSTALE_REDIS_TIMEOUT' } });
+      expect(await remaining()).toEqual(['user:1']);
+      expect(replies).toEqual([]);
+    });
+
+    test('that Redis does not know as a command poison the batch, without a key in the message', async () => {
+      const old = await startRedisServer({ implementation, args: ['--rename-command', 'UNLINK', ''] });
+      try {
+        const { sink } = await readySink({ port: old.port });
+        const result = await applyOnce(sink, deletesOf(['user:4711', 'user:4712']));
+        expect(result).toMatchObject({
+          outcome: 'poisoned',
+          command: { kind: 'delete', key: 'user:4711' },
+          error: {
+            code: 'UNSTALE_REDIS_UNEXPECTED_REPLY',
+            message: expect.stringContaining('unknown command'),
+          },
+        });
+        expect(result).not.toMatchObject({ error: { message: expect.stringContaining('4711') } });
+      } finally {
+        await old.destroy();
+      }
+    });
   });
 
-  test('without the right to MULTI asks with keys that do not exist, and admits when that says nothing', async () => {
-    await fill(client, ['user:1', 'product:1']);
-    await client.acl(
-      'SETUSER',
-      'plain',
-      'reset',
-      'on',
-      '>secret',
-      '~user:*',
-      '~product:1',
-      '-@all',
-      '+unlink',
-    );
-    const { connection } = await readySink({ username: 'plain', password: 'secret' });
+  describe('a scope', () => {
+    test('removes the keys that match its pattern and no others', async () => {
+      const matching = numberedKeys(3_210, 'product:');
+      await fill(client, [...matching, 'product', 'products:1', 'my:product:1', 'user:1']);
+      const { sink, lines } = await readySink();
 
-    expect(await connection.probe(['user:1'])).toBe('permitted');
-    expect(await connection.probe(['product:1'])).toBe('unknown');
-    expect(await remaining()).toEqual(['product:1', 'user:1']);
-  });
+      const result = await applyOnce(sink, [scopeOf('product:*')]);
 
-  test('throws what a delete would meet on a server that refuses writes', async () => {
-    const { connection } = await readySink();
-    await client.config('SET', 'min-replicas-to-write', '1');
-    try {
-      await expect(connection.probe(['user:1'])).rejects.toMatchObject({
-        code: 'UNSTALE_REDIS_REFUSES_WRITES',
+      expect(result).toEqual({ outcome: 'durable', removed: 3_210 });
+      expect(await remaining()).toEqual(['my:product:1', 'product', 'products:1', 'user:1']);
+      const fields = { pattern: 'product:*', reason: 'truncate' };
+      expect(lines.slice(1)).toEqual([
+        { level: 'info', message: 'removing all keys of a scope', fields },
+        {
+          level: 'info',
+          message: 'removed all keys of a scope',
+          fields: { ...fields, removed: 3_210, durationMs: expect.any(Number) },
+        },
+      ]);
+    });
+
+    test.each([
+      [String.raw`shop\[1\]:*`, ['shop[1]:a', 'shop[1]:'], ['shop1:a', String.raw`shop\[1\]:a`]],
+      [String.raw`a\*b:*`, ['a*b:1'], ['axb:1', 'ab:1']],
+      [String.raw`a\?:*`, ['a?:1'], ['ab:1']],
+      [String.raw`a\\b:*`, [String.raw`a\b:1`], ['ab:1']],
+      ['order:*:lines', ['order:1:lines', 'order:1:2:lines'], ['order:1', 'order:1:lines:2']],
+      ['*', ['anything', ''], []],
+    ])('takes %s as a glob with escapes', async (pattern, matching, others) => {
+      await fill(client, [...matching, ...others]);
+      const { sink } = await readySink();
+
+      expect(await applyOnce(sink, [scopeOf(pattern)])).toEqual({
+        outcome: 'durable',
+        removed: matching.length,
       });
+      expect(await remaining()).toEqual(others.toSorted());
+    });
+
+    test('removes keys that are not valid UTF-8', async () => {
+      await client.set(Buffer.from([0x75, 0x3a, 0xff, 0x00, 0xc3]), 'value');
+      const { sink } = await readySink();
+
+      expect(await applyOnce(sink, [scopeOf('u:*')])).toEqual({ outcome: 'durable', removed: 1 });
+      expect(await client.dbsize()).toBe(0);
+    });
+
+    test('runs after the deletes of its batch', async () => {
+      await fill(client, [...numberedKeys(1_500), 'product:1']);
+      const { sink } = await readySink();
+      const monitor = await client.monitor();
+      const seen: string[] = [];
+      monitor.on('monitor', (_time: string, args: string[]) => seen.push(args[0] ?? ''));
+
+      const commands = [scopeOf('product:*'), ...deletesOf(numberedKeys(1_500))];
+      expect(await applyOnce(sink, commands)).toEqual({ outcome: 'durable', removed: 1_501 });
+
+      await eventually('the commands are seen', () => seen.at(-1) === 'unlink' && seen.includes('scan'));
+      monitor.disconnect();
+      expect(seen.slice(0, 4)).toEqual(['unlink', 'unlink', 'unlink', 'scan']);
+    });
+  });
+
+  describe('credentials', () => {
+    test('of an ACL user that may do what unstale needs are enough', async () => {
+      await client.acl(
+        'SETUSER',
+        'enough',
+        'on',
+        '>secret',
+        '~user:*',
+        '-@all',
+        '+unlink',
+        '+scan',
+        '+select',
+      );
+      await fill(client, ['user:1', 'user:2']);
+      const { sink } = await readySink({ username: 'enough', password: 'secret' });
+
+      const result = await applyOnce(sink, [...deletesOf(['user:1']), scopeOf('user:*')]);
+      expect(result).toEqual({ outcome: 'durable', removed: 2 });
+    });
+
+    test('of an ACL user without UNLINK are fatal at the first delete', async () => {
+      await client.acl('SETUSER', 'reader', 'on', '>secret', '~*', '+@all', '-unlink');
+      await fill(client, ['user:1']);
+      const { sink, replies } = await readySink({ username: 'reader', password: 'secret' });
+
+      await expect(applyOnce(sink, deletesOf(['user:1']))).rejects.toMatchObject({
+        code: 'UNSTALE_REDIS_PERMISSION',
+      });
+      expect(await remaining()).toEqual(['user:1']);
+      expect(replies).toEqual(['permission']);
+    });
+
+    test('that are wrong are fatal, at once and without a retry by the caller', async () => {
+      await client.acl('SETUSER', 'wrong', 'on', '>secret', '~*', '+@all');
+      const { sink, connection, lines } = open({ username: 'wrong', password: 'mistyped' });
+
+      await expect(connection.checkReady(60_000)).rejects.toMatchObject({ code: 'UNSTALE_REDIS_AUTH' });
+      await expect(applyOnce(sink, deletesOf(['user:1']))).rejects.toMatchObject({
+        code: 'UNSTALE_REDIS_AUTH',
+      });
+      expect(JSON.stringify(lines)).not.toContain('mistyped');
+    });
+
+    test('that are missing are fatal where the server requires a password', async () => {
+      const locked = await startRedisServer({ implementation, args: ['--requirepass', 'secret'] });
+      try {
+        const { connection, sink } = open({ port: locked.port });
+        await expect(connection.checkReady(60_000)).rejects.toMatchObject({ code: 'UNSTALE_REDIS_AUTH' });
+        await expect(applyOnce(sink, deletesOf(['a']))).rejects.toMatchObject({ code: 'UNSTALE_REDIS_AUTH' });
+
+        const { sink: withPassword } = await readySink({ port: locked.port, password: 'secret' });
+        expect(await applyOnce(withPassword, deletesOf(['a']))).toEqual({ outcome: 'durable', removed: 0 });
+      } finally {
+        await locked.destroy();
+      }
+    });
+  });
+
+  test('a database that does not exist is fatal, and nothing is removed from database 0 instead', async () => {
+    await fill(client, ['user:1']);
+    const { connection, sink } = open({ db: 99 });
+
+    await expect(connection.checkReady(60_000)).rejects.toMatchObject({
+      code: 'UNSTALE_CONFIG_INVALID',
+      message: expect.stringContaining('99'),
+    });
+    await expect(applyOnce(sink, deletesOf(['user:1']))).rejects.toMatchObject({
+      code: 'UNSTALE_CONFIG_INVALID',
+    });
+    expect(await remaining()).toEqual(['user:1']);
+  });
+
+  test('a Unix domain socket is reached by its path', async () => {
+    const [, directory] = await client.config('GET', 'dir');
+    const path = `${directory}/redis.sock`;
+    const local = await startRedisServer({ implementation, args: ['--unixsocket', path] });
+    try {
+      const { sink } = await readySink({ port: 1, socketPath: path });
+      expect(await applyOnce(sink, deletesOf(['a']))).toEqual({ outcome: 'durable', removed: 0 });
     } finally {
-      await client.config('SET', 'min-replicas-to-write', '0');
+      await local.destroy();
     }
   });
 
-  test('throws the reason when there is no connection', async () => {
-    const { connection } = open({ username: 'nobody', password: 'secret' });
-    await expect(connection.probe(['user:1'])).rejects.toMatchObject({ code: 'UNSTALE_REDIS_AUTH' });
-  });
-});
+  describe('the probe', () => {
+    test('finds that deletes are permitted and removes nothing', async () => {
+      await fill(client, ['user:1', 'product:1']);
+      const { connection } = await readySink();
 
-describe('the connection', () => {
-  test('tells what server it is on, or nothing to a user who may not ask', async () => {
-    const { connection } = await readySink();
-    expect(await connection.info()).toEqual({
-      implementation: 'redis',
-      version: server.version,
-      runId: expect.stringMatching(/^[0-9a-f]{40}$/),
-      role: 'master',
-      maxmemoryPolicy: 'noeviction',
+      expect(await connection.probe(['user:1', 'product:1'])).toBe('permitted');
+      expect(await remaining()).toEqual(['product:1', 'user:1']);
+      expect(await callsOf('unlink')).toBe(0);
     });
 
-    await client.acl('SETUSER', 'quiet', 'on', '>secret', '~*', '-@all', '+unlink');
-    const quiet = await readySink({ username: 'quiet', password: 'secret' });
-    expect(await quiet.connection.info()).toBeUndefined();
-  });
+    test.each([
+      ['the command is not permitted', ['~*', '+@all', '-unlink']],
+      ['a key is not permitted', ['~user:*', '+@all']],
+    ])('throws when %s', async (_title, rules) => {
+      await fill(client, ['user:1', 'product:1']);
+      await client.acl('SETUSER', 'probed', 'reset', 'on', '>secret', ...rules);
+      const { connection } = await readySink({ username: 'probed', password: 'secret' });
 
-  test('is named in the list of clients', async () => {
-    await readySink({ clientName: 'unstale:shop' });
-    expect(await client.client('LIST')).toContain('name=unstale:shop');
-  });
-
-  test('that is closed refuses, and closing it again does nothing', async () => {
-    const { connection, sink, lines } = await readySink();
-    await connection.close();
-    await connection.close();
-    expect(await applyOnce(sink, deletesOf(['user:1']))).toMatchObject({
-      outcome: 'retryable',
-      error: { code: 'UNSTALE_REDIS_UNREACHABLE' },
+      await expect(connection.probe(['user:1', 'product:1'])).rejects.toMatchObject({
+        code: 'UNSTALE_REDIS_PERMISSION',
+      });
+      expect(await remaining()).toEqual(['product:1', 'user:1']);
     });
-    expect(lines.map(({ message }) => message)).toEqual(['connected to Redis']);
+
+    test('without the right to MULTI asks with keys that do not exist, and admits when that says nothing', async () => {
+      await fill(client, ['user:1', 'product:1']);
+      await client.acl(
+        'SETUSER',
+        'plain',
+        'reset',
+        'on',
+        '>secret',
+        '~user:*',
+        '~product:1',
+        '-@all',
+        '+unlink',
+      );
+      const { connection } = await readySink({ username: 'plain', password: 'secret' });
+
+      expect(await connection.probe(['user:1'])).toBe('permitted');
+      expect(await connection.probe(['product:1'])).toBe('unknown');
+      expect(await remaining()).toEqual(['product:1', 'user:1']);
+    });
+
+    test('throws what a delete would meet on a server that refuses writes', async () => {
+      const { connection } = await readySink();
+      await client.config('SET', 'min-replicas-to-write', '1');
+      try {
+        await expect(connection.probe(['user:1'])).rejects.toMatchObject({
+          code: 'UNSTALE_REDIS_REFUSES_WRITES',
+        });
+      } finally {
+        await client.config('SET', 'min-replicas-to-write', '0');
+      }
+    });
+
+    test('throws the reason when there is no connection', async () => {
+      const { connection } = open({ username: 'nobody', password: 'secret' });
+      await expect(connection.probe(['user:1'])).rejects.toMatchObject({ code: 'UNSTALE_REDIS_AUTH' });
+    });
   });
 
-  test('can be closed before it is made', async () => {
-    const { connection, lines } = open();
-    await connection.close();
-    expect(lines).toEqual([]);
+  describe('the connection', () => {
+    test('tells what server it is on, or nothing to a user who may not ask', async () => {
+      const { connection } = await readySink();
+      expect(await connection.info()).toEqual({
+        implementation: implementation === 'valkey' ? 'valkey' : 'redis',
+        version: server.version,
+        runId: expect.stringMatching(/^[0-9a-f]{40}$/),
+        role: 'master',
+        maxmemoryPolicy: 'noeviction',
+      });
+
+      await client.acl('SETUSER', 'quiet', 'on', '>secret', '~*', '-@all', '+unlink');
+      const quiet = await readySink({ username: 'quiet', password: 'secret' });
+      expect(await quiet.connection.info()).toBeUndefined();
+    });
+
+    test('is named in the list of clients', async () => {
+      await readySink({ clientName: 'unstale:shop' });
+      expect(await client.client('LIST')).toContain('name=unstale:shop');
+    });
+
+    test('that is closed refuses, and closing it again does nothing', async () => {
+      const { connection, sink, lines } = await readySink();
+      await connection.close();
+      await connection.close();
+      expect(await applyOnce(sink, deletesOf(['user:1']))).toMatchObject({
+        outcome: 'retryable',
+        error: { code: 'UNSTALE_REDIS_UNREACHABLE' },
+      });
+      expect(lines.map(({ message }) => message)).toEqual(['connected to Redis']);
+    });
+
+    test('can be closed before it is made', async () => {
+      const { connection, lines } = open();
+      await connection.close();
+      expect(lines).toEqual([]);
+    });
   });
 });

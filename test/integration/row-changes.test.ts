@@ -269,7 +269,9 @@ describe.each(inject('servers').mysql)('row changes of $label', (server) => {
       connection.release();
     }
     await shop.settled();
-    expect(await shop.cached(['user:1', 'user:by-email:a@x', 'user:by-email:b@x', 'item:1:1'])).toEqual(['item:1:1']);
+    expect(await shop.cached(['user:1', 'user:by-email:a@x', 'user:by-email:b@x', 'item:1:1'])).toEqual([
+      'item:1:1',
+    ]);
   });
 
   it('a transaction of 20,000 rows removes every key, in slices', async () => {

@@ -14,9 +14,9 @@ import { eventually } from './eventually.ts';
 import { parseMetrics } from './prometheus-text.ts';
 import type { Metrics } from './prometheus-text.ts';
 
-export type LogLine = Readonly<Record<string, unknown>>;
+type LogLine = Readonly<Record<string, unknown>>;
 
-export interface DaemonExit {
+interface DaemonExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }

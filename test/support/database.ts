@@ -16,7 +16,7 @@ export interface DatabaseOptions {
   readonly password?: string;
 }
 
-export type SqlValue = string | number | bigint | boolean | Date | Buffer | null;
+type SqlValue = string | number | bigint | boolean | Date | Buffer | null;
 
 /** A schema of one test, with an account for the daemon. */
 export interface TestDatabase {

@@ -1,6 +1,6 @@
-export type Labels = Readonly<Record<string, string>>;
+type Labels = Readonly<Record<string, string>>;
 
-export interface MetricSample {
+interface MetricSample {
   readonly name: string;
   readonly labels: Labels;
   readonly value: number;

@@ -12,7 +12,7 @@ import { eventually } from './eventually.ts';
 export const commandTimeout = 500;
 export const socketTimeout = 1_000;
 
-export interface LogLine {
+interface LogLine {
   readonly level: string;
   readonly message: string;
   readonly fields: Readonly<Record<string, unknown>>;

@@ -24,6 +24,8 @@ export interface TcpProxy {
   cut(): void;
   /** Forwards requests and swallows replies, until thaw. A swallowed reply is lost: cut before the thaw. */
   dropReplies(): void;
+  /** As if nothing listened: resets all connections, and every new one at once, until thaw. */
+  refuse(): void;
   /** Holds every byte back for so long, in both directions. */
   delay(milliseconds: number): void;
   close(): Promise<void>;
@@ -35,6 +37,7 @@ export interface TcpProxyTarget {
 }
 
 interface Mode {
+  refusing: boolean;
   dropReplies: boolean;
   delayMs: number;
   /** Resolves when the proxy forwards; pending while frozen. */
@@ -44,12 +47,16 @@ interface Mode {
 const bufferLimit = 1024 * 1024;
 
 export async function startTcpProxy(target: TcpProxyTarget): Promise<TcpProxy> {
-  const mode: Mode = { dropReplies: false, delayMs: 0, flowing: Promise.resolve() };
+  const mode: Mode = { refusing: false, dropReplies: false, delayMs: 0, flowing: Promise.resolve() };
   const pairs = new Set<readonly [Socket, Socket]>();
   let accepted = 0;
   let release = (): void => undefined;
 
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+    if (mode.refusing) {
+      client.resetAndDestroy();
+      return;
+    }
     accepted += 1;
     const upstream = connect({
       host: target.host ?? '127.0.0.1',
@@ -68,6 +75,7 @@ export async function startTcpProxy(target: TcpProxyTarget): Promise<TcpProxy> {
   await once(server, 'listening');
 
   const thaw = (): void => {
+    mode.refusing = false;
     mode.dropReplies = false;
     mode.delayMs = 0;
     release();
@@ -94,6 +102,10 @@ export async function startTcpProxy(target: TcpProxyTarget): Promise<TcpProxy> {
     cut,
     dropReplies: () => {
       mode.dropReplies = true;
+    },
+    refuse: () => {
+      mode.refusing = true;
+      cut();
     },
     delay: (milliseconds) => {
       mode.delayMs = milliseconds;

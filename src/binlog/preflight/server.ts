@@ -1,19 +1,26 @@
-import type { SqlClient, SqlRow } from '../pipeline/ports.ts';
-import { attempt } from './preflight-attempt.ts';
-import type { PreflightProblem } from './preflight-problem.ts';
-import { setGlobal } from './preflight-settings.ts';
-import { readGlobalVariables } from './server-facts.ts';
-import type { ServerFacts } from './server-facts.ts';
+import type { SqlClient, SqlRow } from '../../pipeline/ports.ts';
+import { attempt } from './attempt.ts';
+import type { Attempt } from './attempt.ts';
+import { text } from './catalog.ts';
+import type { PreflightProblem } from './problem.ts';
+import { setGlobal } from './settings.ts';
+import { readGlobalVariables } from '../server-facts.ts';
+import type { ServerFacts } from '../server-facts.ts';
+
+/** The replicas that registered, for accounts that may see them. */
+export async function listReplicas(client: SqlClient): Promise<Attempt> {
+  return attempt(client, 'SHOW REPLICAS', 'SHOW SLAVE HOSTS');
+}
 
 /**
- * Whether `serverId` is free. A client that only reads the binlog, as this daemon does, does not register:
+ * Whether `serverId` is free; `replicas` is what `listReplicas` gave. A client that only reads the binlog, as this daemon does, does not register:
  * what SHOW REPLICAS lists are real replicas, and a daemon that runs already is not taken for another one.
  */
-export async function checkServerIds(
-  client: SqlClient,
+export function checkServerIds(
   server: ServerFacts,
   serverId: number,
-): Promise<readonly PreflightProblem[]> {
+  replicas: Attempt,
+): readonly PreflightProblem[] {
   const clash = (message: string): PreflightProblem => ({
     code: 'UNSTALE_SERVER_ID_CLASH',
     severity: 'error',
@@ -31,7 +38,6 @@ export async function checkServerIds(
     });
   }
   if (server.serverId === serverId) problems.push(clash(`${serverId} is the server's own server_id.`));
-  const replicas = await attempt(client, 'SHOW REPLICAS', 'SHOW SLAVE HOSTS');
   if (replicas.outcome === 'rows') {
     for (const replica of replicas.rows) {
       if (field(replica, 'server_id') !== String(serverId)) continue;
@@ -101,6 +107,6 @@ function hostOf(replica: SqlRow): string {
 
 /** A column's value by its name in any case: MySQL writes Server_Id, MariaDB Server_id. */
 function field(row: SqlRow, name: string): string {
-  const value = Object.entries(row).find(([column]) => column.toLowerCase() === name)?.[1];
-  return String(value ?? '');
+  const column = Object.keys(row).find((candidate) => candidate.toLowerCase() === name);
+  return column === undefined ? '' : text(row, column);
 }

@@ -1,5 +1,5 @@
-import type { SqlClient, SqlRow } from '../pipeline/ports.ts';
-import type { ColumnFacts } from './preflight-column-type.ts';
+import type { SqlClient, SqlRow } from '../../pipeline/ports.ts';
+import type { ColumnFacts } from './column-type.ts';
 
 /** A table as information_schema shows it to the account. */
 export interface CatalogTable {
@@ -53,8 +53,10 @@ export function marks(values: readonly unknown[]): string {
   return values.map(() => '?').join(', ');
 }
 
-/** A field as text; some servers declare those of information_schema as binary. */
+/** A field as text, empty for NULL; some servers declare those of information_schema as binary. */
 export function text(row: SqlRow, field: string): string {
   const value = row[field];
-  return value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : String(value ?? '');
+  if (typeof value === 'string') return value;
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('utf8');
+  return typeof value === 'number' ? String(value) : '';
 }

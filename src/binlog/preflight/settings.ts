@@ -1,6 +1,6 @@
-import type { ErrorCode } from '../errors/catalog.ts';
-import type { PreflightProblem } from './preflight-problem.ts';
-import type { ServerFacts } from './server-facts.ts';
+import type { ErrorCode } from '../../errors/catalog.ts';
+import type { PreflightProblem } from './problem.ts';
+import type { ServerFacts } from '../server-facts.ts';
 
 /** The variables that `checkSettings` looks at. */
 export const CHECKED_VARIABLES: readonly string[] = [

@@ -1,11 +1,11 @@
-import type { TableInterest } from '../change/table.ts';
-import { formatTable } from '../change/table.ts';
-import type { SqlClient } from '../pipeline/ports.ts';
-import { attempt } from './preflight-attempt.ts';
-import { quoteTable } from './preflight-problem.ts';
-import type { PreflightProblem } from './preflight-problem.ts';
-import { isAtLeast, readGlobalVariables } from './server-facts.ts';
-import type { ServerFacts } from './server-facts.ts';
+import type { TableInterest } from '../../change/table.ts';
+import { formatTable } from '../../change/table.ts';
+import type { SqlClient } from '../../pipeline/ports.ts';
+import { attempt } from './attempt.ts';
+import { quoteTable } from './problem.ts';
+import type { PreflightProblem } from './problem.ts';
+import { isAtLeast, readGlobalVariables } from '../server-facts.ts';
+import type { ServerFacts } from '../server-facts.ts';
 
 /** A foreign key through which a change of the parent changes rows of the child. */
 export interface Cascade {

@@ -3,10 +3,10 @@ export interface Grant {
   readonly revokes: boolean;
   /** Upper case; privileges on columns only are left out. */
   readonly privileges: ReadonlySet<string>;
-  /** `*`, or a schema in which `%` and `_` are wildcards unless a backslash stands before them. */
-  readonly schema: string;
-  /** `*` or a table. */
-  readonly table: string;
+  /** In it `%` and `_` are wildcards unless a backslash stands before them; undefined is every schema. */
+  readonly schema: string | undefined;
+  /** Undefined is every table. */
+  readonly table: string | undefined;
 }
 
 const IDENTIFIER = '(\\*|`(?:[^`]|``)*`)';
@@ -37,21 +37,23 @@ export function parseGrants(lines: readonly string[]): readonly Grant[] {
 
 /** Whether the grants give a privilege on everything. */
 export function holdsGlobally(grants: readonly Grant[], privilege: string): boolean {
-  return grants.some((grant) => !grant.revokes && grant.schema === '*' && gives(grant, privilege));
+  return grants.some((grant) => !grant.revokes && grant.schema === undefined && gives(grant, privilege));
 }
 
-/** Whether the grants give a privilege on a table, or with `*` on every table of a schema. */
+/** Whether the grants give a privilege on a table. */
 export function holds(grants: readonly Grant[], privilege: string, schema: string, table: string): boolean {
   const revoked = grants.some(
-    (grant) => grant.revokes && grant.schema === schema && grant.table === '*' && gives(grant, privilege),
+    (grant) =>
+      grant.revokes && grant.schema === schema && grant.table === undefined && gives(grant, privilege),
   );
   if (!revoked && holdsGlobally(grants, privilege)) return true;
   return grants.some(
     (grant) =>
       !grant.revokes &&
-      grant.schema !== '*' &&
-      (grant.table === '*' ? schemaPattern(grant.schema).test(schema) : grant.schema === schema) &&
-      (grant.table === '*' || grant.table === table) &&
+      grant.schema !== undefined &&
+      (grant.table === undefined
+        ? schemaPattern(grant.schema).test(schema)
+        : grant.schema === schema && grant.table === table) &&
       gives(grant, privilege),
   );
 }
@@ -75,8 +77,8 @@ function parsePrivileges(text: string): readonly string[] {
     .filter((privilege) => privilege !== '');
 }
 
-function unquote(identifier: string): string {
-  return identifier === '*' ? '*' : identifier.slice(1, -1).replaceAll('``', '`');
+function unquote(identifier: string): string | undefined {
+  return identifier === '*' ? undefined : identifier.slice(1, -1).replaceAll('``', '`');
 }
 
 function schemaPattern(pattern: string): RegExp {

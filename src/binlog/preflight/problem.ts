@@ -1,5 +1,5 @@
-import type { ErrorCode } from '../errors/catalog.ts';
-import type { ServerFacts } from './server-facts.ts';
+import type { ErrorCode } from '../../errors/catalog.ts';
+import type { ServerFacts } from '../server-facts.ts';
 
 /** Something about the server that keeps the daemon from working (`error`) or may surprise (`warning`). */
 export interface PreflightProblem {
@@ -13,6 +13,7 @@ export interface PreflightProblem {
   readonly fix?: string;
 }
 
+/** The server, and everything that was found, errors and warnings mixed. */
 export interface PreflightReport {
   readonly server: ServerFacts;
   readonly problems: readonly PreflightProblem[];

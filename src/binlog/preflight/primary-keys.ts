@@ -1,7 +1,7 @@
-import type { SqlClient } from '../pipeline/ports.ts';
-import { marks, text, toColumn } from './preflight-catalog.ts';
-import { keyColumnRefusal } from './preflight-column-type.ts';
-import type { ColumnFacts } from './preflight-column-type.ts';
+import type { SqlClient } from '../../pipeline/ports.ts';
+import { marks, text, toColumn } from './catalog.ts';
+import { keyColumnRefusal } from './column-type.ts';
+import type { ColumnFacts } from './column-type.ts';
 
 const SYSTEM_SCHEMAS: readonly string[] = ['information_schema', 'mysql', 'performance_schema', 'sys'];
 
@@ -16,15 +16,15 @@ export interface TablePrimaryKey {
 }
 
 /**
- * All tables that the account may see, outside the system's schemas, or of `schemas` only.
+ * All tables of `schemas` that the account may see; without any, all outside the system's schemas.
  * @throws UnstaleError of the client
  */
 export async function listPrimaryKeys(
   client: SqlClient,
-  schemas?: readonly string[],
+  schemas: readonly string[] = [],
 ): Promise<readonly TablePrimaryKey[]> {
-  if (schemas?.length === 0) return [];
-  const names = schemas ?? SYSTEM_SCHEMAS;
+  const all = schemas.length === 0;
+  const names = all ? SYSTEM_SCHEMAS : schemas;
   const rows = await client.query(
     'SELECT t.TABLE_SCHEMA AS s, t.TABLE_NAME AS t, c.COLUMN_NAME AS name, c.DATA_TYPE AS dataType, ' +
       'c.COLUMN_TYPE AS columnType, c.IS_NULLABLE AS nullable, c.EXTRA AS extra, k.ORDINAL_POSITION AS place ' +
@@ -33,7 +33,7 @@ export async function listPrimaryKeys(
       'LEFT JOIN information_schema.KEY_COLUMN_USAGE k ON k.TABLE_SCHEMA = c.TABLE_SCHEMA ' +
       "AND k.TABLE_NAME = c.TABLE_NAME AND k.COLUMN_NAME = c.COLUMN_NAME AND k.CONSTRAINT_NAME = 'PRIMARY' " +
       "WHERE t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') " +
-      `AND t.TABLE_SCHEMA ${schemas === undefined ? 'NOT ' : ''}IN (${marks(names)}) ` +
+      `AND t.TABLE_SCHEMA ${all ? 'NOT ' : ''}IN (${marks(names)}) ` +
       'ORDER BY t.TABLE_SCHEMA, t.TABLE_NAME, k.ORDINAL_POSITION',
     names,
   );

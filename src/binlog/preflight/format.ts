@@ -1,4 +1,4 @@
-import type { PreflightProblem, PreflightReport } from './preflight-problem.ts';
+import type { PreflightProblem, PreflightReport } from './problem.ts';
 
 /** The report for people: the server, errors before warnings, a paragraph each, and a last line that counts. */
 export function formatPreflight({ server, problems }: PreflightReport): string {

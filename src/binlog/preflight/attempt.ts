@@ -1,5 +1,5 @@
-import { UnstaleError } from '../errors/unstale-error.ts';
-import type { SqlClient, SqlRow } from '../pipeline/ports.ts';
+import { UnstaleError } from '../../errors/unstale-error.ts';
+import type { SqlClient, SqlRow } from '../../pipeline/ports.ts';
 
 /** What came of a harmless statement: its rows, a denial, or another refusal, such as an unknown statement or name. */
 export type Attempt =

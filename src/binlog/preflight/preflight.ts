@@ -1,13 +1,13 @@
-import type { TableInterest } from '../change/table.ts';
-import type { Log, SqlClient } from '../pipeline/ports.ts';
-import { checkCascades } from './preflight-cascades.ts';
-import { checkReplicationPrivileges, checkStateDatabase, readAccount } from './preflight-privileges.ts';
-import type { PreflightReport } from './preflight-problem.ts';
-import { checkLogFilters, checkServerIds } from './preflight-server.ts';
-import { CHECKED_VARIABLES, checkSettings } from './preflight-settings.ts';
-import { checkTables } from './preflight-tables.ts';
-import type { NearestName } from './preflight-tables.ts';
-import { readGlobalVariables, readServerFacts } from './server-facts.ts';
+import type { TableInterest } from '../../change/table.ts';
+import type { Log, SqlClient } from '../../pipeline/ports.ts';
+import { checkCascades } from './cascades.ts';
+import { checkReplicationPrivileges, checkStateDatabase, readAccount } from './privileges.ts';
+import type { PreflightReport } from './problem.ts';
+import { checkLogFilters, checkServerIds, listReplicas } from './server.ts';
+import { CHECKED_VARIABLES, checkSettings } from './settings.ts';
+import { checkTables } from './tables.ts';
+import type { NearestName } from './tables.ts';
+import { readGlobalVariables, readServerFacts } from '../server-facts.ts';
 
 export interface PreflightOptions {
   /** Logged in to the source with the daemon's account. */
@@ -33,10 +33,11 @@ export async function runPreflight(options: PreflightOptions): Promise<Preflight
   const server = await readServerFacts(client);
   const account = await readAccount(client);
   const settings = checkSettings(server, await readGlobalVariables(client, CHECKED_VARIABLES));
-  const privileges = await checkReplicationPrivileges(client, server, account, user);
+  const replicas = await listReplicas(client);
+  const privileges = await checkReplicationPrivileges(client, server, account, user, replicas);
   const schemas = [...new Set(interests.map(({ table }) => table.schema))];
   const filters = await checkLogFilters(client, server, privileges.binlogStatus, schemas);
-  const serverIds = await checkServerIds(client, server, options.serverId);
+  const serverIds = checkServerIds(server, options.serverId, replicas);
   const state =
     stateDatabase === undefined ? [] : await checkStateDatabase(client, stateDatabase, account, user);
   const nearestName = options.nearestName ?? ((): undefined => undefined);

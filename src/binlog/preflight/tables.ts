@@ -1,16 +1,16 @@
-import type { TableInterest } from '../change/table.ts';
-import { formatTable } from '../change/table.ts';
-import type { SqlClient } from '../pipeline/ports.ts';
-import { attempt } from './preflight-attempt.ts';
-import { readColumns, readTables } from './preflight-catalog.ts';
-import type { CatalogTable } from './preflight-catalog.ts';
-import { isOldTemporal, keyColumnCaveat, keyColumnRefusal } from './preflight-column-type.ts';
-import type { ColumnFacts } from './preflight-column-type.ts';
-import { quoteName, quoteTable } from './preflight-problem.ts';
-import type { PreflightProblem } from './preflight-problem.ts';
-import type { Account } from './preflight-privileges.ts';
-import { readGlobalVariables } from './server-facts.ts';
-import type { ServerFacts } from './server-facts.ts';
+import type { TableInterest } from '../../change/table.ts';
+import { formatTable } from '../../change/table.ts';
+import type { SqlClient } from '../../pipeline/ports.ts';
+import { attempt } from './attempt.ts';
+import { readColumns, readTables } from './catalog.ts';
+import type { CatalogTable } from './catalog.ts';
+import { isOldTemporal, keyColumnCaveat, keyColumnRefusal } from './column-type.ts';
+import type { ColumnFacts } from './column-type.ts';
+import { quoteName, quoteTable } from './problem.ts';
+import type { PreflightProblem } from './problem.ts';
+import type { Account } from './privileges.ts';
+import { readGlobalVariables } from '../server-facts.ts';
+import type { ServerFacts } from '../server-facts.ts';
 
 /** The known name that a mistyped one most likely meant. */
 export type NearestName = (name: string, known: readonly string[]) => string | undefined;
@@ -57,7 +57,7 @@ export async function checkTables(options: TableCheckOptions): Promise<{
 }
 
 /** System versioning is MariaDB's: such a table logs its rows like any other. */
-export function isTable(type: string): boolean {
+function isTable(type: string): boolean {
   return type === 'BASE TABLE' || type === 'SYSTEM VERSIONED';
 }
 

@@ -1,17 +1,20 @@
-import type { SqlClient, SqlRow } from '../pipeline/ports.ts';
-import { attempt } from './preflight-attempt.ts';
-import { text } from './preflight-catalog.ts';
-import { escapeSchema, holds, holdsGlobally, parseGrants } from './preflight-grants.ts';
-import type { Grant } from './preflight-grants.ts';
-import { quoteAccount, quoteName } from './preflight-problem.ts';
-import type { PreflightProblem } from './preflight-problem.ts';
-import { readGlobalVariables } from './server-facts.ts';
-import type { ServerFacts } from './server-facts.ts';
+import type { SqlClient, SqlRow } from '../../pipeline/ports.ts';
+import { attempt } from './attempt.ts';
+import type { Attempt } from './attempt.ts';
+import { text } from './catalog.ts';
+import { escapeSchema, holds, holdsGlobally, parseGrants } from './grants.ts';
+import type { Grant } from './grants.ts';
+import { quoteAccount, quoteName } from './problem.ts';
+import type { PreflightProblem } from './problem.ts';
+import { readGlobalVariables } from '../server-facts.ts';
+import type { ServerFacts } from '../server-facts.ts';
 
 /** The account that the server took the login for, and what it may do. */
 export interface Account {
   /** Quoted for GRANT, e.g. `'unstale'@'%'`. */
   readonly name: string;
+  /** Its user part, empty for an anonymous account. */
+  readonly user: string;
   readonly grants: readonly Grant[];
 }
 
@@ -19,8 +22,10 @@ export interface Account {
 export async function readAccount(client: SqlClient): Promise<Account> {
   const [row] = await client.query('SELECT CURRENT_USER() AS account');
   const lines = await client.query('SHOW GRANTS');
+  const account = row === undefined ? '' : text(row, 'account');
   return {
-    name: quoteAccount(row === undefined ? '' : text(row, 'account')),
+    name: quoteAccount(account),
+    user: account.slice(0, account.lastIndexOf('@')),
     grants: parseGrants(lines.flatMap((line) => Object.values(line).map(String))),
   };
 }
@@ -31,10 +36,11 @@ export async function checkReplicationPrivileges(
   server: ServerFacts,
   account: Account,
   user: string,
+  replicas: Attempt,
 ): Promise<{ readonly problems: readonly PreflightProblem[]; readonly binlogStatus: SqlRow | undefined }> {
   const status = await attempt(client, 'SHOW BINARY LOG STATUS', 'SHOW MASTER STATUS');
   const missing = [
-    ...((await mayReplicate(client, server, account)) ? [] : ['REPLICATION SLAVE']),
+    ...(mayReplicate(server, account, replicas) ? [] : ['REPLICATION SLAVE']),
     ...(status.outcome === 'denied' ? ['REPLICATION CLIENT'] : []),
   ];
   return {
@@ -44,11 +50,8 @@ export async function checkReplicationPrivileges(
 }
 
 /** MySQL lists replicas to those who may be one; MariaDB asks another privilege for it. */
-async function mayReplicate(client: SqlClient, server: ServerFacts, account: Account): Promise<boolean> {
-  if (server.flavour === 'mysql') {
-    const replicas = await attempt(client, 'SHOW REPLICAS', 'SHOW SLAVE HOSTS');
-    if (replicas.outcome !== 'refused') return replicas.outcome === 'rows';
-  }
+function mayReplicate(server: ServerFacts, account: Account, replicas: Attempt): boolean {
+  if (server.flavour === 'mysql' && replicas.outcome !== 'refused') return replicas.outcome === 'rows';
   return holdsGlobally(account.grants, 'REPLICATION SLAVE');
 }
 
@@ -94,12 +97,11 @@ function isReadOnlyFor({ grants }: Account, variables: ReadonlyMap<string, strin
 function missingPrivileges(
   privileges: readonly string[],
   level: string,
-  { name }: Account,
+  { name, user: accountUser }: Account,
   user: string,
 ): PreflightProblem {
   const list = privileges.join(', ');
-  const loginDiffers = !name.startsWith(quoteAccount(`${user}@`).slice(0, -2));
-  const other = loginDiffers ? ` The server took the login "${user}" for this account.` : '';
+  const other = accountUser === user ? '' : ` The server took the login "${user}" for this account.`;
   return {
     code: 'UNSTALE_PRIVILEGE_MISSING',
     severity: 'error',

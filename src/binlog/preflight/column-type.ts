@@ -9,11 +9,13 @@ export interface ColumnFacts {
 }
 
 /** Types whose text form is the same in the binlog and in a SELECT; what is not here is refused. */
-const EXACT_TYPES: ReadonlySet<string> = new Set([
-  ...['tinyint', 'smallint', 'mediumint', 'int', 'bigint', 'decimal', 'year'],
-  ...['char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext', 'enum', 'set'],
-  ...['date', 'time', 'datetime', 'timestamp'],
-]);
+const EXACT_TYPES: ReadonlySet<string> = new Set(
+  [
+    ['tinyint', 'smallint', 'mediumint', 'int', 'bigint', 'decimal', 'year'],
+    ['char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext', 'enum', 'set'],
+    ['date', 'time', 'datetime', 'timestamp'],
+  ].flat(),
+);
 
 const BINARY =
   'it holds bytes, which have no text form that every application writes alike. Use a text column, or a generated one such as HEX(…)';

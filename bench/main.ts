@@ -1,0 +1,72 @@
+// npm run bench: unstale beside a naive loop, on servers of its own. See docs/benchmarks.md.
+import { writeFile } from 'node:fs/promises';
+
+import { measureCatchUp } from './catch-up.ts';
+import { datasetOf } from './datasets.ts';
+import { measureLive } from './live.ts';
+import type { Measurements } from './measurements.ts';
+import { parseOptions, USAGE, UsageError } from './options.ts';
+import type { BenchOptions } from './options.ts';
+import { describeMachine, formatMachine, formatTable, judge } from './report.ts';
+import { startServers } from './servers.ts';
+import type { BenchServers } from './servers.ts';
+
+const say = (line: string): void => console.log(line);
+
+try {
+  const options = parseOptions(process.argv.slice(2));
+  if (options === undefined) say(USAGE);
+  else await bench(options);
+} catch (error) {
+  const isUsage = error instanceof UsageError;
+  console.error(isUsage ? `${error.message}\n\n${USAGE}` : error);
+  process.exitCode = isUsage ? 2 : 1;
+}
+
+async function bench(options: BenchOptions): Promise<void> {
+  const servers = await startServers(options.flavour);
+  try {
+    const machine = describeMachine(servers);
+    say(formatMachine(machine));
+    const measurements = [...(await catchUps(options, servers)), ...(await lives(options, servers))];
+    const comparisons = measurements.flatMap((scenario) => scenario.compare());
+    say(`\n${formatTable(comparisons)}\n`);
+    for (const line of judge(comparisons)) say(line);
+    if (options.quick) say('\n--quick: the figures mean little');
+    if (options.jsonFile !== undefined) {
+      await writeFile(
+        options.jsonFile,
+        `${JSON.stringify({ machine, options, measurements }, undefined, 2)}\n`,
+      );
+    }
+  } finally {
+    await servers.destroy();
+  }
+}
+
+async function catchUps(options: BenchOptions, servers: BenchServers): Promise<Measurements[]> {
+  const all: Measurements[] = [];
+  if (!options.parts.includes('catch-up')) return all;
+  for (const name of options.datasets) {
+    const dataset = datasetOf(name, options.quick);
+    all.push(await measureCatchUp({ dataset, servers, pairs: options.pairs, warmUp: !options.quick, say }));
+  }
+  return all;
+}
+
+async function lives(options: BenchOptions, servers: BenchServers): Promise<Measurements[]> {
+  if (!options.parts.includes('live')) return [];
+  const { pairs, quick } = options;
+  const common = { servers, pairs, rate: 1_000, say };
+  return [
+    await measureLive({ ...common, name: 'live', seconds: quick ? 2 : 10, hotRows: 1_000, bulkRows: 0 }),
+    await measureLive({
+      ...common,
+      name: 'live + bulk',
+      seconds: quick ? 4 : 6,
+      // A bulk update may delay deletes by more than a second, the turn of 1,000 rows.
+      hotRows: 5_000,
+      bulkRows: quick ? 20_000 : 200_000,
+    }),
+  ];
+}

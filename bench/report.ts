@@ -1,0 +1,92 @@
+import { cpus, totalmem } from 'node:os';
+
+import type { Comparison } from './measurements.ts';
+import type { BenchServers } from './servers.ts';
+
+/** The daemon uses at most this much memory in any scenario. */
+const MOST_RSS_MB = 130;
+
+export interface Machine {
+  readonly cores: number;
+  readonly cpu: string;
+  readonly memoryGb: number;
+  readonly node: string;
+  readonly mysql: string;
+  readonly redis: string;
+}
+
+export function describeMachine({ mysql, redis }: BenchServers): Machine {
+  return {
+    cores: cpus().length,
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    memoryGb: Math.round(totalmem() / 1e9),
+    node: process.version,
+    mysql: `${mysql.flavour} ${mysql.version}`,
+    redis: `${redis.implementation} ${redis.version}`,
+  };
+}
+
+export function formatMachine(machine: Machine): string {
+  const { cores, cpu, memoryGb, node, mysql, redis } = machine;
+  return `machine: ${cores} cores (${cpu}), ${memoryGb} GB; node ${node}; ${mysql}; ${redis}`;
+}
+
+/** A table for a terminal: one line a scenario and metric. */
+export function formatTable(comparisons: readonly Comparison[]): string {
+  const rows = [
+    ['scenario', 'metric', 'unstale', 'naive', 'ratio'],
+    ...comparisons.map((line, index) => [
+      line.scenario === comparisons[index - 1]?.scenario ? '' : line.scenario,
+      line.metric,
+      formatNumber(line.unstale),
+      formatNumber(line.naive),
+      line.ratio.toFixed(2),
+    ]),
+  ];
+  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) =>
+          column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+        )
+        .join('  '),
+    )
+    .join('\n');
+}
+
+/** Whether the figures are what the project asks of itself; one line a demand that was measured. */
+export function judge(comparisons: readonly Comparison[]): string[] {
+  const demand = (
+    what: string,
+    metric: string,
+    figure: (line: Comparison) => number,
+    isMet: (value: number) => boolean,
+  ): string[] => {
+    const lines = comparisons.filter((line) => line.metric === metric);
+    if (lines.length === 0) return [];
+    const met = lines.every((line) => isMet(figure(line)));
+    const figures = lines.map((line) => `${line.scenario} ${formatNumber(figure(line))}`).join(', ');
+    return [`${met ? 'met    ' : 'NOT MET'}  ${what}: ${figures}`];
+  };
+  return [
+    ...demand('rows/s at least those of the naive loop', 'rows/s', ratio, (value) => value >= 1),
+    ...demand('p50 at most that of the naive loop', 'p50 ms', ratio, (value) => value <= 1),
+    ...demand('p99 at most that of the naive loop', 'p99 ms', ratio, (value) => value <= 1),
+    ...demand(
+      `peak RSS of unstale at most ${MOST_RSS_MB} MB`,
+      'peak RSS MB',
+      (line) => line.unstale,
+      (value) => value <= MOST_RSS_MB,
+    ),
+  ];
+}
+
+function ratio(line: Comparison): number {
+  return line.ratio;
+}
+
+function formatNumber(value: number): string {
+  if (value >= 1_000) return Math.round(value).toLocaleString('en');
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}

@@ -1,0 +1,97 @@
+import type { ConfigDocument } from './document.ts';
+import { nearestName } from './nearest-name.ts';
+import { toPlain } from './node.ts';
+import type { ConfigNode } from './node.ts';
+import type { Path } from './path.ts';
+import { issueParams } from './scalars.ts';
+import { configSchema } from './schema.ts';
+import type { RawConfig } from './schema.ts';
+import { knownNames } from './schema-paths.ts';
+
+type Issue = NonNullable<ReturnType<typeof configSchema.safeParse>['error']>['issues'][number];
+
+/**
+ * Reports everything in the document that does not fit the schema, and returns what does: fields that do not
+ * fit are left out (null in lists), so that the rest can be judged in the same run.
+ */
+export function checkShape(document: ConfigDocument): RawConfig {
+  reportEmptyItems(document, document.root, []);
+  const plain = document.root.kind === 'empty' ? {} : toPlain(document.root);
+  for (;;) {
+    const result = configSchema.safeParse(plain);
+    if (result.success) return result.data;
+    for (const issue of result.error.issues) {
+      const path = issue.path.filter((part) => typeof part !== 'symbol');
+      reportIssue(document, issue, path);
+      if (path.length === 0 && issue.code !== 'unrecognized_keys') return {};
+      if (issue.code === 'unrecognized_keys') for (const key of issue.keys) remove(plain, [...path, key]);
+      else remove(plain, path);
+    }
+  }
+}
+
+function reportIssue(document: ConfigDocument, issue: Issue, path: Path): void {
+  const node = document.at(path);
+  switch (issue.code) {
+    case 'unrecognized_keys': {
+      const known = knownNames(path);
+      for (const key of issue.keys) {
+        const near = nearestName(key, known);
+        const remedy = near === undefined ? `known here: ${known.join(', ')}` : `did you mean ${near}?`;
+        document.report([...path, key], 'is an unknown field', remedy, { key: true });
+      }
+      return;
+    }
+    case 'custom': {
+      const { remedy = 'correct it', suggestion, offset } = issueParams.partial().parse(issue.params ?? {});
+      const inFile = node?.kind === 'scalar' && node.textColumn !== undefined;
+      const where = { ...(offset === undefined ? {} : { offset }), key: node?.kind !== 'scalar' };
+      document.report(path, issue.message, inFile && suggestion !== undefined ? suggestion : remedy, where);
+      return;
+    }
+    default:
+      reportType(document, issue, path, node);
+  }
+}
+
+function reportType(document: ConfigDocument, issue: Issue, path: Path, node: ConfigNode | undefined): void {
+  const expected = issue.code === 'invalid_type' ? issue.expected : '';
+  if (node?.kind === 'empty') {
+    document.report(path, 'has no value', 'write a value ("" for the empty text), or remove the field');
+  } else if (expected === 'array') {
+    document.report(path, 'must be a list', 'write [one, two], or one line "- item" for each');
+  } else if (expected === 'string') {
+    const what = node?.kind === 'list' ? 'a list' : 'a map';
+    document.report(path, `must be a single value, not ${what}`, 'put text that begins with { or [ in quotes');
+  } else {
+    document.report(path, 'must be a map of fields', 'write indented lines "name: value"');
+  }
+}
+
+/** Null stands for an invalid item after validation, so empty items have to be reported here. */
+function reportEmptyItems(document: ConfigDocument, node: ConfigNode, path: Path): void {
+  if (node.kind === 'map') {
+    for (const [key, { value }] of node.entries) reportEmptyItems(document, value, [...path, key]);
+  } else if (node.kind === 'list') {
+    for (const [index, item] of node.items.entries()) {
+      const itemPath = [...path, index];
+      if (item.kind === 'empty') document.report(itemPath, 'is an empty list item', 'write a value, or remove it');
+      else reportEmptyItems(document, item, itemPath);
+    }
+  }
+}
+
+function remove(plain: unknown, path: Path): void {
+  const last = path.at(-1);
+  let parent = plain;
+  for (const part of path.slice(0, -1)) {
+    if (Array.isArray(parent) && typeof part === 'number') parent = parent[part];
+    else if (isRecord(parent)) parent = parent[String(part)];
+  }
+  if (Array.isArray(parent) && typeof last === 'number') parent[last] = null;
+  else if (isRecord(parent)) delete parent[String(last)];
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
