@@ -30,7 +30,14 @@ let logFile: string | undefined;
 process.exit(await main());
 
 async function main(): Promise<number> {
-  endOnSignals();
+  // What the story does after an interruption no longer matters, its connections are being cut.
+  const exitCode = await Promise.race([tellStory(), interrupted()]);
+  if (exitCode === 1) await keepLog();
+  await cleanUp();
+  return exitCode;
+}
+
+async function tellStory(): Promise<number> {
   try {
     const flavour = await chooseFlavour();
     const tally: Tally = { changes: 0, latencies: [], missed: new Set(), problems: [] };
@@ -39,17 +46,12 @@ async function main(): Promise<number> {
     await killAndRestart(stage, tally);
     await compareAll(stage, tally);
     await shutDown(stage, tally);
-    const failed = summarize(stage, tally, await storedPosition(stage.pool));
-    if (failed) await keepLog();
-    return failed ? 1 : 0;
+    if (summarize(stage, tally, await storedPosition(stage.pool))) return 0;
   } catch (error) {
     blank();
     note(`The demo failed: ${error instanceof Error ? error.message : String(error)}`, 'bad');
-    await keepLog();
-    return 1;
-  } finally {
-    await cleanUp();
   }
+  return 1;
 }
 
 async function chooseFlavour(): Promise<MysqlFlavour> {
@@ -78,7 +80,7 @@ async function setUp(flavour: MysqlFlavour): Promise<Stage> {
   const pool = await openShop(mysql.rootUrl, APPLICATION_CONNECTIONS);
   cleanups.push(async () => pool.end());
   row(
-    `${flavour === 'mysql' ? 'MySQL' : 'MariaDB'} ${mysql.version}`,
+    `${flavour === 'mysql' ? 'MySQL' : 'MariaDB'} ${bare(mysql.version)}`,
     `127.0.0.1:${mysql.port}, database shop`,
   );
   row(`Redis ${server.version}`, `127.0.0.1:${server.port}, empty`);
@@ -127,7 +129,7 @@ function disposable<T extends { destroy(): Promise<void> }>(server: T): T {
   return server;
 }
 
-/** Prints the result; returns whether the demo failed. */
+/** Prints the result; returns whether all is well. */
 function summarize({ watch }: Stage, tally: Tally, position: string | undefined): boolean {
   const { missed, problems, latencies } = tally;
   if (position === undefined) problems.push('no position is stored');
@@ -139,14 +141,14 @@ function summarize({ watch }: Stage, tally: Tally, position: string | undefined)
   row('from commit to removal, while it ran', `p50 ${p(0.5)}, p99 ${p(0.99)}`);
   row('position stored', position ?? 'none');
   row('time taken', duration(performance.now() - startedAt));
-  if (missed.size > 0) note(`Missed: ${[...missed].slice(0, 10).join(' ')}`, 'bad');
+  for (const key of [...missed].slice(0, 5)) note(`missed, for example: ${key}`, 'bad');
   for (const problem of problems) note(problem, 'bad');
-  if (missed.size > 0 || problems.length > 0) return true;
+  if (missed.size > 0 || problems.length > 0) return false;
   blank();
   title('What next');
   note('README.md: the five-minute guide for your own MySQL and Redis', 'plain');
   note('node dist/cli/unstale.js init: writes a configuration to start from', 'plain');
-  return false;
+  return true;
 }
 
 /** The directory of the run goes at exit; the log of a failed run is worth keeping. */
@@ -165,15 +167,21 @@ async function cleanUp(): Promise<void> {
   for (let end = cleanups.pop(); end !== undefined; end = cleanups.pop()) await end().catch(() => undefined);
 }
 
-function endOnSignals(): void {
-  let signals = 0;
-  const end = (): void => {
-    signals += 1;
-    // Child processes and files go at exit in any case, only less gently.
-    if (signals > 1) process.exit(130);
-    note('\nInterrupted: ending the servers and removing their data.');
-    mute();
-    void cleanUp().finally(() => process.exit(130));
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
+/** Resolves with the exit code once a signal asks for the end; a second one ends at once. */
+async function interrupted(): Promise<number> {
+  return new Promise((resolve) => {
+    let since: number | undefined;
+    const end = (): void => {
+      // npm passes on the Ctrl-C that the terminal has sent already; that is not a second one.
+      if (since !== undefined && performance.now() - since < 500) return;
+      // Child processes and files go at exit in any case, only less gently.
+      if (since !== undefined) process.exit(130);
+      since = performance.now();
+      blank();
+      note('Interrupted: ending the servers and removing their data.');
+      mute();
+      resolve(130);
+    };
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
+  });
 }

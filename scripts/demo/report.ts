@@ -22,9 +22,9 @@ export function section(text: string): void {
   print(`\n${paint(`${sections}. ${text}`, 'title')}`);
 }
 
-/** One line of a section in three columns. A middle text that is too long is wrapped at spaces. */
+/** One line of a section in three columns. Too long a text in the middle is wrapped, when there is something at the right. */
 export function row(left: string, middle: string, right = '', tone: Tone = 'plain'): void {
-  const [first = '', ...rest] = wrap(middle, width.middle);
+  const [first = '', ...rest] = wrap(middle, right === '' ? Number.POSITIVE_INFINITY : width.middle);
   const end = right === '' ? '' : ` ${right.padStart(8)}`;
   print(
     `   ${left.padEnd(width.left)}${paint(end === '' ? first : first.padEnd(width.middle), tone)}${end}`.trimEnd(),
@@ -45,8 +45,9 @@ export function count(value: number): string {
   return value.toLocaleString('en-US');
 }
 
-/** `1.2 ms`, `123 ms`, `1.2 s`. */
+/** `1.2 ms`, `123 ms`, `1.2 s`; `never` for NaN. */
 export function duration(ms: number): string {
+  if (Number.isNaN(ms)) return 'never';
   if (ms >= 1_000) return `${(ms / 1_000).toFixed(1)} s`;
   return `${ms.toFixed(ms < 100 ? 1 : 0)} ms`;
 }

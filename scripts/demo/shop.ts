@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import { createConnection, createPool } from 'mysql2/promise';
 import type { Connection, Pool, PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
@@ -7,13 +8,13 @@ import type { Connection, Pool, PoolConnection, ResultSetHeader, RowDataPacket }
 export const DAEMON_PASSWORD = 'demo-only';
 
 /** Creates the shop and the daemon's account, and resolves with the application's connections. */
-export async function openShop(rootUrl: string, writers: number): Promise<Pool> {
+export async function openShop(rootUrl: string, connections: number): Promise<Pool> {
   const setup = await createConnection({ uri: rootUrl, multipleStatements: true });
   for (const file of ['1-shop.sql', '2-account.sql']) {
     await setup.query(await readFile(new URL(`./sql/${file}`, import.meta.url), 'utf8'));
   }
   await setup.end();
-  return createPool({ uri: `${rootUrl}/shop`, connectionLimit: writers });
+  return createPool({ uri: `${rootUrl}/shop`, connectionLimit: connections });
 }
 
 export interface User {
@@ -136,8 +137,18 @@ export interface Traffic {
   stop(): Promise<void>;
 }
 
-/** Customers earn points: every user of the range once, from several connections at a time. */
-export function startTraffic(pool: Pool, firstUser: number, lastUser: number, writers: number): Traffic {
+export interface TrafficOptions {
+  readonly firstUser: number;
+  readonly lastUser: number;
+  readonly connections: number;
+  /** As long as the server keeps up. */
+  readonly writesPerSecond: number;
+}
+
+/** Customers earn points: every user of the range once. */
+export function startTraffic(pool: Pool, options: TrafficOptions): Traffic {
+  const { firstUser, lastUser, connections, writesPerSecond } = options;
+  const startedAt = performance.now();
   const writes: Write[] = [];
   const waiting = new Set<{ readonly target: number; readonly resolve: () => void }>();
   let nextUser = firstUser;
@@ -147,13 +158,15 @@ export function startTraffic(pool: Pool, firstUser: number, lastUser: number, wr
     while (nextUser <= end) {
       const userId = nextUser;
       nextUser += 1;
+      const due = startedAt + ((userId - firstUser) * 1_000) / writesPerSecond;
+      if (due > performance.now()) await delay(due - performance.now());
       const sentAt = performance.now();
       await pool.query('UPDATE users SET points = points + 10 WHERE id = ?', [userId]);
       writes.push({ userId, sentAt });
       for (const waiter of waiting) if (writes.length >= waiter.target) waiter.resolve();
     }
   };
-  const ended = Promise.all(Array.from({ length: writers }, write)).then(() => undefined);
+  const ended = Promise.all(Array.from({ length: connections }, write)).then(() => undefined);
   // Reported to whoever calls `more` or `stop`.
   ended.catch(() => {});
 

@@ -16,7 +16,8 @@ type Issue = NonNullable<ReturnType<typeof configSchema.safeParse>['error']>['is
  */
 export function checkShape(document: ConfigDocument): RawConfig {
   reportEmptyItems(document, document.root, []);
-  const plain = document.root.kind === 'empty' ? {} : toPlain(document.root);
+  const plain =
+    document.root.kind === 'empty' || document.root.kind === 'invalid' ? {} : toPlain(document.root);
   for (;;) {
     const result = configSchema.safeParse(plain);
     if (result.success) return result.data;
@@ -43,10 +44,15 @@ function reportIssue(document: ConfigDocument, issue: Issue, path: Path): void {
       return;
     }
     case 'custom': {
-      const { remedy = 'correct it', suggestion, offset } = issueParams.partial().parse(issue.params ?? {});
+      const {
+        remedy = 'correct it',
+        suggestion,
+        field = false,
+      } = issueParams.partial().parse(issue.params ?? {});
       const inFile = node?.kind === 'scalar' && node.textColumn !== undefined;
-      const where = { ...(offset === undefined ? {} : { offset }), key: node?.kind !== 'scalar' };
-      document.report(path, issue.message, inFile && suggestion !== undefined ? suggestion : remedy, where);
+      document.report(path, issue.message, inFile && suggestion !== undefined ? suggestion : remedy, {
+        key: field,
+      });
       return;
     }
     default:
@@ -62,7 +68,11 @@ function reportType(document: ConfigDocument, issue: Issue, path: Path, node: Co
     document.report(path, 'must be a list', 'write [one, two], or one line "- item" for each');
   } else if (expected === 'string') {
     const what = node?.kind === 'list' ? 'a list' : 'a map';
-    document.report(path, `must be a single value, not ${what}`, 'put text that begins with { or [ in quotes');
+    document.report(
+      path,
+      `must be a single value, not ${what}`,
+      'put text that begins with { or [ in quotes',
+    );
   } else {
     document.report(path, 'must be a map of fields', 'write indented lines "name: value"');
   }
@@ -75,7 +85,8 @@ function reportEmptyItems(document: ConfigDocument, node: ConfigNode, path: Path
   } else if (node.kind === 'list') {
     for (const [index, item] of node.items.entries()) {
       const itemPath = [...path, index];
-      if (item.kind === 'empty') document.report(itemPath, 'is an empty list item', 'write a value, or remove it');
+      if (item.kind === 'empty')
+        document.report(itemPath, 'is an empty list item', 'write a value, or remove it');
       else reportEmptyItems(document, item, itemPath);
     }
   }

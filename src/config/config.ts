@@ -74,7 +74,7 @@ export interface BatchConfig {
   readonly inFlight: number;
 }
 
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export interface LogConfig {
   readonly level: LogLevel;

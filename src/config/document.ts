@@ -52,8 +52,12 @@ export class ConfigDocument {
    */
   report(path: Path, message: string, remedy: string, where: { offset?: number; key?: boolean } = {}): void {
     const place = where.key === true ? this.#keyPlace(path) : this.#valuePlace(path, where.offset ?? 0);
-    // Behind a syntax error the tree is a guess: what is missing or odd there may be the error's echo.
-    if (this.#brokenAt !== undefined && (!this.has(path) || isBehind(place, this.#brokenAt))) return;
+    if (this.#brokenAt !== undefined) {
+      // The tree is a guess there: what is missing, and what stands behind a syntax error, may be its echo.
+      const node = this.at(path);
+      const echo = node === undefined || node.kind === 'map' || node.kind === 'list' || node.kind === 'empty';
+      if ((echo && where.key !== true) || isBehind(place, this.#brokenAt)) return;
+    }
     this.reportAt(place, formatPath(path), message, remedy);
   }
 

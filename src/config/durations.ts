@@ -10,7 +10,8 @@ const LONGEST = 2 ** 31 - 1;
 /** `500ms`, `5s`, `10m`, `1h` in ms, at most 596h. */
 export function parseDuration(text: string): Parsed<number> {
   const [, digits, unit = ''] = /^(\d+)(ms|s|m|h)?$/.exec(text) ?? [];
-  if (digits === undefined) return refuse('is not a duration', 'write a whole number and a unit: 500ms, 5s, 10m, 1h');
+  if (digits === undefined)
+    return refuse('is not a duration', 'write a whole number and a unit: 500ms, 5s, 10m, 1h');
   const factor = MILLISECONDS[unit];
   if (factor === undefined) {
     const suggestion = `write ${digits}s, or another unit: ms, m, h`;
@@ -23,12 +24,15 @@ export function parseDuration(text: string): Parsed<number> {
 /** `64KiB`, `64MiB`, `1GiB` in bytes. */
 export function parseSize(text: string): Parsed<number> {
   const [, digits, unit = ''] = /^(\d+)(KiB|MiB|GiB)?$/.exec(text) ?? [];
-  if (digits === undefined) return refuse('is not a size', 'write a whole number and a unit: 64KiB, 64MiB, 1GiB');
+  if (digits === undefined)
+    return refuse('is not a size', 'write a whole number and a unit: 64KiB, 64MiB, 1GiB');
   const factor = BYTES[unit];
   if (factor === undefined) {
     const suggestion = `write ${digits}MiB, or another unit: KiB, GiB`;
     return { ok: false, message: 'a size needs a unit', remedy: 'write for example 64MiB', suggestion };
   }
   const value = Number(digits) * factor;
-  return Number.isSafeInteger(value) ? accept(value) : refuse('the size is too large', 'write at most 1024GiB');
+  return Number.isSafeInteger(value)
+    ? accept(value)
+    : refuse('the size is too large', 'write at most 1024GiB');
 }

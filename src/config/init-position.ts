@@ -16,11 +16,15 @@ const MARIADB_GTID_SET = /^\d+-\d+-\d+(?:,\d+-\d+-\d+)*$/;
 export function parseInitPosition(text: string): Parsed<InitPosition> {
   if (text === 'latest' || text === 'earliest') return accept({ from: text });
   const gtidSet = text.replace(/\s/g, '');
-  if (MYSQL_GTID_SET.test(gtidSet) || MARIADB_GTID_SET.test(gtidSet)) return accept({ from: 'gtid', gtidSet });
+  if (MYSQL_GTID_SET.test(gtidSet) || MARIADB_GTID_SET.test(gtidSet))
+    return accept({ from: 'gtid', gtidSet });
   const [, file, digits] = /^([^\s:/]+\.\d+):(\d+)$/.exec(text) ?? [];
   const offset = Number(digits);
   if (file === undefined || !Number.isSafeInteger(offset) || offset < FIRST_OFFSET) {
-    return refuse('is not a position', 'write latest, earliest, FILE:POS such as binlog.000042:4, or a GTID set');
+    return refuse(
+      'is not a position',
+      'write latest, earliest, FILE:POS such as binlog.000042:4, or a GTID set',
+    );
   }
   return accept({ from: 'file', file, offset });
 }

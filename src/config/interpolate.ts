@@ -20,20 +20,29 @@ export function interpolate(
   env: Environment,
 ): { readonly text: string; readonly problems: readonly InterpolationProblem[] } {
   const problems: InterpolationProblem[] = [];
-  const result = text.replace(/\$\$\{|\$\{([^}]*)(\}?)/g, (whole, body: string | undefined, end, offset: number) => {
-    if (body === undefined) return '${';
-    const refuse = (message: string, remedy: string): string => {
-      problems.push({ offset, message, remedy });
-      return whole;
-    };
-    const [, name, fallback] = /^([A-Za-z_]\w*)(?::-([^]*))?$/.exec(body) ?? [];
-    if (name === undefined || end === '') {
-      return refuse('a variable reference that is not ${NAME} or ${NAME:-default}', 'write $${ for a literal ${');
-    }
-    const value = env[name];
-    if (fallback !== undefined) return value === undefined || value === '' ? fallback : value;
-    return value ?? refuse(`the environment variable ${name} is not set`, `set it, or write \${${name}:-default}`);
-  });
+  const result = text.replace(
+    /\$\$\{|\$\{([^}]*)(\}?)/g,
+    (whole, body: string | undefined, end, offset: number) => {
+      if (body === undefined) return '${';
+      const refuse = (message: string, remedy: string): string => {
+        problems.push({ offset, message, remedy });
+        return whole;
+      };
+      const [, name, fallback] = /^([A-Za-z_]\w*)(?::-([^]*))?$/.exec(body) ?? [];
+      if (name === undefined || end === '') {
+        return refuse(
+          'a variable reference that is not ${NAME} or ${NAME:-default}',
+          'write $${ for a literal ${',
+        );
+      }
+      const value = env[name];
+      if (fallback !== undefined) return value === undefined || value === '' ? fallback : value;
+      return (
+        value ??
+        refuse(`the environment variable ${name} is not set`, `set it, or write \${${name}:-default}`)
+      );
+    },
+  );
   return { text: result, problems };
 }
 
@@ -54,10 +63,14 @@ export function interpolateDocument(document: ConfigDocument, env: Environment):
       case 'scalar': {
         if (node.layer !== FILE_LAYER || !node.text.includes('${')) return node;
         const { text, problems } = interpolate(node.text, env);
-        for (const { offset, message, remedy } of problems) document.report(path, message, remedy, { offset });
-        return { kind: 'scalar', place: node.place, layer: node.layer, text };
+        for (const { offset, message, remedy } of problems)
+          document.report(path, message, remedy, { offset });
+        return problems.length > 0
+          ? { kind: 'invalid', place: node.place }
+          : { kind: 'scalar', place: node.place, layer: node.layer, text };
       }
       case 'empty':
+      case 'invalid':
         return node;
     }
   };

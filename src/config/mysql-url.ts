@@ -17,13 +17,22 @@ export function parseMysqlUrl(text: string): Parsed<MysqlUrl> {
   const url = URL.parse(text);
   const parts = url === null ? undefined : decodeAuthority(url);
   if (url === null || parts === undefined) {
-    return refuse('is not a valid URL', 'percent-encode odd characters in it, or write host, user and password fields');
+    return refuse(
+      'is not a valid URL',
+      'percent-encode odd characters in it, or write host, user and password fields',
+    );
   }
   if (url.pathname !== '' && url.pathname !== '/') {
-    return refuse('the URL names a database', 'end it behind the port: rules name their tables as schema.table');
+    return refuse(
+      'the URL names a database',
+      'end it behind the port (a / in a password is %2F): rules name schema.table',
+    );
   }
   if (url.search !== '' || url.hash !== '') {
-    return refuse('the URL has options', 'end it behind the port, and write options as fields, such as ssl_mode');
+    return refuse(
+      'the URL has options',
+      'end it behind the port (in a password, ? is %3F and # is %23); options are fields such as ssl_mode',
+    );
   }
   const { host, port, username, password } = parts;
   return accept({

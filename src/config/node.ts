@@ -22,6 +22,12 @@ export interface EmptyNode {
   readonly place: Place;
 }
 
+/** Something is written here, but it is reported already and has no value. */
+export interface InvalidNode {
+  readonly kind: 'invalid';
+  readonly place: Place;
+}
+
 export interface MapNode {
   readonly kind: 'map';
   readonly place: Place;
@@ -35,20 +41,26 @@ export interface ListNode {
 }
 
 /** A configuration value that knows where it stands. */
-export type ConfigNode = ScalarNode | EmptyNode | MapNode | ListNode;
+export type ConfigNode = ScalarNode | EmptyNode | InvalidNode | MapNode | ListNode;
 
-/** The node as plain values: text, null for nothing, arrays, and objects without a prototype. */
+/**
+ * The node as plain values: text, null for nothing, arrays, and objects without a prototype. What is invalid
+ * is left out of maps and null in lists.
+ */
 export function toPlain(node: ConfigNode): unknown {
   switch (node.kind) {
     case 'scalar':
       return node.text;
     case 'empty':
+    case 'invalid':
       return null;
     case 'list':
       return node.items.map(toPlain);
     case 'map': {
       const plain: Record<string, unknown> = Object.create(null);
-      for (const [key, { value }] of node.entries) plain[key] = toPlain(value);
+      for (const [key, { value }] of node.entries) {
+        if (value.kind !== 'invalid') plain[key] = toPlain(value);
+      }
       return plain;
     }
   }

@@ -31,14 +31,16 @@ export function applyOverrides(
       put(document, path, { kind: 'scalar', place: COMMAND_LINE, layer: COMMAND_LINE_LAYER, text });
     } else {
       const near = nearestName(path, VALUE_PATHS);
-      const remedy = near === undefined ? 'use the path of a field with a single value' : `did you mean ${near}?`;
+      const remedy =
+        near === undefined ? 'use the path of a field with a single value' : `did you mean ${near}?`;
       document.reportAt(COMMAND_LINE, path, 'cannot be set here', remedy);
     }
   }
 }
 
 function put(document: ConfigDocument, path: string, node: ScalarNode): void {
-  if (document.root.kind === 'empty') document.root = { kind: 'map', place: document.root.place, entries: new Map() };
+  if (document.root.kind === 'empty')
+    document.root = { kind: 'map', place: document.root.place, entries: new Map() };
   const names = path.split('.');
   const last = names.pop() ?? '';
   let parent = document.root;

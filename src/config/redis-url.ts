@@ -22,7 +22,10 @@ export function parseRedisUrl(text: string): Parsed<RedisUrl> {
   const url = URL.parse(text);
   const parts = url === null ? undefined : decodeAuthority(url);
   if (url === null || parts === undefined) {
-    return refuse('is not a valid URL', 'percent-encode odd characters in it, or write host and password fields');
+    return refuse(
+      'is not a valid URL',
+      'percent-encode odd characters in it, or write host and password fields',
+    );
   }
   const { host, port, username, password } = parts;
   const credentials = { ...(username === '' ? {} : { username }), ...(password === '' ? {} : { password }) };
@@ -31,7 +34,8 @@ export function parseRedisUrl(text: string): Parsed<RedisUrl> {
     return refuse('the URL has options', 'end it behind the database number, and write options as fields');
   }
   const [, path = '', digits] = /^\/?((\d{1,9})?)$/.exec(url.pathname) ?? [undefined, 'no number'];
-  if (path !== '' && digits === undefined) return refuse('the database is not a number', 'write for example /0');
+  if (path !== '' && digits === undefined)
+    return refuse('the database is not a number', 'write for example /0');
   return accept({
     scheme,
     ...credentials,
@@ -44,7 +48,13 @@ export function parseRedisUrl(text: string): Parsed<RedisUrl> {
 function parseUnix(url: URL, credentials: { username?: string; password?: string }): Parsed<RedisUrl> {
   const [, digits] = /^(?:\?db=(\d{1,9}))?$/.exec(url.search) ?? ['', 'odd'];
   const socketPath = decodePath(url.pathname);
-  if (url.host !== '' || url.hash !== '' || digits === 'odd' || socketPath === undefined || socketPath === '/') {
+  if (
+    url.host !== '' ||
+    url.hash !== '' ||
+    digits === 'odd' ||
+    socketPath === undefined ||
+    socketPath === '/'
+  ) {
     return refuse('is not the URL of a socket', 'write unix:///PATH, with ?db=1 for another database');
   }
   return accept({

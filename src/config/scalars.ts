@@ -4,11 +4,12 @@ import { nearestName } from './nearest-name.ts';
 import { accept, refuse } from './parsed.ts';
 import type { Parsed } from './parsed.ts';
 
-/** What a schema issue carries beside its message; see Parsed. */
+/** What a schema issue carries beside its message; see Refused. */
 export const issueParams = z.object({
   remedy: z.string(),
   suggestion: z.string().optional(),
-  offset: z.number().optional(),
+  /** The field itself is the problem, not its value. */
+  field: z.boolean().optional(),
 });
 
 /** An optional field whose text `parse` turns into a value. */
@@ -18,8 +19,8 @@ export function scalar<T>(parse: (text: string) => Parsed<T>) {
     .transform((text, context): T => {
       const parsed = parse(text);
       if (parsed.ok) return parsed.value;
-      const { message, remedy, suggestion, offset } = parsed;
-      context.addIssue({ code: 'custom', message, params: { remedy, suggestion, offset } });
+      const { message, remedy, suggestion } = parsed;
+      context.addIssue({ code: 'custom', message, params: { remedy, suggestion } });
       return z.NEVER;
     })
     .optional();
@@ -27,12 +28,14 @@ export function scalar<T>(parse: (text: string) => Parsed<T>) {
 
 /** Any text but the empty one. */
 export function text() {
-  return scalar((value) => (value === '' ? refuse('is empty', 'write a value, or remove the field') : accept(value)));
+  return scalar((value) =>
+    value === '' ? refuse('is empty', 'write a value, or remove the field') : accept(value),
+  );
 }
 
 /** Any text, the empty one included. */
 export function secret() {
-  return scalar(accept<string>);
+  return scalar((value) => accept(value));
 }
 
 /** Text of a fixed form. */
@@ -44,7 +47,9 @@ export function integer(min: number, max: number) {
   return scalar((value) => {
     const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
     const inRange = number >= min && number <= max;
-    return inRange ? accept(number) : refuse('is not a number in range', `write a whole number from ${min} to ${max}`);
+    return inRange
+      ? accept(number)
+      : refuse('is not a number in range', `write a whole number from ${min} to ${max}`);
   });
 }
 
@@ -59,7 +64,8 @@ export function boolean() {
 export function duration(options: { zero: boolean } = { zero: false }) {
   return scalar((value) => {
     const parsed = parseDuration(value);
-    if (parsed.ok && parsed.value === 0 && !options.zero) return refuse('must be longer than 0', 'write for example 5s');
+    if (parsed.ok && parsed.value === 0 && !options.zero)
+      return refuse('must be longer than 0', 'write for example 5s');
     return parsed;
   });
 }
@@ -68,12 +74,17 @@ export function duration(options: { zero: boolean } = { zero: false }) {
 export function size() {
   return scalar((value) => {
     const parsed = parseSize(value);
-    return parsed.ok && parsed.value === 0 ? refuse('must be larger than 0', 'write for example 4MiB') : parsed;
+    return parsed.ok && parsed.value === 0
+      ? refuse('must be larger than 0', 'write for example 4MiB')
+      : parsed;
   });
 }
 
 /** One of some names. `later` holds names of a coming version with what to do until then. */
-export function choice<const T extends string>(names: readonly T[], later: Readonly<Record<string, string>> = {}) {
+export function choice<const T extends string>(
+  names: readonly T[],
+  later: Readonly<Record<string, string>> = {},
+) {
   return scalar((value): Parsed<T> => {
     const known = names.find((name) => name === value);
     if (known !== undefined) return accept(known);
@@ -94,7 +105,11 @@ export function notYet(advice: string) {
     .unknown()
     .superRefine((value, context) => {
       if (value === undefined) return;
-      context.addIssue({ code: 'custom', message: 'is not available in this version', params: { remedy: advice } });
+      context.addIssue({
+        code: 'custom',
+        message: 'is not available in this version',
+        params: { remedy: advice, field: true },
+      });
     })
     .optional();
 }

@@ -15,7 +15,9 @@ export interface SchemaField {
 export const SCHEMA_FIELDS: readonly SchemaField[] = fieldsOf(configSchema, '');
 
 /** The fields that a variable or the command line can set, by dotted path. */
-export const VALUE_PATHS: readonly string[] = SCHEMA_FIELDS.flatMap(({ path, kind }) => (kind === 'value' ? [path] : []));
+export const VALUE_PATHS: readonly string[] = SCHEMA_FIELDS.flatMap(({ path, kind }) =>
+  kind === 'value' ? [path] : [],
+);
 
 /** The environment variable of a field: `source.ssl_mode` is `UNSTALE_SOURCE_SSL_MODE`. */
 export function variableOf(path: string): string {
@@ -24,7 +26,10 @@ export function variableOf(path: string): string {
 
 /** The names that a map at this path of the configuration may hold. */
 export function knownNames(path: readonly (string | number)[]): string[] {
-  const prefix = path.reduce<string>((text, part) => (typeof part === 'number' ? `${text}[]` : `${text}.${part}`), '');
+  const prefix = path.reduce<string>(
+    (text, part) => (typeof part === 'number' ? `${text}[]` : `${text}.${part}`),
+    '',
+  );
   return SCHEMA_FIELDS.flatMap((field) => {
     const [parent, name] = splitLast(`.${field.path}`);
     return parent === prefix ? [name] : [];

@@ -26,7 +26,7 @@ const GUARD_LATER = {
   version: 'write none, or remove the field: keys are deleted without a guard',
 };
 
-/** Nothing that Redis can do depends on more; a batch has to fit into memory several times. */
+/** A batch has to fit into memory several times. */
 const MOST_COMMANDS = 1_000_000;
 
 const connection = {
@@ -84,7 +84,9 @@ export const configSchema = z.strictObject({
     silence_timeout: duration(),
     start_timeout: duration(),
     max_buffered_bytes: size(),
-    barrier: choice(['none'], { source: 'write none, or remove the field: batches are sent without a barrier' }),
+    barrier: choice(['none'], {
+      source: 'write none, or remove the field: batches are sent without a barrier',
+    }),
     row_metadata: notYet('remove it, and SET GLOBAL binlog_row_metadata = FULL on the server'),
   }),
   state: section({
@@ -126,7 +128,7 @@ export const configSchema = z.strictObject({
   health: section({ max_lag: duration() }),
   shutdown_timeout: duration(),
   log: section({
-    level: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
+    level: choice(['debug', 'info', 'warn', 'error']),
     format: choice(['json', 'pretty']),
   }),
 });

@@ -13,18 +13,27 @@ const LONGEST_NAME = 64;
 /** `schema.table`; a name with odd characters stands in backquotes, where a doubled one is a literal one. */
 export function parseTableName(text: string): Parsed<TableName> {
   if (/^\/.*\/$/.test(text)) {
-    return refuse('a regular expression for tables is not available in this version', 'write one rule for each table');
+    return refuse(
+      'a regular expression for tables is not available in this version',
+      'write one rule for each table',
+    );
   }
   const [, schema, table] = SCHEMA_AND_TABLE.exec(text) ?? [];
   if (schema === undefined || table === undefined) {
-    return refuse('is not a table', 'write schema.table, with odd names in backquotes: "`my.schema`.`my table`"');
+    return refuse(
+      'is not a table',
+      'write schema.table, with odd names in backquotes: "`my.schema`.`my table`"',
+    );
   }
   const bare = [schema, table].filter((name) => !name.startsWith('`'));
   if (bare.some((name) => /[*?[\]]/.test(name))) {
     return refuse('a pattern for tables is not available in this version', 'write one rule for each table');
   }
   if (bare.some((name) => /[\s/\\]/.test(name))) {
-    return refuse('an odd character in the name of the table', 'put the name in backquotes: "shop.`my table`"');
+    return refuse(
+      'an odd character in the name of the table',
+      'put the name in backquotes: "shop.`my table`"',
+    );
   }
   const value = { schema: unquote(schema), table: unquote(table) };
   if (value.schema.length > LONGEST_NAME || value.table.length > LONGEST_NAME) {

@@ -4,6 +4,8 @@ import { ConfigDocument } from './document.ts';
 import type { Place } from './errors.ts';
 import { FILE_LAYER } from './node.ts';
 import type { ConfigNode, MapNode } from './node.ts';
+import { formatPath } from './path.ts';
+import type { Path } from './path.ts';
 
 /** Aliases can stand for aliases: without a bound, a few lines could mean billions of values. */
 const MAX_NODES = 100_000;
@@ -23,12 +25,16 @@ export function parseYaml(file: string, text: string): ConfigDocument {
   try {
     const yaml = parseDocument(text, {
       schema: 'failsafe',
+      // Reported by the reader, which knows the field.
+      uniqueKeys: false,
       lineCounter: lines,
       prettyErrors: false,
-      logLevel: 'silent',
+      logLevel: 'error',
     });
-    for (const error of [...yaml.errors, ...yaml.warnings]) reportYamlError(document, placeAt(error.pos[0]), error);
-    if (yaml.contents !== null) document.root = new Reader(document, yaml, text, placeAt).read(yaml.contents, 0);
+    for (const error of [...yaml.errors, ...yaml.warnings])
+      reportYamlError(document, placeAt(error.pos[0]), error);
+    if (yaml.contents !== null)
+      document.root = new Reader(document, yaml, text, placeAt).read(yaml.contents, []);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     document.reportSyntax({ file, line: 1, column: 1 }, 'the YAML is nested too deeply', 'write it flatter');
@@ -43,48 +49,60 @@ class Reader {
   readonly #placeAt: (offset: number) => Place;
   #nodes = 0;
 
-  constructor(document: ConfigDocument, yaml: Document.Parsed, source: string, placeAt: (offset: number) => Place) {
+  constructor(
+    document: ConfigDocument,
+    yaml: Document.Parsed,
+    source: string,
+    placeAt: (offset: number) => Place,
+  ) {
     this.#document = document;
     this.#yaml = yaml;
     this.#source = source;
     this.#placeAt = placeAt;
   }
 
-  read(node: Node, depth: number): ConfigNode {
+  read(node: Node, path: Path): ConfigNode {
     const offset = node.range?.[0] ?? 0;
     const place = this.#placeAt(offset);
     this.#nodes += 1;
-    if (this.#nodes > MAX_NODES || depth > MAX_DEPTH) throw new RangeError('too many YAML nodes');
+    if (this.#nodes > MAX_NODES || path.length > MAX_DEPTH) throw new RangeError('too many YAML nodes');
     if (isMap(node)) {
       const map: MapNode = { kind: 'map', place, entries: new Map() };
-      for (const { key, value } of node.items) this.#readEntry(map, key, value, depth);
+      for (const { key, value } of node.items) this.#readEntry(map, key, value, path);
       return map;
     }
     if (isSeq(node)) {
-      const items = node.items.map((item) =>
-        isNode(item) ? this.read(item, depth + 1) : ({ kind: 'empty', place } as const),
+      const items = node.items.map((item, index) =>
+        isNode(item) ? this.read(item, [...path, index]) : ({ kind: 'empty', place } as const),
       );
       return { kind: 'list', place, items };
     }
     if (isAlias(node)) {
       const target = node.resolve(this.#yaml);
-      if (target !== undefined) return this.read(target, depth + 1);
-      this.#document.reportSyntax(place, 'an alias without an anchor', 'write the value itself, or quote the text');
-      return { kind: 'empty', place };
+      if (target !== undefined) return this.read(target, path);
+      this.#document.reportSyntax(
+        place,
+        'an alias without an anchor',
+        'write the value itself, or quote the text',
+      );
+      return { kind: 'invalid', place };
     }
-    return isScalar(node) ? this.#readScalar(node, offset, place) : { kind: 'empty', place };
+    return isScalar(node) ? this.#readScalar(node, offset, place) : { kind: 'invalid', place };
   }
 
-  #readEntry(map: MapNode, key: unknown, value: unknown, depth: number): void {
+  #readEntry(map: MapNode, key: unknown, value: unknown, path: Path): void {
     if (!isScalar(key) || typeof key.value !== 'string') {
       const place = isNode(key) ? this.#placeAt(key.range?.[0] ?? 0) : map.place;
       this.#document.reportSyntax(place, 'a key that is not a single word', 'write name: value');
       return;
     }
     const keyPlace = this.#placeAt(key.range?.[0] ?? 0);
-    // YAML reports duplicate keys; the first one is kept, so that its own problems are reported too.
-    if (map.entries.has(key.value)) return;
-    const node: ConfigNode = isNode(value) ? this.read(value, depth + 1) : { kind: 'empty', place: keyPlace };
+    const entryPath = [...path, key.value];
+    if (map.entries.has(key.value)) {
+      this.#document.reportAt(keyPlace, formatPath(entryPath), 'is written twice', 'keep one of the two');
+      return;
+    }
+    const node: ConfigNode = isNode(value) ? this.read(value, entryPath) : { kind: 'empty', place: keyPlace };
     map.entries.set(key.value, { keyPlace, value: node });
   }
 
@@ -106,7 +124,10 @@ function isNode(value: unknown): value is Node {
 const SYNTAX: Partial<Record<YAMLError['code'], readonly [message: string, remedy: string]>> = {
   BAD_ALIAS: ['an alias that YAML cannot resolve', 'write the value itself, or quote the text'],
   BAD_DQ_ESCAPE: ['an unknown escape in double quotes', 'write \\\\ for a backslash, or use single quotes'],
-  BAD_INDENT: ['the indentation does not fit the lines above', 'align fields of one map in one column'],
+  BAD_INDENT: [
+    'the indentation is wrong, or a bracket above is not closed',
+    'align the fields of one map in one column, and close brackets',
+  ],
   BAD_SCALAR_START: ['a value that begins with a character reserved by YAML', 'put the value in quotes'],
   BLOCK_AS_IMPLICIT_KEY: ['a second colon on the line, or wrong indentation', 'put the value in quotes'],
   MISSING_CHAR: ['a closing quote, bracket or brace, or a comma or colon, is missing', 'add it'],
@@ -121,10 +142,6 @@ const SYNTAX: Partial<Record<YAMLError['code'], readonly [message: string, remed
 };
 
 function reportYamlError(document: ConfigDocument, place: Place, error: YAMLError): void {
-  if (error.code === 'DUPLICATE_KEY') {
-    document.reportAt(place, '', 'the field is written twice', 'keep one of them');
-    return;
-  }
   const [message, remedy] = SYNTAX[error.code] ?? ['this is not YAML', 'correct the syntax'];
   document.reportSyntax(place, message, remedy);
 }

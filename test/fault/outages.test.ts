@@ -170,9 +170,11 @@ describe.each(inject('servers').mysql)('$label fails', ({ flavour }) => {
     await load.more(500);
     await server.stop();
     await server.start();
+    await shop.settled(30_000);
     await load.more(500);
     await server.kill();
     await server.start();
+    await shop.settled(30_000);
     await load.more(500);
     await load.stop();
     await shop.settled();

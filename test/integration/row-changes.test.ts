@@ -218,7 +218,7 @@ describe.each(inject('servers').mysql)('row changes of $label', (server) => {
       await shop.cache('user:1', 'user:2', 'user:3');
       await pool.query({
         sql: "LOAD DATA LOCAL INFILE 'rows' INTO TABLE users",
-        infileStreamFactory: () => Readable.from(['1\ta@x\tAnn\n2\tb@x\tBob\n']),
+        infileStreamFactory: () => Readable.from([Buffer.from('1\ta@x\tAnn\n2\tb@x\tBob\n')]),
       });
     } finally {
       await pool.end();

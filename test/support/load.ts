@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Shop } from './shop.ts';
 
 export interface Load {
@@ -40,7 +40,7 @@ export function startLoad(shop: Shop, options: LoadOptions = {}): Load {
           await shop.db.query(`INSERT IGNORE INTO users (id) VALUES ${ids.map((id) => `(${id})`).join(',')}`);
           done = true;
         } catch {
-          await turn();
+          await delay(20);
         }
       }
       committed += rows;

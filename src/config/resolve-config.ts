@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+import { compilePlan } from '../mapping/plan.ts';
+import type { Config, SourceConfig, StateConfig } from './config.ts';
+import type { ConfigDocument } from './document.ts';
+import { namesServer, resolveMysqlConnection } from './resolve-mysql.ts';
+import { resolveRedis } from './resolve-redis.ts';
+import { resolveRules } from './resolve-rules.ts';
+import type { RawConfig, RawSource, RawState } from './schema.ts';
+
+const MIB = 1024 * 1024;
+
+/** Gives every field its default and judges fields together. Undefined after a problem; all are reported. */
+export async function resolveConfig(document: ConfigDocument, raw: RawConfig): Promise<Config | undefined> {
+  const clientId = raw.client_id;
+  if (!document.has(['client_id'])) {
+    const remedy = 'name this daemon, for example client_id: shop';
+    document.report(['client_id'], 'there is no client_id', remedy);
+  }
+  const source = await resolveSource(document, raw.source ?? {}, clientId);
+  const state = await resolveState(document, raw.state ?? {}, source);
+  const redis = await resolveRedis(document, raw.redis ?? {});
+  const rules = resolveRules(document, raw.rules);
+  if (clientId === undefined || source === undefined || state === undefined) return undefined;
+  const listen = raw.admin?.listen ?? { host: '127.0.0.1', port: 9630 };
+  return {
+    file: document.file,
+    clientId,
+    source,
+    state,
+    redis,
+    batch: {
+      maxCommands: raw.batch?.max_commands ?? 10_000,
+      maxBytes: raw.batch?.max_bytes ?? 4 * MIB,
+      maxDelay: raw.batch?.max_delay ?? 2,
+      inFlight: raw.batch?.in_flight ?? 4,
+    },
+    plan: compilePlan(rules),
+    admin: listen === 'off' ? undefined : listen,
+    health: { maxLag: raw.health?.max_lag ?? 60_000 },
+    shutdownTimeout: raw.shutdown_timeout ?? 10_000,
+    log: { level: raw.log?.level ?? 'info', format: raw.log?.format ?? 'json' },
+  };
+}
+
+/**
+ * A server id for a daemon without one: stable, and in the upper half of the 32-bit range, where people put
+ * no servers.
+ */
+export function deriveServerId(clientId: string): number {
+  return (createHash('sha256').update(clientId).digest().readUInt32BE(0) % 2 ** 31) + 2 ** 31;
+}
+
+async function resolveSource(
+  document: ConfigDocument,
+  raw: RawSource,
+  clientId: string | undefined,
+): Promise<SourceConfig | undefined> {
+  const connection = await resolveMysqlConnection(document, 'source', raw);
+  const heartbeatInterval = raw.heartbeat_interval ?? 5000;
+  const silenceTimeout = raw.silence_timeout ?? 3 * heartbeatInterval + 5000;
+  if (silenceTimeout <= heartbeatInterval) {
+    const remedy = 'write about three times source.heartbeat_interval, or remove the field';
+    document.report(['source', 'silence_timeout'], 'is not longer than the heartbeat interval', remedy);
+  }
+  if (connection === undefined) return undefined;
+  return {
+    connection,
+    serverId: raw.server_id ?? deriveServerId(clientId ?? ''),
+    initPosition: raw.init_position ?? { from: 'latest' },
+    resumeBy: raw.resume_by ?? 'auto',
+    onGap: raw.on_gap ?? 'halt',
+    heartbeatInterval,
+    silenceTimeout,
+    startTimeout: raw.start_timeout ?? 30_000,
+    maxBufferedBytes: raw.max_buffered_bytes ?? 4 * MIB,
+  };
+}
+
+async function resolveState(
+  document: ConfigDocument,
+  raw: RawState,
+  source: SourceConfig | undefined,
+): Promise<StateConfig | undefined> {
+  const sameServer = !namesServer(document, 'state');
+  // Without a source, a state on the same server is only judged by its own fields.
+  const inherited = sameServer ? (source?.connection ?? PLACEHOLDER) : undefined;
+  const connection = await resolveMysqlConnection(document, 'state', raw, inherited);
+  if (connection === undefined) return undefined;
+  return {
+    connection,
+    sameServer,
+    database: raw.database ?? 'unstale',
+    flushInterval: raw.flush_interval ?? 1000,
+  };
+}
+
+const PLACEHOLDER = { host: '', port: 0, user: '', sslMode: 'preferred', connectTimeout: 0 } as const;

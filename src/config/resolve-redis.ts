@@ -1,0 +1,73 @@
+import type { RedisConfig, RedisTlsConfig } from './config.ts';
+import type { ConfigDocument } from './document.ts';
+import { EndpointParts, reportUrl } from './endpoint-parts.ts';
+import { parseRedisUrl } from './redis-url.ts';
+import type { RedisUrl } from './redis-url.ts';
+import { readPemFile } from './referenced-file.ts';
+import type { RawRedis } from './schema.ts';
+
+const DEFAULT_PORT = 6379;
+
+/** The `redis` section; what is wrong is reported, and the result is then of no use. */
+export async function resolveRedis(document: ConfigDocument, raw: RawRedis): Promise<RedisConfig> {
+  const parts = new EndpointParts(document, 'redis');
+  const url = reportUrl(
+    document,
+    parts.path('url'),
+    raw.url === undefined ? undefined : parseRedisUrl(raw.url),
+  );
+  const { host, port, socketPath } = parts.address(raw, url);
+  if (host === undefined && socketPath === undefined && !parts.has('url', 'host', 'socket_path')) {
+    // Without sentinel and cluster, which are reported by themselves.
+    if (!parts.has('sentinel', 'cluster')) {
+      document.report(parts.path('url'), 'no Redis server is named', 'write redis.url: redis://HOST:6379/0');
+    }
+  } else if (host === undefined && socketPath === undefined && url !== undefined) {
+    document.report(parts.path('url'), 'the URL names no host', 'write redis://HOST:6379/0');
+  }
+  const username = parts.pick('username', raw.username, url?.username);
+  const password = await parts.password(raw, url?.password);
+  const tls = await resolveTls(document, raw, url);
+  if (tls !== undefined && socketPath !== undefined) {
+    const at = document.has(['redis', 'tls']) ? 'tls' : 'socket_path';
+    document.report(parts.path(at), 'a socket takes no TLS', 'remove one of the two');
+  }
+  return {
+    host: host ?? 'localhost',
+    port: port ?? DEFAULT_PORT,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    db: parts.pick('db', raw.db, url?.db) ?? 0,
+    ...(tls === undefined ? {} : { tls }),
+    ...(socketPath === undefined ? {} : { socketPath }),
+    connectTimeout: raw.connect_timeout ?? 5000,
+    commandTimeout: raw.command_timeout ?? 5000,
+    socketTimeout: raw.socket_timeout ?? 15_000,
+  };
+}
+
+/** TLS is on with `rediss://`, and with a `tls` section where no URL says otherwise. */
+async function resolveTls(
+  document: ConfigDocument,
+  raw: RawRedis,
+  url: RedisUrl | undefined,
+): Promise<RedisTlsConfig | undefined> {
+  const { tls } = raw;
+  const ca = await readPemFile(document, ['redis', 'tls', 'ca'], tls?.ca);
+  if (url?.scheme === 'redis' && tls !== undefined && tls !== null) {
+    document.report(
+      ['redis', 'tls'],
+      'the URL asks for no TLS',
+      'write rediss:// in redis.url, or remove tls',
+      {
+        key: true,
+      },
+    );
+  }
+  if (url?.scheme !== 'rediss' && (tls === undefined || tls === null)) return undefined;
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(tls?.servername === undefined ? {} : { servername: tls.servername }),
+    rejectUnauthorized: tls?.reject_unauthorized ?? true,
+  };
+}
