@@ -2,6 +2,7 @@ import { formatPreflight } from './binlog/preflight/format.ts';
 import { runPreflight } from './binlog/preflight/preflight.ts';
 import type { PreflightReport } from './binlog/preflight/problem.ts';
 import type { Config } from './config/config.ts';
+import { nearestName } from './config/nearest-name.ts';
 import { openRedis, openSourceClient } from './connections.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
 import type { Log, SqlClient } from './pipeline/ports.ts';
@@ -79,7 +80,7 @@ export async function requirePreconditions(
   if (only !== undefined && errors.length === 1 && failure === undefined) {
     throw new UnstaleError(
       only.code,
-      only.fix === undefined ? only.message : `${only.message}; fix: ${only.fix}`,
+      only.fix === undefined ? only.message : `${only.message} Fix: ${only.fix}`,
     );
   }
   throw new UnstaleError(
@@ -95,6 +96,7 @@ function preflight(config: Config, client: SqlClient, log: Log): Promise<Preflig
     serverId: config.source.serverId,
     user: config.source.connection.user,
     stateDatabase: config.state.sameServer ? config.state.database : undefined,
+    nearestName,
     log,
   });
 }

@@ -39,8 +39,12 @@ describe('interpolation', () => {
   it('gives back any text whose ${ are escaped', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom('$', '{', '}', 'A', ':', '-') }), (text) => {
-        fc.pre(!text.includes('$${'));
-        expect(interpolate(text.replaceAll('${', '$${'), {})).toEqual({ text, problems: [] });
+        expect(
+          interpolate(
+            text.replaceAll('${', () => '$${'),
+            {},
+          ),
+        ).toEqual({ text, problems: [] });
       }),
     );
   });

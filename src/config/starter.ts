@@ -90,7 +90,7 @@ function quoteName(name: string): string {
 
 /** The text as a YAML scalar that is not interpolated: plain where it is surely plain, else in double quotes. */
 function quote(text: string): string {
-  const literal = text.replaceAll('${', '$${');
+  const literal = text.replaceAll('${', () => '$${');
   const plain = /^[A-Za-z][\w:/.@{}$+-]*[\w}/]$/.test(literal) && !/^(?:null|true|false)$/i.test(literal);
   return plain ? literal : JSON.stringify(literal);
 }
