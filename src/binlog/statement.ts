@@ -1,4 +1,3 @@
-import { formatTable } from '../change/table.ts';
 import type { TableRef } from '../change/table.ts';
 import type { ScopeReason } from '../change/source-event.ts';
 
@@ -73,9 +72,4 @@ export function statementEffect(
     if (tables.length > 0) return { tables, reason };
   }
   return undefined;
-}
-
-/** For log lines: verb and tables, never the statement's text, which may hold values. */
-export function describeEffect(effect: StatementEffect): string {
-  return `${effect.reason} on ${effect.tables.map(formatTable).join(', ')}`;
 }
