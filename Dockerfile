@@ -9,9 +9,8 @@
 FROM node:24 AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
-# Not "npm ci", which refuses a lock file without the binaries of other platforms; the versions are the same.
 # No install scripts: they fetch the devDependency "node", and the image has its own.
-RUN npm install --no-save --ignore-scripts --no-audit --no-fund
+RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 RUN node node_modules/typescript/bin/tsc -p tsconfig.build.json \

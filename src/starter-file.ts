@@ -49,7 +49,9 @@ export async function writeStarter(options: StarterOptions): Promise<WrittenStar
 function openClient(options: StarterOptions): SqlClient {
   const parsed = parseMysqlUrl(options.sourceUrl);
   if (!parsed.ok) throw new UnstaleError('UNSTALE_USAGE', `--source ${parsed.message}; ${parsed.remedy}`);
-  const { host = '127.0.0.1', port = 3306, user = 'root', password = options.password } = parsed.value;
+  const { host = '127.0.0.1', port = 3306, user, password = options.password } = parsed.value;
+  if (user === undefined)
+    throw new UnstaleError('UNSTALE_USAGE', '--source names no user; write mysql://USER@HOST:3306');
   return createSqlClient(
     {
       host,

@@ -54,7 +54,7 @@ describe('the metrics', () => {
     const metrics = createMetrics({ clientId: 'shop' });
     for (const name of ['commands', 'redis_replies', 'scope_invalidations']) {
       const values = await sample(metrics, `unstale_${name}_total`);
-      expect(values.length).toBeGreaterThan(1);
+      expect(values.length).toBeGreaterThan(0);
       for (const value of values) expect(value).toMatch(/ 0$/);
     }
   });

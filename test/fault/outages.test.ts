@@ -5,7 +5,7 @@ import type { TestMysqlServer, TestRedisServer } from '../support/provider.ts';
 import { startDaemon } from '../support/daemon-process.ts';
 import type { DaemonProcess } from '../support/daemon-process.ts';
 import { eventually } from '../support/eventually.ts';
-import { leftOver, startLoad } from '../support/load.ts';
+import { drained, leftOver, startLoad } from '../support/load.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
@@ -65,7 +65,7 @@ describe.each(inject('servers').mysql)('Redis fails, the source is $label', (ser
       proxy.thaw();
       await load.stop();
       await eventually('the daemon is ready again', () => isReady(daemon), Boolean, { timeoutMs: 90_000 });
-      await shop.settled(90_000);
+      await drained(shop, daemon, 90_000);
 
       expect(await leftOver(shop, 1, load.committed)).toEqual([]);
       expect(await binlogConnects(daemon)).toBe(1);
@@ -101,7 +101,7 @@ describe.each(inject('servers').mysql)('Redis fails, the source is $label', (ser
       proxy.thaw();
       await eventually('the daemon is ready again', () => isReady(daemon));
       await load.stop();
-      await shop.settled();
+      await drained(shop, daemon);
       expect(await leftOver(shop, 1, load.committed)).toEqual([]);
     } finally {
       await proxy.close();
@@ -132,7 +132,7 @@ describe.each(inject('servers').mysql)('Redis fails, the source is $label', (ser
         await load.more(200);
       }
       await load.stop();
-      await shop.settled();
+      await drained(shop, daemon);
       expect(await leftOver(shop, 1, load.committed)).toEqual([]);
     } finally {
       await proxy.close();
@@ -170,14 +170,14 @@ describe.each(inject('servers').mysql)('$label fails', ({ flavour }) => {
     await load.more(500);
     await server.stop();
     await server.start();
-    await shop.settled(30_000);
+    await drained(shop, daemon, 30_000);
     await load.more(500);
     await server.kill();
     await server.start();
-    await shop.settled(30_000);
+    await drained(shop, daemon, 30_000);
     await load.more(500);
     await load.stop();
-    await shop.settled();
+    await drained(shop, daemon);
     expect(await leftOver(shop, 1, load.committed)).toEqual([]);
     expect(await binlogConnects(daemon)).toBeGreaterThanOrEqual(3);
   });
@@ -190,7 +190,7 @@ describe.each(inject('servers').mysql)('$label fails', ({ flavour }) => {
     }
     await load.more(300);
     await load.stop();
-    await shop.settled();
+    await drained(shop, daemon);
     expect(await leftOver(shop, 1, load.committed)).toEqual([]);
   });
 
@@ -210,7 +210,7 @@ describe.each(inject('servers').mysql)('$label fails', ({ flavour }) => {
     proxy.thaw();
     await eventually('the daemon is ready again', () => isReady(daemon), Boolean, { timeoutMs: 60_000 });
     await load.stop();
-    await shop.settled(60_000);
+    await drained(shop, daemon, 60_000);
     expect(await leftOver(shop, 1, load.committed)).toEqual([]);
   });
 

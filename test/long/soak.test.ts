@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, inject, it } from 'vitest';
 import { startDaemon } from '../support/daemon-process.ts';
-import { leftOver, startLoad } from '../support/load.ts';
+import { drained, leftOver, startLoad } from '../support/load.ts';
 import { startRedisServer } from '../support/provider.ts';
 import { openShop } from '../support/shop.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
@@ -38,7 +38,7 @@ describe.each(inject('servers').mysql)('a soak on $label', (server) => {
         readings.push({ rss: await daemon.rss(), open: await descriptors(daemon.pid) });
       }
       await load.stop();
-      await shop.settled(120_000);
+      await drained(shop, daemon, 120_000);
       const half = Math.ceil(readings.length / 2);
       const peak = (part: typeof readings): number => Math.max(...part.map((reading) => reading.rss));
       const [first, second] = [readings.slice(0, half), readings.slice(half)];

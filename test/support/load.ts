@@ -1,4 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { DaemonProcess } from './daemon-process.ts';
+import { eventually } from './eventually.ts';
 import type { Shop } from './shop.ts';
 
 export interface Load {
@@ -60,6 +62,20 @@ export function startLoad(shop: Shop, options: LoadOptions = {}): Load {
       await running;
     },
   };
+}
+
+/**
+ * Resolves when the daemon has worked off everything that was committed before this call, also when batches
+ * overtook each other because one had to be sent again.
+ */
+export async function drained(shop: Shop, daemon: DaemonProcess, timeoutMs = 30_000): Promise<void> {
+  await shop.settled(timeoutMs);
+  await eventually(
+    'Redis has acknowledged everything that was read',
+    async () => (await daemon.metrics()).sum('unstale_in_flight_bytes'),
+    (bytes) => bytes === 0,
+    { timeoutMs },
+  );
 }
 
 /** Ids of rows whose key is still cached, of those from `from` to `to`. */

@@ -28,7 +28,10 @@ export interface Shop {
   cache(...rests: string[]): Promise<void>;
   /** Which of the keys are cached. */
   cached(rests: readonly string[]): Promise<string[]>;
-  /** Resolves when the daemon has worked off everything that was committed before this call. */
+  /**
+   * Resolves when the daemon has worked off a change that this call commits, and with it, as long as nothing has
+   * to be sent again, everything that was committed before.
+   */
   settled(timeoutMs?: number): Promise<void>;
   close(): Promise<void>;
 }
