@@ -6,6 +6,7 @@ import type { TableInterest } from '../change/table.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import type { ChangeSource, Log, RetryDelay, SqlClient, StartPoint } from '../pipeline/ports.ts';
 import type { BinlogEvent } from './binlog-event.ts';
+import { readCharsets } from './charsets.ts';
 import { classifyDumpError } from './dump-errors.ts';
 import { EventBuffer } from './event-buffer.ts';
 import { readServerFacts } from './server-facts.ts';
@@ -133,6 +134,7 @@ export class MysqlSource implements ChangeSource {
     const options = this.#options;
     const server = await readServerFacts(options.client);
     const { dump, position } = await resolveStart(start, server, options.client, options.resumeBy);
+    const charsets = await readCharsets(options.client);
     const connection = await options.connection();
     const at = dump.by === 'gtid' ? `GTID set ${dump.gtidSet}` : `${dump.file}:${dump.offset}`;
     const assembler = new TransactionAssembler({
@@ -158,6 +160,7 @@ export class MysqlSource implements ChangeSource {
       start: dump,
       interests: options.interests,
       stateSchema: options.stateSchema,
+      charsets,
       heartbeatInterval: options.heartbeatInterval,
       onEvent,
       onActivity: () => {

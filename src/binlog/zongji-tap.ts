@@ -21,14 +21,15 @@ interface ByteStream {
 
 /**
  * The one seam at which zongji's internals are touched. Call it in zongji's `'ready'` event, before the dump
- * command is sent: from then on `inspect` sees every binlog event before zongji parses it.
+ * command is sent: from then on `handle` gets every binlog event first, and zongji parses only those for which it
+ * returns false. Errors and the end of the stream stay zongji's.
  *
  * Returns the dump connection's byte stream, which outlives zongji's own references to it.
  * @throws UnstaleError when zongji does not have the expected inside.
  */
 export function tapPackets(
   zongji: ZongJi,
-  inspect: (event: RawEvent) => void,
+  handle: (event: RawEvent) => boolean,
 ): { readonly stream: ByteStream } {
   const handlers = packetHandlers(zongji);
   const stream =
@@ -42,7 +43,8 @@ export function tapPackets(
   const parse = handlers.binlogData;
   handlers.binlogData = function tapped(packet, connection) {
     if (packet.buffer[packet.offset] === 0 && packet.end - packet.offset > 19) {
-      inspect({ buffer: packet.buffer, start: packet.offset + 1, end: packet.end });
+      const event = { buffer: packet.buffer, start: packet.offset + 1, end: packet.end };
+      if (handle(event)) return handlers.binlogData;
     }
     return parse.call(this, packet, connection);
   };
