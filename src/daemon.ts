@@ -254,12 +254,14 @@ function observe(metrics: Metrics, onError: (error: Error) => void): PipelineObs
     applied: (batch, removed) => {
       metrics.binlogBytes(batch.bytes);
       if (batch.commands.length === 0) return;
-      const scopes = batch.commands.filter((command) => command.kind === 'scope').length;
-      const deletes = batch.commands.length - scopes;
+      const scopes = batch.commands.filter((command) => command.kind === 'scope');
+      const deletes = batch.commands.length - scopes.length;
       const hits = Math.min(removed, deletes);
       if (hits > 0) metrics.commands(hits, 'delete', 'removed');
       if (deletes > hits) metrics.commands(deletes - hits, 'delete', 'absent');
-      if (scopes > 0) metrics.commands(scopes, 'scope', 'done');
+      if (scopes.length > 0) metrics.commands(scopes.length, 'scope', 'done');
+      // The others are counted when they come from the binlog; these begin in the mapping, row by row.
+      if (scopes.some(({ reason }) => reason === 'unreadable')) metrics.scopeInvalidation('unreadable');
       if (batch.oldestCommitAt !== undefined) metrics.commitToRedis(batch.oldestCommitAt);
     },
     retry: (error) => {

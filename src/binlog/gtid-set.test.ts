@@ -30,6 +30,23 @@ describe('a MySQL GTID set', () => {
     );
   });
 
+  it('writes the same text whether it was asked after every transaction or only at the end', () => {
+    const gtid = fc.tuple(fc.constantFrom(A, B, `${A}:tag`), fc.integer({ min: 1, max: 12 }));
+    fc.assert(
+      fc.property(fc.array(gtid, { maxLength: 60 }), (gtids) => {
+        const asked = new MysqlGtidSet();
+        const silent = new MysqlGtidSet();
+        for (const [source, gno] of gtids) {
+          asked.add(`${source}:${gno}`);
+          silent.add(`${source}:${gno}`);
+          expect(asked.toString()).toBe(MysqlGtidSet.parse(asked.toString()).toString());
+        }
+        expect(asked.toString()).toBe(silent.toString());
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   it('merges neighbouring intervals', () => {
     const set = MysqlGtidSet.parse(`${A}:1-4:6-9`);
     set.add(`${A}:5`);

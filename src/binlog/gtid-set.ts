@@ -30,6 +30,9 @@ const TAG = /^[a-z_][a-z0-9_]{0,31}$/;
 export class MysqlGtidSet implements ExecutedGtids {
   /** Source `uuid` or `uuid:tag` to its sorted, disjoint, non-adjacent intervals. */
   readonly #sources = new Map<string, Interval[]>();
+  /** The source that grew last, and the set's text around the end of that source's newest interval. */
+  #growing: string | undefined;
+  #around: { readonly newest: Interval; readonly before: string; readonly after: string } | undefined;
 
   static parse(text: string): MysqlGtidSet {
     const set = new MysqlGtidSet();
@@ -62,14 +65,27 @@ export class MysqlGtidSet implements ExecutedGtids {
     const source = gtid.slice(0, cut).toLowerCase();
     const gno = parseGno(gtid.slice(cut + 1), gtid);
     const newest = this.#sources.get(source)?.at(-1);
+    if (this.#growing !== source) {
+      this.#growing = source;
+      this.#around = undefined;
+    }
     if (newest !== undefined && newest[1] === gno - 1) newest[1] = gno;
     else if (cut > 0) this.#insert(source, gno, gno);
     else throw malformed(gtid);
   }
 
   toString(): string {
+    if (this.#around === undefined) return this.#render();
+    const { newest, before, after } = this.#around;
+    return `${before}-${newest[1]}${after}`;
+  }
+
+  /** Writes the set, and remembers what stands around the number that grows. */
+  #render(): string {
     let text = '';
     let block = '';
+    let before: string | undefined;
+    let newest: Interval | undefined;
     for (const source of [...this.#sources.keys()].toSorted()) {
       const [uuid = '', tag] = source.split(':');
       if (uuid !== block) {
@@ -77,15 +93,27 @@ export class MysqlGtidSet implements ExecutedGtids {
         block = uuid;
       }
       if (tag !== undefined) text += `:${tag}`;
-      for (const [first, last] of this.#sources.get(source) ?? []) {
-        text += first === last ? `:${first}` : `:${first}-${last}`;
+      for (const interval of this.#sources.get(source) ?? []) {
+        const [first, last] = interval;
+        text += `:${first}`;
+        if (first === last) continue;
+        if (source === this.#growing) {
+          newest = interval;
+          before = text;
+        }
+        text += `-${last}`;
       }
+      if (newest !== this.#sources.get(source)?.at(-1) && source === this.#growing) newest = undefined;
+    }
+    if (newest !== undefined && before !== undefined) {
+      this.#around = { newest, before, after: text.slice(before.length + 1 + String(newest[1]).length) };
     }
     return text;
   }
 
   #insert(source: string, first: number, last: number): void {
     if (last < first) throw malformed(`${source}:${first}-${last}`);
+    this.#around = undefined;
     const merged: Interval[] = [];
     const all: Interval[] = [...(this.#sources.get(source) ?? []), [first, last]];
     for (const [from, to] of all.toSorted((a, b) => a[0] - b[0])) {

@@ -103,6 +103,7 @@ export class ZongjiStream {
     ctrlConnection?.query('SET SESSION wait_timeout = 31536000', ignore);
     try {
       const decoder = new EventDecoder({
+        flavour: this.#zongji.isMariaDb ? 'mariadb' : 'mysql',
         interests: this.#options.interests,
         stateSchema: this.#options.stateSchema,
         charsets: this.#options.charsets,

@@ -29,8 +29,8 @@ export async function resolveConfig(document: ConfigDocument, raw: RawConfig): P
     state,
     redis,
     batch: {
-      maxCommands: raw.batch?.max_commands ?? 10_000,
-      maxBytes: raw.batch?.max_bytes ?? 4 * MIB,
+      maxCommands: raw.batch?.max_commands ?? 1000,
+      maxBytes: raw.batch?.max_bytes ?? MIB,
       maxDelay: raw.batch?.max_delay ?? 2,
       inFlight: raw.batch?.in_flight ?? 4,
     },
@@ -72,7 +72,7 @@ async function resolveSource(
     heartbeatInterval,
     silenceTimeout,
     startTimeout: raw.start_timeout ?? 30_000,
-    maxBufferedBytes: raw.max_buffered_bytes ?? 4 * MIB,
+    maxBufferedBytes: raw.max_buffered_bytes ?? 256 * 1024,
   };
 }
 

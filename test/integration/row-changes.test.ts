@@ -3,6 +3,7 @@ import { createPool } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startDaemon } from '../support/daemon-process.ts';
 import type { DaemonProcess } from '../support/daemon-process.ts';
+import { eventually } from '../support/eventually.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
 
@@ -272,6 +273,90 @@ describe.each(inject('servers').mysql)('row changes of $label', (server) => {
     expect(await shop.cached(['user:1', 'user:by-email:a@x', 'user:by-email:b@x', 'item:1:1'])).toEqual([
       'item:1:1',
     ]);
+  });
+
+  it('columns that no rule needs are passed over, whatever their type', async () => {
+    const odd = [
+      'j JSON, f FLOAT, d DOUBLE, b BIT(13), g GEOMETRY, p POINT, bl BLOB, lb LONGBLOB, bi BINARY(20), vb VARBINARY(300)',
+      'dt DATETIME(3), ts TIMESTAMP(5) NULL, t TIME(1), y YEAR, s SET("a","b"), e ENUM("x","y"), n DECIMAL(30,10)',
+      server.flavour === 'mysql' ? 'v VECTOR(3)' : 'u UUID, i4 INET4, i6 INET6, c VARCHAR(100) COMPRESSED',
+    ].join(', ');
+    await shop.db.query(`CREATE TABLE odd (${odd}, id INT PRIMARY KEY, tail VARCHAR(20))`);
+    const daemon = await startDaemon(
+      shop.config({
+        rest: {
+          client_id: `${shop.db.name}odd`,
+          rules: [
+            { table: `${shop.db.name}.odd`, keys: [shop.key('odd:{id}'), shop.key('odd-tail:{tail}')] },
+            { table: `${shop.db.name}.fence`, key: shop.key('fence:{id}') },
+          ],
+        },
+      }),
+    );
+    try {
+      await daemon.ready();
+      await shop.cache('odd:1', 'odd:2', 'odd:3', 'odd-tail:end', 'odd-tail:other');
+      await shop.db.query(
+        `INSERT INTO odd (j, f, d, b, g, p, bl, lb, bi, vb, dt, ts, t, y, s, e, n, ${server.flavour === 'mysql' ? 'v' : 'u, i4, i6, c'}, id, tail)
+         VALUES ('{"a": [1, 2, "x"]}', 1.5, 2.5, b'1010', ST_GeomFromText('LINESTRING(0 0,1 1)'), ST_GeomFromText('POINT(1 2)'),
+           REPEAT('b', 300), REPEAT('l', 70000), 'bin', REPEAT('v', 280), '2024-01-01 00:00:00.123', '2024-01-01 00:00:00.12345',
+           '-01:02:03.4', 2024, 'a,b', 'y', -123.456,
+           ${server.flavour === 'mysql' ? "STRING_TO_VECTOR('[1,2,3]')" : "UUID(), '1.2.3.4', '::1', REPEAT('c', 90)"}, 1, 'end')`,
+      );
+      await shop.db.query("INSERT INTO odd (id, tail) VALUES (2, 'end')");
+      const all = ['odd:1', 'odd:2', 'odd:3', 'odd-tail:end', 'odd-tail:other'];
+      const onlyOthersLeft = (left: readonly string[]): boolean => left.join() === 'odd:3,odd-tail:other';
+      await eventually(
+        'the keys of the new rows are gone, and no others',
+        () => shop.cached(all),
+        onlyOthersLeft,
+      );
+      await shop.cache('odd:1', 'odd-tail:end');
+      await shop.db.query('UPDATE odd SET f = 9, tail = NULL WHERE id = 1');
+      await eventually(
+        'the keys of the changed row are gone, and no others',
+        () => shop.cached(all),
+        onlyOthersLeft,
+      );
+      expect((await daemon.metrics()).sum('unstale_scope_invalidations_total')).toBe(0);
+    } finally {
+      await daemon.stop();
+    }
+  });
+
+  it.runIf(server.flavour === 'mariadb')('compressed columns and a compressed binlog are read', async () => {
+    await emptied();
+    await shop.db.query('CREATE TABLE packed (id INT PRIMARY KEY, name VARCHAR(200) COMPRESSED)');
+    const daemon = await startDaemon(
+      shop.config({
+        rest: {
+          client_id: `${shop.db.name}packed`,
+          rules: [
+            { table: `${shop.db.name}.packed`, key: shop.key('packed:{id}:{name}') },
+            { table: `${shop.db.name}.order_items`, key: shop.key('line:{order_id}:{line_no}') },
+          ],
+        },
+      }),
+    );
+    try {
+      await daemon.ready();
+      const long = 'n'.repeat(150);
+      const lines = Array.from({ length: 200 }, (_, index) => `line:5:${index}`);
+      await shop.cache(`packed:1:${long}`, 'packed:2:x', 'packed:3:', ...lines, 'line:5:999');
+      await shop.db.query(`INSERT INTO packed VALUES (1, '${long}'), (2, 'x'), (3, '')`);
+      await shop.db.query('SET GLOBAL log_bin_compress = ON');
+      await shop.db.query(
+        `INSERT INTO order_items VALUES ${lines.map((_, index) => `(5,${index},'sku')`).join(',')}`,
+      );
+      await eventually(
+        'every key is gone',
+        () => shop.cached([`packed:1:${long}`, 'packed:2:x', 'packed:3:', ...lines, 'line:5:999']),
+        (left) => left.join() === 'line:5:999',
+      );
+    } finally {
+      await shop.db.query('SET GLOBAL log_bin_compress = OFF');
+      await daemon.stop();
+    }
   });
 
   it('a transaction of 20,000 rows removes every key, in slices', async () => {

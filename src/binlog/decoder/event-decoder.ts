@@ -9,6 +9,7 @@ import { readColumns, readTableNames } from './table-map.ts';
 import type { CollationCharsets } from './text-decoder.ts';
 
 export interface EventDecoderOptions {
+  readonly flavour: 'mysql' | 'mariadb';
   readonly interests: readonly TableInterest[];
   /** Schema of unstale's state tables when they are on this server. */
   readonly stateSchema: string | undefined;
@@ -161,7 +162,7 @@ export class EventDecoder {
     if (schema === this.#options.stateSchema) return 'own';
     const interest = this.#interests.get(formatTable({ schema, table }));
     if (interest === undefined) return 'other';
-    const columns = readColumns(reader);
+    const columns = readColumns(reader, this.#options.flavour);
     if (columns.some((column) => column.name === undefined)) {
       throw new UnstaleError(
         'UNSTALE_EVENT_UNDECODABLE',

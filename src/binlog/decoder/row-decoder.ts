@@ -23,6 +23,8 @@ export type RowsKind = 'insert' | 'update' | 'delete';
 export class RowDecoder {
   readonly #interest: TableInterest;
   readonly #columns: number;
+  /** An image in which every column is absent. */
+  readonly #blank: readonly ColumnValue[];
   /** One step a column. */
   readonly #steps: readonly Step[];
   /** The same for an image that has all columns and no NULL: neighbours that are skipped are one step. */
@@ -31,6 +33,7 @@ export class RowDecoder {
   constructor(interest: TableInterest, columns: readonly ColumnDefinition[], charsets: CollationCharsets) {
     this.#interest = interest;
     this.#columns = columns.length;
+    this.#blank = interest.columns.map(() => undefined);
     this.#steps = columns.map((column) => {
       // Column names are case-insensitive in MySQL.
       const name = column.name?.toLowerCase();
@@ -83,7 +86,7 @@ export class RowDecoder {
   }
 
   #image(reader: ByteReader, presence: Presence): RowImage {
-    const image: ColumnValue[] = new Array<ColumnValue>(this.#interest.columns.length).fill(undefined);
+    const image = this.#blank.slice();
     const { steps, dense } = presence;
     const nullBytes = (steps.length + 7) >> 3;
     const nullsAt = reader.offset;

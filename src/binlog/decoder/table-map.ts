@@ -49,6 +49,8 @@ const CHARACTER: ReadonlySet<number> = new Set([
   TYPE.BLOB,
   TYPE.BLOB_COMPRESSED,
   TYPE.VARCHAR_COMPRESSED,
+  // Derived from BLOB in the server, and listed with the text columns (seen on MySQL 9.7).
+  TYPE.VECTOR,
 ]);
 
 /** Optional metadata fields (`Optional_metadata_field_type`). */
@@ -79,7 +81,7 @@ export function readTableNames(reader: ByteReader): TableMapNames {
  * Source: MySQL, libs/mysql/binlog/event/rows_event.h, Table_map_event.
  * @throws RangeError for a truncated event, UnstaleError for a column type that nothing here knows
  */
-export function readColumns(reader: ByteReader): ColumnDefinition[] {
+export function readColumns(reader: ByteReader, flavour: 'mysql' | 'mariadb'): ColumnDefinition[] {
   const count = reader.lengthEncoded();
   const types = reader.bytes(count);
   const metadata = reader.bytes(reader.lengthEncoded());
@@ -93,7 +95,7 @@ export function readColumns(reader: ByteReader): ColumnDefinition[] {
   const columns = Array.from(types, (type) => readColumn(type, next));
   // One bit a column: whether it may be NULL.
   reader.skip((count + 7) >> 3);
-  readOptionalMetadata(reader, columns);
+  readOptionalMetadata(reader, columns, flavour);
   return columns;
 }
 
@@ -186,9 +188,16 @@ function temporal(type: number, bytes: number, decimals: number): ColumnDefiniti
   return { ...fixed(type, bytes + fractionBytes(decimals)), decimals };
 }
 
-function readOptionalMetadata(reader: ByteReader, columns: readonly ColumnDefinition[]): void {
+function readOptionalMetadata(
+  reader: ByteReader,
+  columns: readonly ColumnDefinition[],
+  flavour: 'mysql' | 'mariadb',
+): void {
   const numeric = columns.filter((each) => NUMERIC.has(each.type));
-  const character = columns.filter((each) => CHARACTER.has(each.type));
+  // MariaDB lists spatial columns with the text columns, MySQL does not (seen on MariaDB 10.11 and MySQL 9.7).
+  const isCharacter = (type: number): boolean =>
+    CHARACTER.has(type) || (flavour === 'mariadb' && type === TYPE.GEOMETRY);
+  const character = columns.filter((each) => isCharacter(each.type));
   const enumOrSet = columns.filter((each) => each.type === TYPE.ENUM || each.type === TYPE.SET);
   const { end } = reader;
   while (reader.offset < end) {

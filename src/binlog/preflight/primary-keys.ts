@@ -41,14 +41,13 @@ export async function listPrimaryKeys(
   for (const row of rows) {
     const [schema, table] = [text(row, 's'), text(row, 't')];
     const id = JSON.stringify([schema, table]);
-    const entry = tables.get(id) ?? { schema, table, key: [], generated: false, vector: false };
+    const entry = tables.get(id) ?? { schema, table, key: [], generated: false };
     const column = toColumn(row);
     if (row['place'] !== null) {
       entry.key.push(column);
       // MySQL's generated invisible primary key, of which the application knows nothing.
       entry.generated ||= column.name === 'my_row_id' && /\bINVISIBLE\b/i.test(text(row, 'extra'));
     }
-    entry.vector ||= column.dataType === 'vector';
     tables.set(id, entry);
   }
   return [...tables.values()].map(judge);
@@ -59,7 +58,6 @@ interface TableColumns {
   readonly table: string;
   readonly key: ColumnFacts[];
   generated: boolean;
-  vector: boolean;
 }
 
 function judge(entry: TableColumns): TablePrimaryKey {
@@ -74,10 +72,9 @@ function judge(entry: TableColumns): TablePrimaryKey {
   };
 }
 
-function refusal({ key, generated, vector }: TableColumns): string | undefined {
+function refusal({ key, generated }: TableColumns): string | undefined {
   if (key.length === 0) return 'it has no primary key';
   if (generated) return 'its primary key is generated and invisible';
-  if (vector) return 'it has a VECTOR column, with which its rows cannot be read';
   for (const column of key) {
     const why = keyColumnRefusal(column);
     if (why !== undefined) return `${column.name} is ${column.columnType.toUpperCase()}: ${why}`;

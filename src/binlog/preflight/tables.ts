@@ -94,7 +94,7 @@ async function checkColumns(
   options: TableCheckOptions,
   interest: TableInterest,
 ): Promise<readonly PreflightProblem[]> {
-  const { client, server } = options;
+  const { client } = options;
   const { schema, table } = interest.table;
   const columns = await readColumns(client, schema, table);
   const problems: PreflightProblem[] = [];
@@ -104,7 +104,7 @@ async function checkColumns(
     else problems.push(...checkKeyColumn(interest, column));
   }
   const refused = new Set(problems.map(({ subject }) => subject));
-  const unreadable = checkWholeRow(server, interest, columns).filter(({ subject }) => !refused.has(subject));
+  const unreadable = checkWholeRow(interest, columns).filter(({ subject }) => !refused.has(subject));
   return [...problems, ...unreadable];
 }
 
@@ -168,33 +168,22 @@ function checkKeyColumn({ table }: TableInterest, column: ColumnFacts): readonly
   ];
 }
 
-/** Columns that spoil the reading of a row even where no rule uses them. */
+/** Columns that spoil the reading of a row even where no rule uses them: their length cannot be known. */
 function checkWholeRow(
-  server: ServerFacts,
   { table }: TableInterest,
   columns: readonly ColumnFacts[],
 ): readonly PreflightProblem[] {
-  const name = formatTable(table);
-  const vectors = columns.filter(({ dataType }) => server.flavour === 'mysql' && dataType === 'vector');
   const old = columns.filter(isOldTemporal);
+  if (old.length === 0) return [];
+  const name = formatTable(table);
   return [
-    ...vectors.map((column): PreflightProblem => ({
+    {
       code: 'UNSTALE_COLUMN_TYPE',
       severity: 'error',
-      subject: `${name}.${column.name}`,
-      message: `${name}.${column.name} is ${column.columnType.toUpperCase()}: rows of a table with such a column cannot be read. Move it to a table of its own.`,
-    })),
-    ...(old.length === 0
-      ? []
-      : [
-          {
-            code: 'UNSTALE_COLUMN_TYPE',
-            severity: 'error',
-            subject: name,
-            message: `${name} has columns in the format of MariaDB 5.3 (${old.map((column) => column.name).join(', ')}). Rebuild the table while mysql56_temporal_format is ON.`,
-            fix: `ALTER TABLE ${quoteTable(table.schema, table.table)} FORCE`,
-          } as const,
-        ]),
+      subject: name,
+      message: `${name} has columns in the format of MariaDB 5.3 (${old.map((column) => column.name).join(', ')}). Rebuild the table while mysql56_temporal_format is ON.`,
+      fix: `ALTER TABLE ${quoteTable(table.schema, table.table)} FORCE`,
+    },
   ];
 }
 
