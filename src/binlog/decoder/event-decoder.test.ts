@@ -42,16 +42,17 @@ function event(type: number, body: readonly number[]): Buffer {
 /** Columns: id INT, email VARCHAR(100) utf8mb4, note VARCHAR(50) utf8mb4. */
 function tableMap(schema = 'shop', table = 'users', withNames = true): Buffer {
   const names = ['id', 'email', 'note'].flatMap(sized);
-  return event(19, [
-    ...[1, 0, 0, 0, 0, 0, 0, 0],
-    ...[...sized(schema), 0, ...sized(table), 0],
-    ...[3, 3, 15, 15],
-    ...[4, ...u16(400), ...u16(200)],
-    0b110,
-    ...[1, 1, 0x00],
-    ...[2, 3, 0xfc, ...u16(255)],
-    ...(withNames ? [4, names.length, ...names] : []),
-  ]);
+  const parts = [
+    [1, 0, 0, 0, 0, 0, 0, 0],
+    [...sized(schema), 0, ...sized(table), 0],
+    [3, 3, 15, 15],
+    [4, ...u16(400), ...u16(200)],
+    [0b110],
+    [1, 1, 0x00],
+    [2, 3, 0xfc, ...u16(255)],
+    withNames ? [4, names.length, ...names] : [],
+  ];
+  return event(19, parts.flat());
 }
 
 /** Rows of table 1; each image is a bitmap of NULLs and the values. */
