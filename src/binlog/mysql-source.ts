@@ -40,8 +40,9 @@ export interface MysqlSourceOptions {
 }
 
 /** Binlog bytes in one slice of a large transaction. */
-const SLICE_BYTES = 64 * 1024;
-const MAX_BUFFERED_EVENTS = 4096;
+const SLICE_BYTES = 16 * 1024;
+/** Few, because what waits long outlives the young generation and has to be collected with the old. */
+const MAX_BUFFERED_EVENTS = 64;
 
 /**
  * The binlog of one MySQL or MariaDB server as a ChangeSource.

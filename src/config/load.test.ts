@@ -49,7 +49,7 @@ describe('a configuration', () => {
         heartbeatInterval: 5000,
         silenceTimeout: 20_000,
         startTimeout: 30_000,
-        maxBufferedBytes: 4_194_304,
+        maxBufferedBytes: 262_144,
       },
       state: { connection, sameServer: true, database: 'unstale', flushInterval: 1000 },
       redis: {
@@ -60,7 +60,7 @@ describe('a configuration', () => {
         commandTimeout: 5000,
         socketTimeout: 15_000,
       },
-      batch: { maxCommands: 10_000, maxBytes: 4_194_304, maxDelay: 2, inFlight: 4 },
+      batch: { maxCommands: 1000, maxBytes: 1_048_576, maxDelay: 2, inFlight: 4 },
       admin: { host: '127.0.0.1', port: 9630 },
       health: { maxLag: 60_000 },
       shutdownTimeout: 10_000,
