@@ -108,6 +108,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
   redisReplies.inc({ class: 'ok' }, 0);
   for (const reason of ['truncate', 'ddl', 'statement', 'unreadable', 'gap']) scopes.inc({ reason }, 0);
 
+  // Looking a series up by its labels costs more than counting.
+  const rowSeries = new Map<string, ReturnType<typeof rowChanges.labels>>();
+
   let sources: GaugeSources | undefined;
   const gauge = (name: string, help: string, source: keyof GaugeSources) =>
     new Gauge({
@@ -133,7 +136,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
   return {
     registry,
     transactions: (count) => transactions.inc(count),
-    rowChanges: (op, table, count) => rowChanges.inc({ op, table }, count),
+    rowChanges: (op, table, count) => {
+      const name = `${op} ${table}`;
+      let series = rowSeries.get(name);
+      if (series === undefined) rowSeries.set(name, (series = rowChanges.labels({ op, table })));
+      series.inc(count);
+    },
     rowsSkipped: (count) => rowsSkipped.inc(count),
     commands: (count, ...[kind, result]) => commands.inc({ kind, result }, count),
     commitToRedis: (oldestCommitAt) => commitToRedis.observe(Math.max(0, now() - oldestCommitAt) / 1000),
