@@ -11,7 +11,7 @@ if (major > 22 || (major === 22 && minor >= 15)) {
   // backlog is still worked off faster than by a plain loop (docs/benchmarks.md). To be said before the heap grows.
   void import('node:v8').then((v8) => {
     v8.setFlagsFromString('--semi-space-growth-factor=1');
-    v8.setFlagsFromString('--heap-growing-percent=15');
+    v8.setFlagsFromString('--heap-growing-percent=12');
     return import('./main.ts');
   });
 } else {

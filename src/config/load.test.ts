@@ -60,7 +60,7 @@ describe('a configuration', () => {
         commandTimeout: 5000,
         socketTimeout: 15_000,
       },
-      batch: { maxCommands: 1000, maxBytes: 1_048_576, maxDelay: 2, inFlight: 4 },
+      batch: { maxCommands: 1000, maxBytes: 1_048_576, maxDelay: 2, inFlight: 2 },
       admin: { host: '127.0.0.1', port: 9630 },
       health: { maxLag: 60_000 },
       shutdownTimeout: 10_000,

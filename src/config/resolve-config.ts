@@ -32,7 +32,7 @@ export async function resolveConfig(document: ConfigDocument, raw: RawConfig): P
       maxCommands: raw.batch?.max_commands ?? 1000,
       maxBytes: raw.batch?.max_bytes ?? MIB,
       maxDelay: raw.batch?.max_delay ?? 2,
-      inFlight: raw.batch?.in_flight ?? 4,
+      inFlight: raw.batch?.in_flight ?? 2,
     },
     plan: compilePlan(rules),
     admin: listen === 'off' ? undefined : listen,
