@@ -221,7 +221,8 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       }
       const stored = writer.stored;
       log.info(stored === undefined ? {} : { position: formatPosition(stored) }, 'stopped');
-      await closeAll();
+      // What matters is done; a server that does not answer must not hold the process.
+      await Promise.race([closeAll(), sleep(config.shutdownTimeout)]);
       phase = 'stopped';
       if (fatal !== undefined) throw fatal;
     };

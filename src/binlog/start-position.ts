@@ -69,7 +69,9 @@ async function resume(
   const sameServer = position.serverUuid === server.serverUuid;
   if (resumeBy !== 'file' && gtidSet !== undefined && gtidSet !== '' && server.gtidEnabled) {
     await refuseUnknownGtids(gtidSet, server, client);
-    return byGtid(position, gtidSet, server);
+    // On another server of the topology the GTID set says where to go on; file and offset mean nothing there.
+    const here = sameServer ? position : { ...unknownFile(server), epoch: position.epoch, gtidSet };
+    return byGtid(here, gtidSet, server);
   }
   if (resumeBy === 'gtid') {
     throw invalid(

@@ -108,6 +108,61 @@ describe.each(inject('servers').mysql)('Redis fails, the source is $label', (ser
     }
   });
 
+  it('asked to stop while Redis is away, it gives up after the deadline, keeps the position and says so', async () => {
+    const proxy = await startTcpProxy({ port: redis.port });
+    const config = shop.config({
+      redis: { url: `redis://127.0.0.1:${proxy.port}` },
+      rest: { shutdown_timeout: '1s' },
+    });
+    try {
+      daemon = await startDaemon(config);
+      await daemon.ready();
+      await shop.settled();
+      proxy.refuse();
+      await shop.cache('user:1');
+      await shop.db.query('INSERT INTO users (id) VALUES (1)');
+      await eventually(
+        'the delete waits',
+        () => isReady(daemon),
+        (ready) => !ready,
+      );
+      daemon.signal('SIGTERM');
+      expect(await daemon.exited).toEqual({ code: 1, signal: null });
+      expect(daemon.output()).toContain('UNSTALE_DRAIN_TIMEOUT');
+      proxy.thaw();
+      daemon = await startDaemon(config);
+      await daemon.ready();
+      await drained(shop, daemon);
+      expect(await shop.cached(['user:1'])).toEqual([]);
+    } finally {
+      await proxy.close();
+    }
+  });
+
+  it('a second signal stops it at once', async () => {
+    const proxy = await startTcpProxy({ port: redis.port });
+    try {
+      daemon = await startDaemon(
+        shop.config({ redis: { url: `redis://127.0.0.1:${proxy.port}` }, rest: { shutdown_timeout: '10m' } }),
+      );
+      await daemon.ready();
+      await shop.settled();
+      proxy.refuse();
+      await shop.db.query('INSERT INTO users (id) VALUES (1)');
+      await eventually(
+        'the delete waits',
+        () => isReady(daemon),
+        (ready) => !ready,
+      );
+      daemon.signal('SIGTERM');
+      await daemon.logged('it is stopping', (line) => String(line['msg']).startsWith('stopping'));
+      daemon.signal('SIGTERM');
+      expect(await daemon.exited).toEqual({ code: 1, signal: null });
+    } finally {
+      await proxy.close();
+    }
+  });
+
   it('replies get lost after the commands were executed: they are sent again and the position waits', async () => {
     const proxy = await startTcpProxy({ port: redis.port });
     try {

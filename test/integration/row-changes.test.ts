@@ -324,6 +324,33 @@ describe.each(inject('servers').mysql)('row changes of $label', (server) => {
     }
   });
 
+  it.runIf(server.flavour === 'mysql')(
+    'a row of 20 MB, over many packets, does not hide the key behind it',
+    async () => {
+      await shop.db.query('CREATE TABLE bulky (body LONGTEXT, id INT PRIMARY KEY)');
+      const daemon = await startDaemon(
+        shop.config({
+          rest: {
+            client_id: `${shop.db.name}bulky`,
+            rules: [{ table: `${shop.db.name}.bulky`, key: shop.key('bulky:{id}') }],
+          },
+        }),
+      );
+      try {
+        await daemon.ready();
+        await shop.cache('bulky:1', 'bulky:2');
+        await shop.db.query("INSERT INTO bulky VALUES (REPEAT('x', 20000000), 1)");
+        await eventually(
+          'the key is gone',
+          () => shop.cached(['bulky:1', 'bulky:2']),
+          (left) => left.join() === 'bulky:2',
+        );
+      } finally {
+        await daemon.stop();
+      }
+    },
+  );
+
   it.runIf(server.flavour === 'mariadb')('compressed columns and a compressed binlog are read', async () => {
     await emptied();
     await shop.db.query('CREATE TABLE packed (id INT PRIMARY KEY, name VARCHAR(200) COMPRESSED)');
