@@ -34,7 +34,9 @@ function report(error: unknown): number {
   if (error instanceof CommanderError)
     return error.exitCode === 0 ? 0 : new UnstaleError('UNSTALE_USAGE', '').policy.exitCode;
   const failure = asUnstaleError(error);
-  process.stderr.write(`error: ${failure.message} (${failure.code})\n  hint: ${failure.policy.hint}\n`);
+  const { code, message, policy } = failure;
+  const text = message.includes('\n') ? `error (${code}):\n${message}` : `error: ${message} (${code})`;
+  process.stderr.write(`${text}\n  hint: ${policy.hint}\n`);
   if (failure.code === 'UNSTALE_INTERNAL' && error instanceof Error)
     process.stderr.write(`${error.stack ?? ''}\n`);
   return failure.policy.exitCode;
