@@ -117,7 +117,7 @@ function installPackages() {
 
 // Servers
 
-/** Names of the missing servers, none if the tests get theirs from elsewhere. */
+/** Names of the missing servers and tools, none if the tests get theirs from elsewhere. */
 function missingServers() {
   const givenMysql = (process.env.UNSTALE_TEST_MYSQL_URL ?? '') !== '';
   const givenRedis = (process.env.UNSTALE_TEST_REDIS_URL ?? '') !== '';
@@ -131,6 +131,8 @@ function missingServers() {
     if (!mysql) missing.push('MySQL');
   }
   if ((mode === '--demo' || !givenRedis) && findRedisServer() === undefined) missing.push('Redis');
+  // Tests make certificates with it.
+  if (mode === '--tests' && findProgram('openssl') === undefined) missing.push('OpenSSL');
   if (mode === '--tests' && missing.length > 0 && dockerAnswers()) return [];
   return missing;
 }
@@ -150,7 +152,11 @@ function installServers(servers) {
     say(`installing ${byApt.join(' and ')} (apt-get)`);
     // Packages without a service: the core packages only hold the programs, and so does redis-tools, in which
     // the server's binary is called redis-check-rdb.
-    const packages = { MariaDB: ['mariadb-server-core', 'mariadb-client-core'], Redis: ['redis-tools'] };
+    const packages = {
+      MariaDB: ['mariadb-server-core', 'mariadb-client-core'],
+      Redis: ['redis-tools'],
+      OpenSSL: ['openssl'],
+    };
     aptInstall(byApt.flatMap((server) => packages[server]));
   }
   if (!servers.includes('MySQL')) return;

@@ -246,8 +246,12 @@ describe.each(flavours)('the SQL client on %s', (flavour) => {
     expect(await code({ user: 'crowded' })).toBe('UNSTALE_MYSQL_UNREACHABLE');
   });
 
-  it.runIf(flavour === 'mariadb')('says that it lacks an authentication plugin', async () => {
-    await admin("INSTALL SONAME 'auth_ed25519'");
+  it.runIf(flavour === 'mariadb')('says that it lacks an authentication plugin', async ({ skip }) => {
+    // Debian ships the plugin with the server's service, which the tests do without.
+    await admin("INSTALL SONAME 'auth_ed25519'").catch((error: unknown) => {
+      if (mysqlErrno(error) === 1126) skip('this MariaDB has no ed25519 plugin');
+      throw error;
+    });
     await account('edwards', "IDENTIFIED VIA ed25519 USING PASSWORD('x')");
     const client = clientOf(endpointOf(server, { user: 'edwards', password: 'x' }));
     const failure = await failureOf(client.query('SELECT 1'));
