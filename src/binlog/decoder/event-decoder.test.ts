@@ -125,6 +125,12 @@ describe('the event decoder', () => {
     expect(events).toMatchObject([{ changes: [{ op: 'delete', before: ['c', 2] }] }]);
   });
 
+  it('refuses rows of a table that was never announced, as when a stream begins inside a transaction', () => {
+    expect(() => decodeAll(rows(30, image(1, 'a', 'b')))).toThrow(
+      expect.objectContaining({ code: 'UNSTALE_EVENT_UNDECODABLE' }),
+    );
+  });
+
   it('refuses a mapped table whose column names are not in the binlog', () => {
     expect(() => decodeAll(tableMap('shop', 'users', false))).toThrow(
       expect.objectContaining({ code: 'UNSTALE_EVENT_UNDECODABLE' }),

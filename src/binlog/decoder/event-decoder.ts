@@ -60,6 +60,8 @@ const HEADER_BYTES = 19;
 /** Tables that are remembered between transactions; each ALTER TABLE gives a table a new id. */
 const MAX_KNOWN_TABLES = 512;
 const FLAG_STANDALONE = 0x01;
+/** Ends a statement without rows. */
+const NO_TABLE_ID = 0xff_ffff;
 
 /**
  * Decodes the events that make up nearly all of a binlog, in place and only as far as they are needed: GTID,
@@ -104,17 +106,17 @@ export class EventDecoder {
     const body = start + HEADER_BYTES;
     const rows = ROWS.get(type);
     if (rows !== undefined) {
-      const table = this.#tables.get(buffer.readUIntLE(body, 6));
-      if (table === undefined || table.target === 'other') return true;
+      const target = this.#targetOf(buffer.readUIntLE(body, 6));
+      if (target === 'other') return true;
       const header = readHeader(buffer, start);
-      if (table.target === 'own') {
+      if (target === 'own') {
         this.#options.emit({ ...header, kind: 'own-rows' });
         return true;
       }
       const reader = new ByteReader(buffer, body + 8, end);
       // Version 2 has room for extra data; its length counts itself.
       if (rows.v2) reader.skip(reader.uint(2) - 2);
-      const changes = table.target.decode(rows.kind, reader, rows.compressed);
+      const changes = target.decode(rows.kind, reader, rows.compressed);
       this.#options.emit({ ...header, kind: 'rows', changes, bytes: end - start });
       return true;
     }
@@ -136,8 +138,7 @@ export class EventDecoder {
         this.#query(buffer, start, end);
         return true;
       case TYPE.PARTIAL_UPDATE_ROWS: {
-        const table = this.#tables.get(buffer.readUIntLE(body, 6));
-        if (table === undefined || table.target === 'other') return true;
+        if (this.#targetOf(buffer.readUIntLE(body, 6)) === 'other') return true;
         throw new UnstaleError(
           'UNSTALE_EVENT_UNDECODABLE',
           'the binlog holds a partial JSON update of a mapped table (binlog_row_value_options = PARTIAL_JSON), which cannot be read yet',
@@ -146,6 +147,20 @@ export class EventDecoder {
       default:
         return false;
     }
+  }
+
+  /**
+   * A stream that begins inside a transaction has rows whose TABLE_MAP it never saw; they may be of any table,
+   * so they must not pass as rows of another one.
+   */
+  #targetOf(tableId: number): Target {
+    if (tableId === NO_TABLE_ID) return 'other';
+    const target = this.#tables.get(tableId)?.target;
+    if (target === undefined)
+      throw new RangeError(
+        'rows of a table that was not announced; does the position lie inside a transaction?',
+      );
+    return target;
   }
 
   #tableMap(buffer: Buffer, body: number, end: number): void {
