@@ -1,6 +1,6 @@
 import type { SourcePosition } from '../change/position.ts';
 import type { RowChange } from '../change/row-change.ts';
-import type { ScopeReason, SourceEvent } from '../change/source-event.ts';
+import type { CommitMark, ScopeReason, SourceEvent } from '../change/source-event.ts';
 import type { TableRef } from '../change/table.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import type { BinlogEvent } from './binlog-event.ts';
@@ -21,7 +21,7 @@ export interface AssemblerOptions {
 }
 
 interface OpenTransaction {
-  readonly gtid: string | undefined;
+  readonly mark: CommitMark;
   readonly committedAt: number | undefined;
   changes: RowChange[];
   bytes: number;
@@ -170,7 +170,18 @@ export class TransactionAssembler {
   }
 
   #begin(gtid: string | undefined, committedAt: number | undefined): void {
-    this.#transaction = { gtid, committedAt, changes: [], bytes: 0, slices: 0, ownRows: false };
+    this.#transaction = {
+      mark: this.#mark(gtid),
+      committedAt,
+      changes: [],
+      bytes: 0,
+      slices: 0,
+      ownRows: false,
+    };
+  }
+
+  #mark(gtid: string | undefined): CommitMark {
+    return { gtid, file: this.#file, offset: this.#offset };
   }
 
   #inTransaction(): OpenTransaction {
@@ -186,7 +197,8 @@ export class TransactionAssembler {
     this.#transaction = undefined;
     this.#awaitsGroupEnd = false;
     this.#moveTo(event.nextOffset);
-    if (transaction?.gtid !== undefined) this.#gtids?.add(transaction.gtid);
+    const gtid = transaction?.mark.gtid;
+    if (gtid !== undefined) this.#gtids?.add(gtid);
     if (transaction !== undefined && (transaction.changes.length > 0 || transaction.slices > 0)) {
       this.#emitSlice(transaction, event.timestamp, this.position);
     } else if (!transaction?.ownRows) {
@@ -195,14 +207,14 @@ export class TransactionAssembler {
   }
 
   #emitSlice(transaction: OpenTransaction, timestamp: number, resumeAfter?: SourcePosition): void {
-    const { changes, bytes, slices, gtid } = transaction;
+    const { changes, bytes, slices, mark } = transaction;
     transaction.changes = [];
     transaction.bytes = 0;
     transaction.slices += 1;
     this.#options.emit({
       kind: 'slice',
       slice: {
-        ...(gtid === undefined ? {} : { gtid }),
+        mark,
         sliceNo: slices,
         changes,
         bytes,
@@ -215,7 +227,8 @@ export class TransactionAssembler {
   #emitScope(tables: readonly TableRef[], reason: ScopeReason, timestamp: number): void {
     const transaction = this.#transaction;
     if (transaction !== undefined && transaction.changes.length > 0) this.#emitSlice(transaction, timestamp);
-    this.#options.emit({ kind: 'scope', tables, reason });
+    const mark = transaction?.mark ?? this.#mark(undefined);
+    this.#options.emit({ kind: 'scope', tables, reason, mark });
   }
 
   #emitIdle(): void {

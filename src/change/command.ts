@@ -1,5 +1,5 @@
 import type { SourcePosition } from './position.ts';
-import type { ScopeReason } from './source-event.ts';
+import type { CommitMark, ScopeReason } from './source-event.ts';
 
 /**
  * One idempotent effect on Redis. `scope` removes every key that matches the glob `pattern` (SCAN's MATCH
@@ -12,12 +12,14 @@ export type CacheCommand =
 /**
  * Commands that are sent together. `seq` counts from 1 without gaps. `bytes` are the binlog bytes that the
  * batch stands for. `oldestCommitAt` is in ms since the epoch. After Redis acknowledged this batch and all
- * before it, the binlog may be resumed at `resumeAfter`.
+ * before it, the binlog may be resumed at `resumeAfter`. `marks` are the transactions that the commands come
+ * from, in binlog order, each once: all of them have to be visible before the batch touches Redis.
  */
 export interface CommandBatch {
   readonly seq: number;
   readonly commands: readonly CacheCommand[];
   readonly bytes: number;
+  readonly marks: readonly CommitMark[];
   readonly oldestCommitAt?: number;
   readonly resumeAfter?: SourcePosition;
 }

@@ -3,13 +3,23 @@ import type { RowChange } from './row-change.ts';
 import type { TableRef } from './table.ts';
 
 /**
+ * A transaction's place in the binlog, from which the visibility barrier tells whether other sessions see it:
+ * its `gtid` where it has one, and the place at which it begins. All slices of a transaction share one object.
+ */
+export interface CommitMark {
+  readonly gtid: string | undefined;
+  readonly file: string;
+  readonly offset: number;
+}
+
+/**
  * A part of one transaction, cut by bytes so that a transaction of any size fits in bounded memory.
  *
  * `bytes` are binlog bytes. `committedAt` is in ms since the epoch. `resumeAfter` stands only on a
  * transaction's last slice, so a position inside a transaction cannot be expressed.
  */
 export interface TransactionSlice {
-  readonly gtid?: string;
+  readonly mark: CommitMark;
   readonly sliceNo: number;
   readonly changes: readonly RowChange[];
   readonly bytes: number;
@@ -20,8 +30,13 @@ export interface TransactionSlice {
 /** Why every key that a table's rules can produce has to go. */
 export type ScopeReason = 'truncate' | 'ddl' | 'statement' | 'unreadable' | 'gap';
 
-/** What a ChangeSource delivers, in binlog order. */
+/** What a ChangeSource delivers, in binlog order. A scope without a `mark` concerns nothing that is yet to be seen. */
 export type SourceEvent =
   | { readonly kind: 'slice'; readonly slice: TransactionSlice }
-  | { readonly kind: 'scope'; readonly tables: readonly TableRef[]; readonly reason: ScopeReason }
+  | {
+      readonly kind: 'scope';
+      readonly tables: readonly TableRef[];
+      readonly reason: ScopeReason;
+      readonly mark?: CommitMark;
+    }
   | { readonly kind: 'idle'; readonly position: SourcePosition };

@@ -30,6 +30,7 @@ describe('the in-flight window', () => {
             window.add({
               seq: index + 1,
               commands: [],
+              marks: [],
               bytes: 10,
               ...(ends ? { resumeAfter: position(index + 1) } : {}),
             });
@@ -54,8 +55,8 @@ describe('the in-flight window', () => {
 
   it('reports the oldest commit that is not acknowledged', () => {
     const window = new InFlightWindow();
-    window.add({ seq: 1, commands: [], bytes: 1, oldestCommitAt: 100 });
-    window.add({ seq: 2, commands: [], bytes: 1, oldestCommitAt: 200 });
+    window.add({ seq: 1, commands: [], marks: [], bytes: 1, oldestCommitAt: 100 });
+    window.add({ seq: 2, commands: [], marks: [], bytes: 1, oldestCommitAt: 200 });
     expect(window.oldestCommitAt).toBe(100);
     window.acknowledge(1);
     expect(window.oldestCommitAt).toBe(200);

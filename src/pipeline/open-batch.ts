@@ -1,5 +1,6 @@
 import type { CacheCommand, CommandBatch } from '../change/command.ts';
 import type { SourcePosition } from '../change/position.ts';
+import type { CommitMark } from '../change/source-event.ts';
 
 export interface BatchLimits {
   /** Commands after coalescing. */
@@ -16,6 +17,7 @@ export class OpenBatch {
   readonly #limits: BatchLimits;
   #deletes = new Map<string, CacheCommand>();
   #scopes = new Map<string, CacheCommand>();
+  #marks: CommitMark[] = [];
   #bytes = 0;
   #oldestCommitAt: number | undefined;
   #resumeAfter: SourcePosition | undefined;
@@ -57,6 +59,11 @@ export class OpenBatch {
     }
   }
 
+  /** The commands that were added come from this transaction. */
+  mark(mark: CommitMark): void {
+    if (this.#marks.at(-1) !== mark) this.#marks.push(mark);
+  }
+
   /** Counts binlog bytes and the commit time (ms since the epoch) of a slice whose commands were added. */
   account(bytes: number, committedAt: number): void {
     this.#bytes += bytes;
@@ -74,11 +81,13 @@ export class OpenBatch {
       seq,
       commands: [...this.#deletes.values(), ...this.#scopes.values()],
       bytes: this.#bytes,
+      marks: this.#marks,
       ...(this.#oldestCommitAt === undefined ? {} : { oldestCommitAt: this.#oldestCommitAt }),
       ...(this.#resumeAfter === undefined ? {} : { resumeAfter: this.#resumeAfter }),
     };
     this.#deletes = new Map();
     this.#scopes = new Map();
+    this.#marks = [];
     this.#bytes = 0;
     this.#oldestCommitAt = undefined;
     this.#resumeAfter = undefined;

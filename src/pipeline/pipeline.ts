@@ -116,6 +116,7 @@ export class Pipeline {
       case 'slice': {
         const { slice } = event;
         this.#map(slice.changes);
+        if (slice.changes.length > 0) this.#open.mark(slice.mark);
         this.#open.account(slice.bytes, slice.committedAt);
         if (slice.resumeAfter !== undefined) {
           this.#open.endAt(slice.resumeAfter);
@@ -125,6 +126,7 @@ export class Pipeline {
       }
       case 'scope':
         this.#open.add(this.#options.plan.scopes(event.tables, event.reason));
+        if (event.mark !== undefined) this.#open.mark(event.mark);
         this.#options.observer.scope(event.reason);
         break;
       case 'idle':

@@ -1,7 +1,7 @@
 import type { ApplyResult, CommandBatch } from '../change/command.ts';
 import type { Checkpoint } from '../change/checkpoint.ts';
 import type { SourcePosition } from '../change/position.ts';
-import type { SourceEvent } from '../change/source-event.ts';
+import type { CommitMark, SourceEvent } from '../change/source-event.ts';
 
 /** Where a source begins when nothing is stored, or the stored position. */
 export type StartPoint =
@@ -32,6 +32,18 @@ export interface ChangeSource {
 export interface CommandSink {
   /** @throws UnstaleError (fatal) when no retry can help, e.g. refused credentials. */
   apply(batch: CommandBatch, signal: AbortSignal): Promise<ApplyResult>;
+}
+
+/**
+ * Knows when committed changes can be read. A change is in the binlog before other sessions see its row; a key
+ * that is deleted in between is filled again with the old row (protocol.md, the visibility barrier).
+ */
+export interface Barrier {
+  /**
+   * Waits until every session of the servers that the application reads sees these transactions. `unknown`: that
+   * could not be found out in time, so a delete that is sent now has to be repeated later.
+   */
+  pass(marks: readonly CommitMark[], signal: AbortSignal): Promise<'visible' | 'unknown'>;
 }
 
 /** Keeps a daemon's checkpoint. */

@@ -12,6 +12,7 @@ import type { ErrorCode } from '../../src/errors/catalog.ts';
 import type { RedisConnectionOptions } from '../../src/redis/client.ts';
 import { eventually } from '../support/eventually.ts';
 import {
+  batchOf,
   applyOnce,
   applyUntilDurable,
   commandTimeout,
@@ -207,7 +208,7 @@ describe('a server that does not answer', () => {
     server.freeze();
     const abort = new AbortController();
 
-    const batches = [1, 2, 3].map((seq) => sink.apply({ seq, commands: deletes, bytes: 1 }, abort.signal));
+    const batches = [1, 2, 3].map((seq) => sink.apply(batchOf(deletes, seq), abort.signal));
     abort.abort();
     const results = await Promise.all(batches);
 

@@ -67,7 +67,7 @@ export function scopeOf(pattern: string): CacheCommand {
 }
 
 export function batchOf(commands: readonly CacheCommand[], seq = 1): CommandBatch {
-  return { seq, commands, bytes: commands.length };
+  return { seq, commands, bytes: commands.length, marks: [] };
 }
 
 export function numberedKeys(count: number, prefix = 'user:'): string[] {
