@@ -1,5 +1,14 @@
 import type { RowChange } from '../change/row-change.ts';
 
+/** A transaction's identifier: MySQL's `uuid` or `uuid:tag` and number, MariaDB's `domain-server` and number. */
+export interface Gtid {
+  readonly source: string;
+  readonly sequence: number;
+}
+
+/** How the group of events that a GTID begins goes on: with a BEGIN or another statement, with rows, or with one statement. */
+export type GroupKind = 'by-statement' | 'transaction' | 'standalone';
+
 /**
  * What the assembler needs to know of one binlog event: the seam between decoding and everything else.
  *
@@ -14,19 +23,27 @@ export type BinlogEvent = {
   | { readonly kind: 'format' }
   | { readonly kind: 'rotate'; readonly file: string; readonly offset: number }
   | { readonly kind: 'previous-gtids'; readonly gtidSet: string }
-  /** `gtid` is undefined for an anonymous transaction; `committedAt` in ms where the event carries it. */
+  /**
+   * `gtid` is undefined for an anonymous transaction; `committedAt` in ms where the event carries it. `prepares` is
+   * the xid that MariaDB names when the group ends in XA PREPARE.
+   */
   | {
       readonly kind: 'gtid';
-      readonly gtid: string | undefined;
-      readonly opens: 'by-statement' | 'transaction' | 'standalone';
+      readonly gtid: Gtid | undefined;
+      readonly opens: GroupKind;
       readonly committedAt: number | undefined;
+      readonly prepares: string | undefined;
     }
+  | { readonly kind: 'begin' }
   | { readonly kind: 'statement'; readonly schema: string; readonly text: string }
   | { readonly kind: 'rows'; readonly changes: readonly RowChange[]; readonly bytes: number }
+  /** Rows of a mapped table that could not be told apart from each other; every key of the table is in doubt. */
+  | { readonly kind: 'unreadable-rows'; readonly schema: string; readonly table: string }
   /** Rows of unstale's own state tables. */
   | { readonly kind: 'own-rows' }
   | { readonly kind: 'commit' }
-  | { readonly kind: 'xa-prepare'; readonly onePhase: boolean }
+  /** `xid` as `gtrid,bqual,format`, the first two in hexadecimal. */
+  | { readonly kind: 'xa-prepare'; readonly onePhase: boolean; readonly xid: string }
   | { readonly kind: 'heartbeat'; readonly file: string; readonly offset: number }
   /** The server says that it lost events, or executed a statement that cannot be attributed to tables. */
   | { readonly kind: 'blind' }

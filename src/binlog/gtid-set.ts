@@ -1,9 +1,10 @@
 import { UnstaleError } from '../errors/unstale-error.ts';
+import type { Gtid } from './binlog-event.ts';
 
 /** The transactions that were seen, in the notation of the server that assigned the GTIDs. */
 export interface ExecutedGtids {
-  /** Adds one transaction. @throws UnstaleError for a text that is no GTID. */
-  add(gtid: string): void;
+  /** Adds one transaction. */
+  add(gtid: Gtid): void;
   /** The set as the server writes it, canonical: sorted and merged. */
   toString(): string;
 }
@@ -11,6 +12,11 @@ export interface ExecutedGtids {
 /** Parses a MySQL GTID set or a MariaDB GTID position; an empty text is an empty set of `flavour`. */
 export function parseExecutedGtids(text: string, flavour: 'mysql' | 'mariadb'): ExecutedGtids {
   return flavour === 'mysql' ? MysqlGtidSet.parse(text) : MariadbGtidPosition.parse(text);
+}
+
+/** A GTID as the server writes it. */
+export function formatGtid({ source, sequence }: Gtid, flavour: 'mysql' | 'mariadb'): string {
+  return `${source}${flavour === 'mysql' ? ':' : '-'}${sequence}`;
 }
 
 /** Whether a text is written like a MySQL GTID set (`uuid:1-5`) or a MariaDB position (`0-1-5`). */
@@ -60,18 +66,14 @@ export class MysqlGtidSet implements ExecutedGtids {
     return set;
   }
 
-  add(gtid: string): void {
-    const cut = gtid.lastIndexOf(':');
-    const source = gtid.slice(0, cut).toLowerCase();
-    const gno = parseGno(gtid.slice(cut + 1), gtid);
-    const newest = this.#sources.get(source)?.at(-1);
+  add({ source, sequence }: Gtid): void {
     if (this.#growing !== source) {
       this.#growing = source;
       this.#around = undefined;
     }
-    if (newest !== undefined && newest[1] === gno - 1) newest[1] = gno;
-    else if (cut > 0) this.#insert(source, gno, gno);
-    else throw malformed(gtid);
+    const newest = this.#around?.newest ?? this.#sources.get(source)?.at(-1);
+    if (newest !== undefined && newest[1] === sequence - 1) newest[1] = sequence;
+    else this.#insert(source, sequence, sequence);
   }
 
   toString(): string {
@@ -127,28 +129,36 @@ export class MysqlGtidSet implements ExecutedGtids {
 
 /** A MariaDB GTID position: the last transaction of each replication domain, `0-1-1234,1-3-45`. */
 export class MariadbGtidPosition implements ExecutedGtids {
-  readonly #domains = new Map<number, string>();
+  readonly #domains = new Map<number, Gtid>();
+  /** The domain whose transaction was added last, as its source spells it. */
+  #source = '';
+  #domain = 0;
 
   static parse(text: string): MariadbGtidPosition {
     const position = new MariadbGtidPosition();
     for (const gtid of text.replaceAll(/\s/g, '').split(',')) {
-      if (gtid !== '') position.add(gtid);
+      if (gtid === '') continue;
+      const [, domain, server, sequence] = /^(\d+)-(\d+)-(\d+)$/.exec(gtid) ?? [];
+      if (domain === undefined || server === undefined || sequence === undefined) throw malformed(gtid);
+      position.add({ source: `${domain}-${server}`, sequence: parseGno(sequence, gtid) });
     }
     return position;
   }
 
   /** The newest transaction of a domain replaces the last one, even with a lower number: after a failover
    * within a domain the order of the binlog counts, not the sequence number. */
-  add(gtid: string): void {
-    const parts = /^(\d+)-\d+-\d+$/.exec(gtid);
-    if (parts === null) throw malformed(gtid);
-    this.#domains.set(Number(parts[1]), gtid);
+  add(gtid: Gtid): void {
+    if (gtid.source !== this.#source) {
+      this.#source = gtid.source;
+      this.#domain = Number(gtid.source.slice(0, gtid.source.indexOf('-')));
+    }
+    this.#domains.set(this.#domain, gtid);
   }
 
   toString(): string {
     return [...this.#domains]
       .toSorted(([a], [b]) => a - b)
-      .map(([, gtid]) => gtid)
+      .map(([, gtid]) => formatGtid(gtid, 'mariadb'))
       .join(',');
   }
 }

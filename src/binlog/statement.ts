@@ -3,10 +3,11 @@ import type { ScopeReason } from '../change/source-event.ts';
 
 /**
  * What a query event means for the stream. `begin` and `commit` bound a transaction, `nested` happens inside
- * one without an effect of its own, `xa-end` finishes what XA PREPARE began, and everything else may change
+ * one without an effect of its own, `xa-commit` and `xa-rollback` finish what XA PREPARE began, and everything else may change
  * data or tables without row events.
  */
-export type StatementKind = 'begin' | 'commit' | 'nested' | 'xa-end' | 'other' | 'other-then-rows';
+export type StatementKind =
+  'begin' | 'commit' | 'nested' | 'xa-commit' | 'xa-rollback' | 'other' | 'other-then-rows';
 
 /** Leading comments and white space. MySQL's executable comments (with an exclamation mark) are statements. */
 const LEADING = /^(?:\s+|\/\*(?!!)[\s\S]*?\*\/|--[^\n]*\n|#[^\n]*\n)+/;
@@ -17,11 +18,21 @@ export function classifyStatement(text: string): StatementKind {
   if (/^(BEGIN|START\s+TRANSACTION)\b/.test(statement)) return 'begin';
   if (/^XA\s+(START|BEGIN)\b/.test(statement)) return 'begin';
   if (/^XA\s+END\b/.test(statement)) return 'nested';
-  if (/^XA\s+(COMMIT|ROLLBACK)\b/.test(statement)) return 'xa-end';
+  if (/^XA\s+COMMIT\b/.test(statement)) return 'xa-commit';
+  if (/^XA\s+ROLLBACK\b/.test(statement)) return 'xa-rollback';
   if (/^(SAVEPOINT|RELEASE\s+SAVEPOINT|ROLLBACK\s+TO)\b/.test(statement)) return 'nested';
   if (/^(COMMIT|ROLLBACK)\b/.test(statement)) return 'commit';
   // CREATE TABLE .. SELECT is logged as one atomic group: the statement, then its rows.
   return /\bSTART\s+TRANSACTION\s*;?\s*$/i.test(text.slice(-40)) ? 'other-then-rows' : 'other';
+}
+
+/**
+ * The xid of an XA statement as the server logs it, `X'gtrid',X'bqual',format`, in the form of the events: two
+ * hexadecimal numbers and a decimal one, separated by commas. Undefined when there is none.
+ */
+export function xidOfStatement(text: string): string | undefined {
+  const xid = /^\s*XA\s+\w+\s+X'([0-9a-f]*)'\s*,\s*X'([0-9a-f]*)'\s*,\s*(-?\d+)/i.exec(text);
+  return xid === null ? undefined : `${xid[1]},${xid[2]},${xid[3]}`.toLowerCase();
 }
 
 /** Statements that change no row of an existing table, whatever table they name. */

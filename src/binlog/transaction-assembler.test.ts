@@ -20,9 +20,10 @@ const at = (nextOffset: number, body: Body, timestamp = 5000): BinlogEvent => ({
 });
 const gtid = (n: number, opens: 'by-statement' | 'transaction' | 'standalone' = 'by-statement'): Body => ({
   kind: 'gtid',
-  gtid: opens === 'by-statement' ? `${A}:${n}` : `0-1-${n}`,
+  gtid: { source: opens === 'by-statement' ? A : '0-1', sequence: n },
   opens,
   committedAt: 1234.5,
+  prepares: undefined,
 });
 const statement = (text: string): Body => ({ kind: 'statement', schema: 'shop', text });
 const rows = (ids: number[], bytes = 10): Body => ({ kind: 'rows', changes: ids.map(row), bytes });
@@ -216,18 +217,84 @@ describe('the transaction assembler', () => {
     expect(emitted).toHaveLength(1);
   });
 
-  it('stops at a two-phase XA transaction on mapped tables, and lets others and one-phase commits pass', () => {
-    const prepare = (onePhase: boolean): BinlogEvent => at(400, { kind: 'xa-prepare', onePhase });
-    const xa = [at(150, gtid(10)), at(200, statement("XA START X'01',X'',1"))];
+  const XID = '01,,1';
+  const prepare = (end: number, xid = XID): BinlogEvent =>
+    at(end, { kind: 'xa-prepare', onePhase: false, xid });
+  const xaStart = [at(150, gtid(10)), at(200, statement("XA START X'01',X'',1")), at(250, rows([1]))];
+
+  it('keeps the rows of an XA transaction, and the position before it, until it commits', () => {
     const target = assembler();
-    feed(target, ...xa, at(250, rows([1])));
-    expect(() => target.accept(prepare(false))).toThrow(
-      expect.objectContaining({ code: 'UNSTALE_XA_UNSUPPORTED' }),
+    feed(target, ...xaStart, prepare(400));
+    feed(
+      target,
+      at(450, gtid(11)),
+      at(470, { kind: 'begin' }),
+      at(480, rows([2])),
+      at(500, { kind: 'commit' }),
     );
-    feed(assembler(), ...xa, at(250, rows([1])), prepare(true));
-    expect(emitted).toMatchObject([{ kind: 'slice', slice: { resumeAfter: { offset: 400 } } }]);
-    feed(assembler(), ...xa, prepare(false), at(450, gtid(11)), at(500, statement("XA COMMIT X'01',X'',1")));
+    expect(emitted).toMatchObject([
+      { kind: 'idle', position: { offset: 100, gtidSet: `${A}:1-9` } },
+      { kind: 'slice', slice: { changes: [row(2)], resumeAfter: { offset: 100, gtidSet: `${A}:1-9` } } },
+    ]);
+    feed(target, at(550, gtid(12)), at(600, statement("XA COMMIT X'01',X'',1")));
+    expect(emitted.at(-1)).toMatchObject({
+      kind: 'slice',
+      slice: {
+        mark: { gtid: `${A}:12` },
+        changes: [row(1)],
+        resumeAfter: { offset: 600, gtidSet: `${A}:1-12` },
+      },
+    });
+  });
+
+  it('forgets the rows of an XA transaction that is rolled back', () => {
+    feed(
+      assembler(),
+      ...xaStart,
+      prepare(400),
+      at(450, gtid(11)),
+      at(500, statement("XA ROLLBACK X'01',X'',1")),
+    );
     expect(emitted.at(-1)).toMatchObject({ kind: 'idle', position: { offset: 500, gtidSet: `${A}:1-11` } });
+    expect(emitted.some((event) => event.kind !== 'idle')).toBe(false);
+  });
+
+  it('treats an XA transaction of one phase like any other', () => {
+    feed(assembler(), ...xaStart, at(400, { kind: 'xa-prepare', onePhase: true, xid: XID }));
+    expect(emitted).toMatchObject([
+      { kind: 'slice', slice: { changes: [row(1)], resumeAfter: { offset: 400 } } },
+    ]);
+  });
+
+  it('recognises the XA transaction of MariaDB by its GTID event', () => {
+    const target = assembler('mariadb');
+    feed(
+      target,
+      at(150, { ...gtid(10, 'transaction'), prepares: XID } as Body),
+      at(0, rows([1])),
+      prepare(400),
+    );
+    expect(emitted).toMatchObject([{ kind: 'idle', position: { offset: 100 } }]);
+    feed(target, at(450, gtid(11, 'standalone')), at(500, statement("XA COMMIT X'01',X'',1")));
+    expect(emitted.at(-1)).toMatchObject({ slice: { changes: [row(1)], resumeAfter: { offset: 500 } } });
+  });
+
+  it('widens to every mapped table when an XA transaction commits whose rows were not read', () => {
+    feed(assembler(), at(150, gtid(10)), at(200, statement("XA COMMIT X'02',X'',1")));
+    expect(emitted).toMatchObject([
+      { kind: 'scope', tables: [users], reason: 'unreadable' },
+      { kind: 'idle', position: { offset: 200 } },
+    ]);
+  });
+
+  it('keeps no more of an XA transaction than its table when it is large', () => {
+    const target = assembler();
+    feed(target, ...xaStart, at(300, rows([2], 3 * 1024 * 1024)), prepare(400));
+    feed(target, at(450, gtid(11)), at(500, statement("XA COMMIT X'01',X'',1")));
+    expect(emitted.slice(1)).toMatchObject([
+      { kind: 'scope', tables: [users], mark: { gtid: `${A}:11` } },
+      { kind: 'idle', position: { offset: 500 } },
+    ]);
   });
 
   it('widens to every mapped table when the server says that events were lost', () => {

@@ -2,11 +2,12 @@ import type { SourcePosition } from '../change/position.ts';
 import type { RowChange } from '../change/row-change.ts';
 import type { CommitMark, ScopeReason, SourceEvent } from '../change/source-event.ts';
 import type { TableRef } from '../change/table.ts';
-import { UnstaleError } from '../errors/unstale-error.ts';
-import type { BinlogEvent } from './binlog-event.ts';
-import { parseExecutedGtids } from './gtid-set.ts';
+import type { BinlogEvent, Gtid } from './binlog-event.ts';
+import { formatGtid, parseExecutedGtids } from './gtid-set.ts';
 import type { ExecutedGtids } from './gtid-set.ts';
-import { classifyStatement, statementEffect } from './statement.ts';
+import { MAX_PREPARED_BYTES, PreparedTransactions, tablesOf } from './prepared-transactions.ts';
+import type { PreparedChanges } from './prepared-transactions.ts';
+import { classifyStatement, statementEffect, xidOfStatement } from './statement.ts';
 
 const FOUR_GIB = 2 ** 32;
 
@@ -21,9 +22,14 @@ export interface AssemblerOptions {
 }
 
 interface OpenTransaction {
-  readonly mark: CommitMark;
+  readonly gtid: Gtid | undefined;
   readonly committedAt: number | undefined;
-  changes: RowChange[];
+  /** Of an XA transaction, whose rows are kept until it commits. */
+  xid: string | undefined;
+  mark: CommitMark | undefined;
+  rows: RowChange[];
+  /** Of an XA transaction with too many rows to keep them. */
+  tables: readonly TableRef[];
   bytes: number;
   slices: number;
   ownRows: boolean;
@@ -34,7 +40,7 @@ interface OpenTransaction {
  *
  * The position moves only where a transaction ends, so it can always be resumed. Transactions without a
  * mapped row move it too (`idle`), except those that hold nothing but unstale's own position row: a write
- * that causes a write would never end.
+ * that causes a write would never end. While an XA transaction is prepared, the position stays before it.
  */
 export class TransactionAssembler {
   readonly #options: AssemblerOptions;
@@ -42,6 +48,7 @@ export class TransactionAssembler {
   #offset: number;
   #fileCreatedAt: number;
   #gtids: ExecutedGtids | undefined;
+  readonly #prepared = new PreparedTransactions();
   #transaction: OpenTransaction | undefined;
   #awaitsGroupEnd = false;
   #rotated = false;
@@ -57,8 +64,12 @@ export class TransactionAssembler {
         : parseExecutedGtids(options.start.gtidSet, options.flavour);
   }
 
-  /** The place after the last complete transaction. */
+  /** The place to resume at: after the last complete transaction, but before the first that is only prepared. */
   get position(): SourcePosition {
+    return this.#prepared.floor ?? this.#reached();
+  }
+
+  #reached(): SourcePosition {
     const gtidSet = this.#gtids?.toString();
     return {
       serverUuid: this.#options.start.serverUuid,
@@ -70,10 +81,7 @@ export class TransactionAssembler {
     };
   }
 
-  /**
-   * Takes the next event of the stream.
-   * @throws UnstaleError for what cannot be followed (two-phase XA on mapped tables).
-   */
+  /** Takes the next event of the stream. */
   accept(event: BinlogEvent): void {
     switch (event.kind) {
       case 'format':
@@ -94,8 +102,11 @@ export class TransactionAssembler {
         this.#moveTo(event.nextOffset);
         break;
       case 'gtid':
-        this.#begin(event.gtid, event.committedAt);
+        this.#transaction = openTransaction(event.gtid, event.committedAt, event.prepares);
         this.#awaitsGroupEnd = event.opens === 'transaction';
+        break;
+      case 'begin':
+        this.#inTransaction();
         break;
       case 'statement':
         this.#statement(event);
@@ -103,10 +114,21 @@ export class TransactionAssembler {
       case 'rows': {
         const transaction = this.#inTransaction();
         transaction.bytes += event.bytes;
-        for (const change of event.changes) transaction.changes.push(change);
-        if (transaction.bytes >= this.#options.sliceBytes) this.#emitSlice(transaction, event.timestamp);
+        for (const change of event.changes) transaction.rows.push(change);
+        if (transaction.xid !== undefined) forgetExcess(transaction);
+        else if (transaction.bytes >= this.#options.sliceBytes) this.#emitSlice(transaction, event.timestamp);
         break;
       }
+      case 'unreadable-rows':
+        this.#inTransaction();
+        this.#emitScope(
+          this.#options.mapped.filter(
+            ({ schema, table }) => schema === event.schema && table === event.table,
+          ),
+          'unreadable',
+          event.timestamp,
+        );
+        break;
       case 'own-rows':
         this.#inTransaction().ownRows = true;
         break;
@@ -134,14 +156,19 @@ export class TransactionAssembler {
   #statement(event: Extract<BinlogEvent, { kind: 'statement' }>): void {
     const kind = classifyStatement(event.text);
     switch (kind) {
-      case 'begin':
-        this.#inTransaction();
+      case 'begin': {
+        const transaction = this.#inTransaction();
+        transaction.xid ??= xidOfStatement(event.text);
         break;
+      }
       case 'nested':
         break;
       case 'commit':
-      case 'xa-end':
         this.#commit(event);
+        break;
+      case 'xa-commit':
+      case 'xa-rollback':
+        this.#endPrepared(event, kind);
         break;
       case 'other':
       case 'other-then-rows': {
@@ -156,50 +183,67 @@ export class TransactionAssembler {
 
   #xaPrepare(event: Extract<BinlogEvent, { kind: 'xa-prepare' }>): void {
     const transaction = this.#transaction;
-    if (
-      !event.onePhase &&
-      transaction !== undefined &&
-      (transaction.changes.length > 0 || transaction.slices > 0)
-    ) {
-      throw new UnstaleError(
-        'UNSTALE_XA_UNSUPPORTED',
-        `a two-phase XA transaction changed mapped tables before ${this.#file}:${this.#unwrap(event.nextOffset)}`,
-      );
+    if (event.onePhase) {
+      if (transaction !== undefined) {
+        transaction.xid = undefined;
+        this.#apply(transaction, event.timestamp);
+      }
+    } else {
+      const { gtid, rows, tables, bytes } = transaction ?? openTransaction();
+      this.#prepared.add(event.xid, {
+        before: this.#reached(),
+        preparedAt: event.timestamp,
+        rows,
+        tables,
+        bytes,
+      });
+      this.#transaction = openTransaction(gtid);
     }
     this.#commit(event);
   }
 
-  #begin(gtid: string | undefined, committedAt: number | undefined): void {
-    this.#transaction = {
-      mark: this.#mark(gtid),
-      committedAt,
-      changes: [],
-      bytes: 0,
-      slices: 0,
-      ownRows: false,
-    };
+  /** XA COMMIT and XA ROLLBACK, in a group of their own. */
+  #endPrepared(event: Extract<BinlogEvent, { kind: 'statement' }>, kind: 'xa-commit' | 'xa-rollback'): void {
+    const xid = xidOfStatement(event.text);
+    const prepared = xid === undefined ? undefined : this.#prepared.take(xid);
+    if (kind === 'xa-commit') {
+      // Without its PREPARE its rows were written before the stream began, and nobody knows them.
+      this.#apply(prepared ?? { rows: [], tables: this.#options.mapped }, event.timestamp);
+    }
+    this.#commit(event);
   }
 
-  #mark(gtid: string | undefined): CommitMark {
-    return { gtid, file: this.#file, offset: this.#offset };
+  #apply({ rows, tables }: PreparedChanges, timestamp: number): void {
+    const transaction = this.#inTransaction();
+    transaction.rows = [...rows];
+    if (tables.length > 0) this.#emitScope(tables, 'unreadable', timestamp);
+  }
+
+  #markOf(transaction: OpenTransaction): CommitMark {
+    const { gtid } = transaction;
+    transaction.mark ??= {
+      gtid: gtid === undefined ? undefined : formatGtid(gtid, this.#options.flavour),
+      file: this.#file,
+      offset: this.#offset,
+    };
+    return transaction.mark;
   }
 
   #inTransaction(): OpenTransaction {
     this.#awaitsGroupEnd = true;
-    if (this.#transaction === undefined) this.#begin(undefined, undefined);
-    const transaction = this.#transaction;
-    if (transaction === undefined) throw new UnstaleError('UNSTALE_INTERNAL', 'no open transaction');
-    return transaction;
+    this.#transaction ??= openTransaction();
+    return this.#transaction;
   }
 
   #commit(event: BinlogEvent): void {
     const transaction = this.#transaction;
     this.#transaction = undefined;
     this.#awaitsGroupEnd = false;
+    // Before the position moves: the mark says where the transaction began.
+    if (transaction !== undefined && transaction.rows.length > 0) this.#markOf(transaction);
     this.#moveTo(event.nextOffset);
-    const gtid = transaction?.mark.gtid;
-    if (gtid !== undefined) this.#gtids?.add(gtid);
-    if (transaction !== undefined && (transaction.changes.length > 0 || transaction.slices > 0)) {
+    if (transaction?.gtid !== undefined) this.#gtids?.add(transaction.gtid);
+    if (transaction !== undefined && (transaction.rows.length > 0 || transaction.slices > 0)) {
       this.#emitSlice(transaction, event.timestamp, this.position);
     } else if (!transaction?.ownRows) {
       this.#emitIdle();
@@ -207,16 +251,16 @@ export class TransactionAssembler {
   }
 
   #emitSlice(transaction: OpenTransaction, timestamp: number, resumeAfter?: SourcePosition): void {
-    const { changes, bytes, slices, mark } = transaction;
-    transaction.changes = [];
+    const { rows, bytes, slices } = transaction;
+    transaction.rows = [];
     transaction.bytes = 0;
     transaction.slices += 1;
     this.#options.emit({
       kind: 'slice',
       slice: {
-        mark,
+        mark: this.#markOf(transaction),
         sliceNo: slices,
-        changes,
+        changes: rows,
         bytes,
         committedAt: transaction.committedAt ?? timestamp,
         ...(resumeAfter === undefined ? {} : { resumeAfter }),
@@ -226,8 +270,12 @@ export class TransactionAssembler {
 
   #emitScope(tables: readonly TableRef[], reason: ScopeReason, timestamp: number): void {
     const transaction = this.#transaction;
-    if (transaction !== undefined && transaction.changes.length > 0) this.#emitSlice(transaction, timestamp);
-    const mark = transaction?.mark ?? this.#mark(undefined);
+    if (transaction?.xid !== undefined) {
+      transaction.tables = [...new Set([...transaction.tables, ...tables])];
+      return;
+    }
+    if (transaction !== undefined && transaction.rows.length > 0) this.#emitSlice(transaction, timestamp);
+    const mark = this.#markOf(transaction ?? openTransaction());
     this.#options.emit({ kind: 'scope', tables, reason, mark });
   }
 
@@ -245,4 +293,25 @@ export class TransactionAssembler {
     const candidate = turns * FOUR_GIB + nextOffset;
     return candidate >= this.#offset ? candidate : candidate + FOUR_GIB;
   }
+}
+
+/** Keeps no more rows than `PreparedTransactions` would take; of the others the tables. */
+function forgetExcess(transaction: OpenTransaction): void {
+  if (transaction.bytes <= MAX_PREPARED_BYTES) return;
+  transaction.tables = tablesOf(transaction);
+  transaction.rows = [];
+}
+
+function openTransaction(gtid?: Gtid, committedAt?: number, xid?: string): OpenTransaction {
+  return {
+    gtid,
+    committedAt,
+    xid,
+    mark: undefined,
+    rows: [],
+    tables: [],
+    bytes: 0,
+    slices: 0,
+    ownRows: false,
+  };
 }

@@ -1,14 +1,14 @@
 import ZongJi from '@vlasky/zongji';
-import type { AnyBinlogEvent, BinlogEventByTypeName, BinlogEventTypeName } from '@vlasky/zongji';
 import type { ConnectionOptions } from 'mysql2';
 import type { TableInterest } from '../change/table.ts';
 import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
 import type { BinlogEvent } from './binlog-event.ts';
 import { EventDecoder } from './decoder/event-decoder.ts';
+import { CRC32_BYTES } from './decoder/event-type.ts';
 import type { CollationCharsets } from './decoder/text-decoder.ts';
-import { classifyEvent, eventType } from './raw-event.ts';
-import type { RawEvent } from './raw-event.ts';
+import { EventFeed } from './event-feed.ts';
 import { tapPackets } from './zongji-tap.ts';
+import type { ByteStream } from './zongji-tap.ts';
 
 /** Where the dump begins: the server finds the place by GTID set, or is told file and offset (bytes). */
 export type DumpStart =
@@ -34,7 +34,9 @@ export interface ZongjiStreamOptions {
 
 /** A dump that is paused longer than this is ended by the server, s (net_write_timeout). */
 const NET_WRITE_TIMEOUT_S = 3600;
-const CRC32_BYTES = 4;
+
+/** Who holds the flow of packets back: the reader of the events, or an event that takes longer. */
+type Hold = 'reader' | 'feed';
 
 /**
  * One dump over one zongji connection. Nothing reconnects here: after `onFailure` the stream is dead, and a
@@ -43,22 +45,17 @@ const CRC32_BYTES = 4;
 export class ZongjiStream {
   readonly #options: ZongjiStreamOptions;
   readonly #zongji: ZongJi;
+  readonly #holds = new Set<Hold>();
   #ended = false;
-  #stream: { destroy(): void } | undefined;
+  #feed: EventFeed | undefined;
+  #stream: ByteStream | undefined;
+  #writable: PromiseWithResolvers<void> | undefined;
 
   constructor(options: ZongjiStreamOptions) {
     this.#options = options;
     this.#zongji = new ZongJi(options.connection);
     this.#zongji.on('error', (error: Error) => this.#fail(error));
     this.#zongji.on('ready', () => this.#prepareDump());
-    this.#zongji.on('binlog', (event: AnyBinlogEvent) => {
-      if (this.#ended) return;
-      try {
-        this.#translate(event);
-      } catch (error) {
-        this.#fail(asUnstaleError(error));
-      }
-    });
     const { start } = options;
     this.#zongji.start({
       serverId: options.serverId,
@@ -68,17 +65,24 @@ export class ZongjiStream {
     });
   }
 
+  /** Holds the server back; what the socket has delivered already still arrives. */
   pause(): void {
-    this.#zongji.connection?.pause();
+    if (this.#holds.has('reader')) return;
+    this.#writable = Promise.withResolvers();
+    // Nobody may be waiting for it.
+    this.#writable.promise.catch(() => undefined);
+    this.#hold('reader');
   }
 
   resume(): void {
-    this.#zongji.connection?.resume();
+    this.#writable?.resolve();
+    this.#writable = undefined;
+    this.#release('reader');
   }
 
   /** Ends the dump and frees both connections, also when the control connection is gone already. */
   async stop(): Promise<void> {
-    this.#ended = true;
+    this.#end();
     const stopped = new Promise<void>((resolve) => {
       this.#zongji.once('stopped', () => resolve());
     });
@@ -99,6 +103,8 @@ export class ZongjiStream {
       `SET @master_heartbeat_period = ${Math.round(this.#options.heartbeatInterval * 1e6)}`,
       ignore,
     );
+    // We follow what each file says, so the setting may change while we read.
+    connection.query("SET @master_binlog_checksum = 'CRC32', @source_binlog_checksum = 'CRC32'", ignore);
     // The control connection is needed again only to end the dump; it must not be dropped for idling.
     ctrlConnection?.query('SET SESSION wait_timeout = 31536000', ignore);
     try {
@@ -107,83 +113,50 @@ export class ZongjiStream {
         interests: this.#options.interests,
         stateSchema: this.#options.stateSchema,
         charsets: this.#options.charsets,
-        checksumBytes: this.#zongji.useChecksum ? CRC32_BYTES : 0,
+        checksumBytes: CRC32_BYTES,
         emit: this.#options.onEvent,
+        whenWritable: () => this.#writable?.promise,
       });
-      const { stream } = tapPackets(this.#zongji, (event) => this.#handle(decoder, event));
+      const feed = new EventFeed({
+        handle: ({ buffer, start, end }) => decoder.decode(buffer, start, end),
+        pause: () => this.#hold('feed'),
+        resume: () => this.#release('feed'),
+        onFailure: (error) => this.#fail(error),
+      });
+      const stream = tapPackets(this.#zongji, (event) => feed.push(event));
       stream.on('data', this.#options.onActivity);
+      this.#feed = feed;
       this.#stream = stream;
     } catch (error) {
       this.#fail(asUnstaleError(error));
     }
   }
 
-  /** Gets every event first; false leaves it to zongji, which must not pass over what nobody can read. */
-  #handle(decoder: EventDecoder, event: RawEvent): boolean {
-    if (this.#ended) return true;
-    try {
-      if (decoder.decode(event.buffer, event.start, event.end)) return true;
-    } catch (error) {
-      this.#fail(asUnstaleError(error));
-      return true;
-    }
-    const kind = classifyEvent(event);
-    switch (kind) {
-      case 'readable':
-        return false;
-      case 'blind':
-        this.#options.onEvent({ kind: 'blind', timestamp: 0, nextOffset: 0 });
-        return true;
-      case 'compressed-transaction':
-        this.#fail(undecodable('a compressed transaction (binlog_transaction_compression = ON)'));
-        return true;
-      case 'unknown':
-        this.#fail(undecodable(`an event of the unknown type ${eventType(event)}`));
-        return true;
-    }
+  /**
+   * The socket is paused, not mysql2's connection, which would copy every packet that the socket had delivered
+   * already.
+   */
+  #hold(hold: Hold): void {
+    this.#holds.add(hold);
+    this.#stream?.pause();
   }
 
-  /** The rare events: they begin files and connections, or belong to XA and to tagged or anonymous GTIDs. */
-  #translate(event: AnyBinlogEvent): void {
-    const header = { timestamp: event.timestamp, nextOffset: event.nextPosition };
-    const emit = this.#options.onEvent;
-    if (is(event, 'Rotate'))
-      return emit({ ...header, kind: 'rotate', file: event.binlogName, offset: event.position });
-    if (is(event, 'Format')) return emit({ ...header, kind: 'format' });
-    if (is(event, 'Heartbeat')) {
-      return emit({ ...header, kind: 'heartbeat', file: event.binlogName, offset: event.nextPosition });
-    }
-    if (is(event, 'PreviousGtids'))
-      return emit({ ...header, kind: 'previous-gtids', gtidSet: event.gtidSet });
-    if (is(event, 'MariadbGtidList')) {
-      // A domain's run is in order: the last entry of a domain is the newest.
-      const newest = new Map(event.gtids.map((entry) => [entry.domainId, entry.gtid]));
-      return emit({ ...header, kind: 'previous-gtids', gtidSet: [...newest.values()].join(',') });
-    }
-    if (is(event, 'Gtid') || is(event, 'AnonymousGtid')) {
-      const gtid = is(event, 'Gtid') ? event.gtid : undefined;
-      return emit({ ...header, kind: 'gtid', gtid, opens: 'by-statement', committedAt: undefined });
-    }
-    if (is(event, 'Query'))
-      return emit({ ...header, kind: 'statement', schema: event.schema, text: event.query });
-    if (is(event, 'XaPrepare')) return emit({ ...header, kind: 'xa-prepare', onePhase: event.onePhase });
-    return emit({ ...header, kind: 'other' });
+  #release(hold: Hold): void {
+    this.#holds.delete(hold);
+    if (this.#holds.size === 0) this.#stream?.resume();
   }
 
   #fail(error: Error): void {
     if (this.#ended) return;
-    this.#ended = true;
+    this.#end();
     this.#options.onFailure(error);
   }
-}
 
-function is<N extends BinlogEventTypeName>(
-  event: AnyBinlogEvent,
-  name: N,
-): event is BinlogEventByTypeName<N> {
-  return event.getTypeName() === name;
-}
-
-function undecodable(what: string): UnstaleError {
-  return new UnstaleError('UNSTALE_EVENT_UNDECODABLE', `the binlog holds ${what}, which cannot be read yet`);
+  #end(): void {
+    this.#ended = true;
+    this.#feed?.end();
+    this.#writable?.reject(
+      new UnstaleError('UNSTALE_BINLOG_CONNECTION_LOST', 'the stream ended within a transaction'),
+    );
+  }
 }

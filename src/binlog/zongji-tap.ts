@@ -5,6 +5,9 @@ import type { RawEvent } from './raw-event.ts';
 /** The version of zongji whose internals this file was verified against. */
 const VERIFIED_VERSION = '0.9.0';
 
+/** The first byte of a packet that holds an event, not an error or the end. */
+const EVENT_MARKER = 0;
+
 interface BinaryPacket {
   readonly buffer: Buffer;
   /** Index of the packet's first payload byte: the marker, 0 for an event. */
@@ -14,23 +17,23 @@ interface BinaryPacket {
 
 type PacketHandler = (this: object, packet: BinaryPacket, connection: object) => unknown;
 
-interface ByteStream {
+/** A connection's socket, as far as it is used here. */
+export interface ByteStream {
   on(event: 'data', listener: () => void): unknown;
-  destroy(): void;
+  pause(): unknown;
+  resume(): unknown;
+  destroy(): unknown;
 }
 
 /**
  * The one seam at which zongji's internals are touched. Call it in zongji's `'ready'` event, before the dump
- * command is sent: from then on `handle` gets every binlog event first, and zongji parses only those for which it
- * returns false. Errors and the end of the stream stay zongji's.
+ * command is sent: from then on `handle` gets every binlog event, and zongji parses none. Errors and the end of the
+ * stream stay zongji's.
  *
  * Returns the dump connection's byte stream, which outlives zongji's own references to it.
  * @throws UnstaleError when zongji does not have the expected inside.
  */
-export function tapPackets(
-  zongji: ZongJi,
-  handle: (event: RawEvent) => boolean,
-): { readonly stream: ByteStream } {
+export function tapPackets(zongji: ZongJi, handle: (event: RawEvent) => void): ByteStream {
   const handlers = packetHandlers(zongji);
   const stream =
     zongji.connection !== null && 'stream' in zongji.connection ? zongji.connection.stream : undefined;
@@ -41,14 +44,12 @@ export function tapPackets(
     );
   }
   const parse = handlers.binlogData;
-  handlers.binlogData = function tapped(packet, connection) {
-    if (packet.buffer[packet.offset] === 0 && packet.end - packet.offset > 19) {
-      const event = { buffer: packet.buffer, start: packet.offset + 1, end: packet.end };
-      if (handle(event)) return handlers.binlogData;
-    }
-    return parse.call(this, packet, connection);
+  handlers.binlogData = function tapped(packet, connection): unknown {
+    if (packet.buffer[packet.offset] !== EVENT_MARKER) return parse.call(this, packet, connection);
+    handle({ buffer: packet.buffer, start: packet.offset + 1, end: packet.end });
+    return tapped;
   };
-  return { stream };
+  return stream;
 }
 
 function packetHandlers(zongji: object): { binlogData: PacketHandler } | undefined {
@@ -72,6 +73,10 @@ function isByteStream(value: unknown): value is ByteStream {
     value !== null &&
     'on' in value &&
     typeof value.on === 'function' &&
+    'pause' in value &&
+    typeof value.pause === 'function' &&
+    'resume' in value &&
+    typeof value.resume === 'function' &&
     'destroy' in value &&
     typeof value.destroy === 'function'
   );

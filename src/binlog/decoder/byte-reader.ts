@@ -13,17 +13,24 @@ export class ByteReader {
 
   /** One unsigned byte. @throws RangeError behind the end */
   byte(): number {
-    const value = this.buffer[this.offset];
-    if (value === undefined || this.offset >= this.end)
-      throw new RangeError('read behind the end of the event');
-    this.offset += 1;
-    return value;
+    const at = this.offset;
+    if (at >= this.end) throw new RangeError('read behind the end of the event');
+    this.offset = at + 1;
+    return this.buffer[at] ?? 0;
   }
 
   /** An unsigned integer of 1 to 6 bytes. */
   uint(bytes: number): number {
+    const { buffer } = this;
     const at = this.#take(bytes);
-    return this.buffer.readUIntLE(at, bytes);
+    // Without a call into the runtime, which costs more than the arithmetic.
+    let value = 0;
+    let scale = 1;
+    for (let index = 0; index < bytes; index += 1) {
+      value += (buffer[at + index] ?? 0) * scale;
+      scale *= 256;
+    }
+    return value;
   }
 
   /** A length-encoded integer of the MySQL protocol; those beyond 2^53 are refused. */

@@ -3,10 +3,26 @@ import { formatTable } from '../../change/table.ts';
 import { UnstaleError } from '../../errors/unstale-error.ts';
 import type { BinlogEvent } from '../binlog-event.ts';
 import { ByteReader } from './byte-reader.ts';
+import { checksumBytesOf, requireIntact } from './checksum.ts';
+import {
+  readHeartbeat,
+  readHeartbeatV2,
+  readMariadbGtid,
+  readMariadbGtidList,
+  readPreviousGtids,
+  readRotate,
+  readStatement,
+  readTaggedGtid,
+  readXaPrepare,
+} from './control-events.ts';
+import { EVENT, HEADER_BYTES, isHarmless } from './event-type.ts';
+import { GtidReader } from './gtid-reader.ts';
 import { RowDecoder } from './row-decoder.ts';
-import type { RowsKind } from './row-decoder.ts';
+import type { RowsFormat } from './row-decoder.ts';
+import { ROWS_FORMATS } from './rows-formats.ts';
 import { readColumns, readTableNames } from './table-map.ts';
 import type { CollationCharsets } from './text-decoder.ts';
+import { expandPayload } from './transaction-payload.ts';
 
 export interface EventDecoderOptions {
   readonly flavour: 'mysql' | 'mariadb';
@@ -14,9 +30,11 @@ export interface EventDecoderOptions {
   /** Schema of unstale's state tables when they are on this server. */
   readonly stateSchema: string | undefined;
   readonly charsets: CollationCharsets;
-  /** Bytes of the checksum at the end of each event: 4 for CRC32, 0 for none. */
+  /** Bytes of the checksum behind each event until a format description says otherwise: 4 for CRC32, 0 for none. */
   readonly checksumBytes: number;
   readonly emit: (event: BinlogEvent) => void;
+  /** A promise while nothing more should be emitted; a large compressed transaction then waits for it. */
+  readonly whenWritable?: () => Promise<void> | undefined;
 }
 
 /** What a table id stands for: a mapped table, unstale's own state, or nothing of interest. */
@@ -28,125 +46,186 @@ interface KnownTable {
   readonly target: Target;
 }
 
-const TYPE = {
-  QUERY: 2,
-  XID: 16,
-  TABLE_MAP: 19,
-  GTID: 33,
-  PARTIAL_UPDATE_ROWS: 39,
-  MARIADB_GTID: 162,
-} as const;
+/** Where an event lies, and what its header says. `end` is where its body ends, before the checksum. */
+interface EventFrame {
+  readonly buffer: Buffer;
+  readonly start: number;
+  readonly end: number;
+  readonly nextOffset: number;
+}
 
-/** Rows events by type code: version 1 (old servers), version 2, and MariaDB's compressed ones. */
-const ROWS: ReadonlyMap<
-  number,
-  { readonly kind: RowsKind; readonly v2: boolean; readonly compressed: boolean }
-> = new Map([
-  [23, { kind: 'insert', v2: false, compressed: false }],
-  [24, { kind: 'update', v2: false, compressed: false }],
-  [25, { kind: 'delete', v2: false, compressed: false }],
-  [30, { kind: 'insert', v2: true, compressed: false }],
-  [31, { kind: 'update', v2: true, compressed: false }],
-  [32, { kind: 'delete', v2: true, compressed: false }],
-  [166, { kind: 'insert', v2: false, compressed: true }],
-  [167, { kind: 'update', v2: false, compressed: true }],
-  [168, { kind: 'delete', v2: false, compressed: true }],
-  [169, { kind: 'insert', v2: true, compressed: true }],
-  [170, { kind: 'update', v2: true, compressed: true }],
-  [171, { kind: 'delete', v2: true, compressed: true }],
-]);
-
-const HEADER_BYTES = 19;
 /** Tables that are remembered between transactions; each ALTER TABLE gives a table a new id. */
 const MAX_KNOWN_TABLES = 512;
-const FLAG_STANDALONE = 0x01;
 /** Ends a statement without rows. */
 const NO_TABLE_ID = 0xff_ffff;
 
 /**
- * Decodes the events that make up nearly all of a binlog, in place and only as far as they are needed: GTID,
- * BEGIN and other statements, TABLE_MAP, rows, XID. What it leaves alone is rare, and zongji reads it.
+ * Decodes a binlog, in place and only as far as it is needed: of rows the mapped columns, of other tables' rows
+ * nothing but the table's id. Nothing that may change a row is passed over in silence: what cannot be read is an
+ * error.
  *
- * Measured against zongji's own decoding: see docs/benchmarks.md.
+ * Measured against other readers: see docs/benchmarks.md.
  */
 export class EventDecoder {
   readonly #options: EventDecoderOptions;
   readonly #interests = new Map<string, TableInterest>();
   readonly #tables = new Map<number, KnownTable>();
-  #uuidBytes: Buffer = Buffer.alloc(0);
-  #uuid = '';
+  readonly #gtids = new GtidReader();
+  #checksumBytes: number;
 
   constructor(options: EventDecoderOptions) {
     this.#options = options;
+    this.#checksumBytes = options.checksumBytes;
     for (const interest of options.interests) this.#interests.set(formatTable(interest.table), interest);
   }
 
   /**
-   * Decodes the event whose header begins at `start`. Returns false for a type that is not handled here.
-   * @throws UnstaleError UNSTALE_EVENT_UNDECODABLE for an event of a mapped table that cannot be read
+   * Decodes the event whose header begins at `start`, and emits what it means. For a large compressed transaction
+   * it returns a promise, before whose end no other event may be given.
+   * @throws UnstaleError UNSTALE_EVENT_UNDECODABLE, also through the promise, for an event that is damaged or that may
+   *   change rows and cannot be read
    */
-  decode(buffer: Buffer, start: number, end: number): boolean {
+  decode(buffer: Buffer, start: number, end: number): Promise<void> | undefined {
     const type = buffer[start + 4] ?? 0;
     try {
-      return this.#dispatch(type, buffer, start, end - this.#options.checksumBytes);
+      if (type === EVENT.FORMAT_DESCRIPTION) this.#checksumBytes = checksumBytesOf(buffer, start, end);
+      requireIntact(buffer, start, end, this.#checksumBytes);
+      const frame = {
+        buffer,
+        start,
+        end: end - this.#checksumBytes,
+        nextOffset: buffer.readUInt32LE(start + 13),
+      };
+      return this.#dispatch(type, frame)?.catch((error: unknown) => {
+        throw undecodable(type, error);
+      });
     } catch (error) {
-      if (error instanceof UnstaleError) throw error;
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new UnstaleError(
-        'UNSTALE_EVENT_UNDECODABLE',
-        `a binlog event of type ${type} cannot be read: ${reason}`,
-        {
-          cause: error,
-        },
-      );
+      throw undecodable(type, error);
     }
   }
 
-  #dispatch(type: number, buffer: Buffer, start: number, end: number): boolean {
-    const body = start + HEADER_BYTES;
-    const rows = ROWS.get(type);
+  #dispatch(type: number, frame: EventFrame): Promise<void> | undefined {
+    const rows = ROWS_FORMATS[type];
     if (rows !== undefined) {
-      const target = this.#targetOf(buffer.readUIntLE(body, 6));
-      if (target === 'other') return true;
-      const header = readHeader(buffer, start);
-      if (target === 'own') {
-        this.#options.emit({ ...header, kind: 'own-rows' });
-        return true;
-      }
-      const reader = new ByteReader(buffer, body + 8, end);
-      // Version 2 has room for extra data; its length counts itself.
-      if (rows.v2) reader.skip(reader.uint(2) - 2);
-      const changes = target.decode(rows.kind, reader, rows.compressed);
-      this.#options.emit({ ...header, kind: 'rows', changes, bytes: end - start });
-      return true;
+      this.#rows(rows, frame);
+      return undefined;
     }
     switch (type) {
-      case TYPE.TABLE_MAP:
-        this.#tableMap(buffer, body, end);
-        return true;
-      case TYPE.GTID:
-        this.#gtid(buffer, start, end);
-        return true;
-      case TYPE.MARIADB_GTID:
-        this.#mariadbGtid(buffer, start, end);
-        return true;
-      case TYPE.XID:
+      case EVENT.TABLE_MAP:
+        this.#tableMap(frame);
+        return undefined;
+      case EVENT.GTID:
+        this.#options.emit({
+          kind: 'gtid',
+          timestamp: timestampOf(frame),
+          nextOffset: frame.nextOffset,
+          ...this.#gtids.read(frame.buffer, frame.start + HEADER_BYTES, frame.end),
+        });
+        return undefined;
+      case EVENT.XID:
         if (this.#tables.size > MAX_KNOWN_TABLES) this.#tables.clear();
-        this.#options.emit({ ...readHeader(buffer, start), kind: 'commit' });
-        return true;
-      case TYPE.QUERY:
-        this.#query(buffer, start, end);
-        return true;
-      case TYPE.PARTIAL_UPDATE_ROWS: {
-        if (this.#targetOf(buffer.readUIntLE(body, 6)) === 'other') return true;
-        throw new UnstaleError(
-          'UNSTALE_EVENT_UNDECODABLE',
-          'the binlog holds a partial JSON update of a mapped table (binlog_row_value_options = PARTIAL_JSON), which cannot be read yet',
-        );
-      }
+        this.#options.emit({ kind: 'commit', timestamp: timestampOf(frame), nextOffset: frame.nextOffset });
+        return undefined;
+      case EVENT.QUERY:
+        if (isBegin(frame)) {
+          this.#options.emit({ kind: 'begin', timestamp: timestampOf(frame), nextOffset: frame.nextOffset });
+          return undefined;
+        }
+        return this.#rare(type, frame);
+      case EVENT.TRANSACTION_PAYLOAD:
+        return expandPayload(bodyOf(frame), {
+          event: (buffer, start, end) => this.#inner(buffer, start, end, frame.nextOffset),
+          whenWritable: this.#options.whenWritable ?? always,
+        });
       default:
-        return false;
+        return this.#rare(type, frame);
     }
+  }
+
+  /** An event within a compressed transaction: without a checksum, and it ends where the whole transaction does. */
+  #inner(buffer: Buffer, start: number, end: number, nextOffset: number): void {
+    const type = buffer[start + 4] ?? 0;
+    if (this.#dispatch(type, { buffer, start, end, nextOffset }) !== undefined)
+      throw new RangeError('a compressed transaction within another one');
+  }
+
+  #rare(type: number, frame: EventFrame): undefined {
+    const { emit, flavour } = this.#options;
+    const reader = bodyOf(frame);
+    const header = { timestamp: timestampOf(frame), nextOffset: frame.nextOffset };
+    switch (type) {
+      case EVENT.QUERY:
+      case EVENT.MARIADB_QUERY_COMPRESSED:
+        emit({
+          ...header,
+          kind: 'statement',
+          ...readStatement(reader, type === EVENT.MARIADB_QUERY_COMPRESSED),
+        });
+        return;
+      case EVENT.MARIADB_GTID:
+        emit({
+          ...header,
+          kind: 'gtid',
+          ...readMariadbGtid(reader, frame.buffer.readUInt32LE(frame.start + 5)),
+        });
+        return;
+      case EVENT.GTID_TAGGED:
+        emit({ ...header, kind: 'gtid', ...readTaggedGtid(reader) });
+        return;
+      case EVENT.ANONYMOUS_GTID:
+        emit({
+          ...header,
+          kind: 'gtid',
+          ...this.#gtids.read(frame.buffer, frame.start + HEADER_BYTES, frame.end),
+          gtid: undefined,
+        });
+        return;
+      case EVENT.XA_PREPARE:
+        emit({ ...header, kind: 'xa-prepare', ...readXaPrepare(reader) });
+        return;
+      case EVENT.ROTATE:
+        emit({ ...header, kind: 'rotate', ...readRotate(reader) });
+        return;
+      case EVENT.FORMAT_DESCRIPTION:
+        // Table ids begin again with a restart of the server.
+        this.#tables.clear();
+        emit({ ...header, kind: 'format' });
+        return;
+      case EVENT.PREVIOUS_GTIDS:
+        emit({ ...header, kind: 'previous-gtids', gtidSet: readPreviousGtids(reader) });
+        return;
+      case EVENT.MARIADB_GTID_LIST:
+        emit({ ...header, kind: 'previous-gtids', gtidSet: readMariadbGtidList(reader) });
+        return;
+      case EVENT.HEARTBEAT:
+        emit({ ...header, kind: 'heartbeat', ...readHeartbeat(reader, frame.nextOffset, flavour) });
+        return;
+      case EVENT.HEARTBEAT_V2:
+        emit({ ...header, kind: 'heartbeat', ...readHeartbeatV2(reader) });
+        return;
+      case EVENT.EXECUTE_LOAD_QUERY:
+      case EVENT.INCIDENT:
+        emit({ ...header, kind: 'blind' });
+        return;
+      default:
+        if (!isHarmless(type, frame.buffer.readUInt16LE(frame.start + 17)))
+          throw new RangeError('nothing is known of this type');
+        emit({ ...header, kind: 'other' });
+    }
+  }
+
+  #rows(format: RowsFormat, frame: EventFrame): void {
+    const { buffer, start, end, nextOffset } = frame;
+    const body = start + HEADER_BYTES;
+    const target = this.#targetOf(readTableId(buffer, body));
+    if (target === 'other') return;
+    const timestamp = timestampOf(frame);
+    if (target === 'own') {
+      this.#options.emit({ kind: 'own-rows', timestamp, nextOffset });
+      return;
+    }
+    const changes = target.decode(format, new ByteReader(buffer, body + 8, end));
+    this.#options.emit({ kind: 'rows', timestamp, nextOffset, changes, bytes: end - start });
   }
 
   /**
@@ -163,14 +242,17 @@ export class EventDecoder {
     return target;
   }
 
-  #tableMap(buffer: Buffer, body: number, end: number): void {
-    const id = buffer.readUIntLE(body, 6);
-    const bytes = buffer.subarray(body + 6, end);
-    if (this.#tables.get(id)?.bytes.equals(bytes)) return;
+  #tableMap({ buffer, start, end }: EventFrame): void {
+    const body = start + HEADER_BYTES;
+    const id = readTableId(buffer, body);
+    const known = this.#tables.get(id)?.bytes;
+    const from = body + 6;
+    if (known?.length === end - from && buffer.compare(known, 0, known.length, from, end) === 0) return;
     const reader = new ByteReader(buffer, body + 8, end);
     const { schema, table } = readTableNames(reader);
     // A copy: the buffer belongs to the connection.
-    this.#tables.set(id, { bytes: Buffer.from(bytes), target: this.#target(schema, table, reader) });
+    const bytes = Buffer.from(buffer.subarray(from, end));
+    this.#tables.set(id, { bytes, target: this.#target(schema, table, reader) });
   }
 
   #target(schema: string, table: string, reader: ByteReader): Target {
@@ -186,65 +268,42 @@ export class EventDecoder {
     }
     return new RowDecoder(interest, columns, this.#options.charsets);
   }
-
-  /**
-   * Flags 1, source UUID 16, number 8, logical clock 1 + 8 + 8, then 7 bytes of commit time in microseconds whose
-   * highest bit says that an original time follows; servers before 8.0.1 leave the times out.
-   *
-   * Source: MySQL, libs/mysql/binlog/event/control_events.h, Gtid_event.
-   */
-  #gtid(buffer: Buffer, start: number, end: number): void {
-    const body = start + HEADER_BYTES;
-    const uuid = buffer.subarray(body + 1, body + 17);
-    if (!uuid.equals(this.#uuidBytes)) {
-      this.#uuidBytes = Buffer.from(uuid);
-      this.#uuid = uuid.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-    }
-    const number = buffer.readUInt32LE(body + 17) + buffer.readUInt32LE(body + 21) * 2 ** 32;
-    const at = body + 42;
-    const committedAt =
-      at + 7 > end ? undefined : (buffer.readUIntLE(at, 6) + ((buffer[at + 6] ?? 0) & 0x7f) * 2 ** 48) / 1000;
-    this.#options.emit({
-      ...readHeader(buffer, start),
-      kind: 'gtid',
-      gtid: `${this.#uuid}:${number}`,
-      opens: 'by-statement',
-      committedAt,
-    });
-  }
-
-  /** Sequence number 8, domain 4, flags 1; the server id is the header's. Source: MariaDB, Gtid_log_event. */
-  #mariadbGtid(buffer: Buffer, start: number, end: number): void {
-    const body = start + HEADER_BYTES;
-    if (body + 13 > end) throw new RangeError('truncated GTID event');
-    const domain = buffer.readUInt32LE(body + 8);
-    const serverId = buffer.readUInt32LE(start + 5);
-    const standalone = ((buffer[body + 12] ?? 0) & FLAG_STANDALONE) !== 0;
-    this.#options.emit({
-      ...readHeader(buffer, start),
-      kind: 'gtid',
-      gtid: `${domain}-${serverId}-${buffer.readBigUInt64LE(body)}`,
-      opens: standalone ? 'standalone' : 'transaction',
-      committedAt: undefined,
-    });
-  }
-
-  /** Thread 4, time 4, schema length 1, error 2, status length 2; then status, schema, NUL and the text. */
-  #query(buffer: Buffer, start: number, end: number): void {
-    const reader = new ByteReader(buffer, start + HEADER_BYTES + 8, end);
-    const schemaBytes = reader.byte();
-    reader.skip(2);
-    reader.skip(reader.uint(2));
-    const schema = reader.utf8(schemaBytes);
-    reader.skip(1);
-    const text = reader.utf8(end - reader.offset);
-    this.#options.emit({ ...readHeader(buffer, start), kind: 'statement', schema, text });
-  }
 }
 
-function readHeader(
-  buffer: Buffer,
-  start: number,
-): { readonly timestamp: number; readonly nextOffset: number } {
-  return { timestamp: buffer.readUInt32LE(start) * 1000, nextOffset: buffer.readUInt32LE(start + 13) };
+function bodyOf({ buffer, start, end }: EventFrame): ByteReader {
+  return new ByteReader(buffer, start + HEADER_BYTES, end);
+}
+
+/** ms since the epoch. */
+function timestampOf({ buffer, start }: EventFrame): number {
+  return buffer.readUInt32LE(start) * 1000;
+}
+
+function readTableId(buffer: Buffer, at: number): number {
+  return buffer.readUInt32LE(at) + buffer.readUInt16LE(at + 4) * 2 ** 32;
+}
+
+/** `BEGIN` in ASCII. */
+const BEGIN = [0x42, 0x45, 0x47, 0x49, 0x4e] as const;
+
+/** Whether a statement is exactly BEGIN, which it nearly always is, without making strings of it. */
+function isBegin({ buffer, start, end }: EventFrame): boolean {
+  const body = start + HEADER_BYTES;
+  if (body + 13 > end) return false;
+  const text = body + 13 + buffer.readUInt16LE(body + 11) + (buffer[body + 8] ?? 0) + 1;
+  return end - text === BEGIN.length && BEGIN.every((char, index) => buffer[text + index] === char);
+}
+
+function always(): undefined {
+  return undefined;
+}
+
+function undecodable(type: number, error: unknown): UnstaleError {
+  if (error instanceof UnstaleError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new UnstaleError(
+    'UNSTALE_EVENT_UNDECODABLE',
+    `a binlog event of type ${type} cannot be read: ${reason}`,
+    { cause: error },
+  );
 }

@@ -1,7 +1,8 @@
-import { inflateSync } from 'node:zlib';
 import type { ColumnValue, RowChange, RowImage } from '../../change/row-change.ts';
 import type { TableInterest } from '../../change/table.ts';
-import { ByteReader } from './byte-reader.ts';
+import type { ByteReader } from './byte-reader.ts';
+import { TYPE } from './column-type.ts';
+import { inflate } from './control-events.ts';
 import type { ColumnDefinition } from './table-map.ts';
 import type { CollationCharsets } from './text-decoder.ts';
 import { valueReader } from './value-readers.ts';
@@ -15,6 +16,27 @@ type Step =
 
 export type RowsKind = 'insert' | 'update' | 'delete';
 
+/** How the body of a rows event is written. */
+export interface RowsFormat {
+  readonly kind: RowsKind;
+  /** Version 2 has room for extra data in front. */
+  readonly v2: boolean;
+  /** MariaDB's log_bin_compress. */
+  readonly compressed: boolean;
+  /** After images may hold differences instead of whole JSON values (binlog_row_value_options = PARTIAL_JSON). */
+  readonly partial: boolean;
+}
+
+/** The columns that the images of one event hold. */
+interface Presence {
+  /** Their steps, in the order in which the bitmap of NULLs counts. */
+  readonly steps: readonly Step[];
+  /** For an image without NULL: neighbours that are skipped are one step. */
+  readonly dense: readonly Step[];
+}
+
+const PARTIAL_JSON_UPDATES = 1;
+
 /**
  * Decodes the rows of one version of one table: only the columns that the rules need; the others are skipped
  * by their length. A needed column that this version does not have, or whose type has no exact text, stays
@@ -22,18 +44,18 @@ export type RowsKind = 'insert' | 'update' | 'delete';
  */
 export class RowDecoder {
   readonly #interest: TableInterest;
-  readonly #columns: number;
-  /** An image in which every column is absent. */
-  readonly #blank: readonly ColumnValue[];
   /** One step a column. */
   readonly #steps: readonly Step[];
-  /** The same for an image that has all columns and no NULL: neighbours that are skipped are one step. */
-  readonly #denseSteps: readonly Step[];
+  readonly #jsonColumns: number;
+  /** An image in which every column is absent. */
+  readonly #blank: readonly ColumnValue[];
+  /** Images with all columns, by far the most frequent. */
+  readonly #complete: Presence;
 
   constructor(interest: TableInterest, columns: readonly ColumnDefinition[], charsets: CollationCharsets) {
     this.#interest = interest;
-    this.#columns = columns.length;
     this.#blank = interest.columns.map(() => undefined);
+    this.#jsonColumns = columns.filter((column) => column.type === TYPE.JSON).length;
     this.#steps = columns.map((column) => {
       // Column names are case-insensitive in MySQL.
       const name = column.name?.toLowerCase();
@@ -45,71 +67,93 @@ export class RowDecoder {
         ? { kind: 'skip', bytes: extent.bytes }
         : { kind: 'skip-prefixed', prefix: extent.prefix };
     });
-    this.#denseSteps = mergeSkips(this.#steps);
+    this.#complete = { steps: this.#steps, dense: mergeSkips(this.#steps) };
   }
 
   /**
-   * Decodes the body of a rows event from the column count on.
+   * Decodes the body of a rows event from behind the table id and the flags.
    * @throws RangeError when the body is not what the table's definition says
    */
-  decode(kind: RowsKind, reader: ByteReader, compressed: boolean): RowChange[] {
+  decode(format: RowsFormat, reader: ByteReader): RowChange[] {
+    // The length counts itself.
+    if (format.v2) reader.skip(reader.uint(2) - 2);
     const count = reader.lengthEncoded();
-    if (count !== this.#columns || count === 0)
+    if (count !== this.#steps.length || count === 0)
       throw new RangeError('the rows have other columns than their table');
-    const bitmapBytes = (count + 7) >> 3;
-    const first = this.#presence(reader.bytes(bitmapBytes));
-    const second = kind === 'update' ? this.#presence(reader.bytes(bitmapBytes)) : first;
-    const rows = compressed ? inflateRows(reader) : reader;
-    const { table } = this.#interest;
+    const first = this.#presence(reader, count);
+    const second = format.kind === 'update' ? this.#presence(reader, count) : first;
+    const rows = format.compressed ? inflate(reader) : reader;
     const changes: RowChange[] = [];
+    // An image of no columns takes no bytes: INSERT .. VALUES () under binlog_row_image = MINIMAL.
+    if (rows.offset === rows.end && first.steps.length === 0)
+      changes.push(this.#change(format, rows, first, second));
     while (rows.offset < rows.end) {
-      const image = this.#image(rows, first);
-      switch (kind) {
-        case 'insert':
-          changes.push({ op: 'insert', table, after: image });
-          break;
-        case 'delete':
-          changes.push({ op: 'delete', table, before: image });
-          break;
-        case 'update':
-          changes.push({ op: 'update', table, before: image, after: this.#image(rows, second) });
-          break;
-      }
+      const start = rows.offset;
+      changes.push(this.#change(format, rows, first, second));
+      if (rows.offset === start) throw new RangeError('rows without columns');
     }
     return changes;
   }
 
-  #presence(bitmap: Buffer): Presence {
-    const present = this.#steps.filter((_, index) => isSet(bitmap, index));
-    const complete = present.length === this.#columns;
-    return { steps: present, dense: complete ? this.#denseSteps : mergeSkips(present) };
+  #change(format: RowsFormat, rows: ByteReader, first: Presence, second: Presence): RowChange {
+    const { table } = this.#interest;
+    const image = this.#image(rows, first);
+    switch (format.kind) {
+      case 'insert':
+        return { op: 'insert', table, after: image };
+      case 'delete':
+        return { op: 'delete', table, before: image };
+      case 'update': {
+        if (format.partial) this.#skipValueOptions(rows);
+        return { op: 'update', table, before: image, after: this.#image(rows, second) };
+      }
+    }
+  }
+
+  /** Which JSON columns are written as differences; those have a length in front like whole values. */
+  #skipValueOptions(rows: ByteReader): void {
+    const options = rows.lengthEncoded();
+    if ((options & PARTIAL_JSON_UPDATES) !== 0) rows.skip((this.#jsonColumns + 7) >> 3);
+  }
+
+  #presence(reader: ByteReader, count: number): Presence {
+    const at = reader.offset;
+    const bytes = (count + 7) >> 3;
+    reader.skip(bytes);
+    const { buffer } = reader;
+    let present = 0;
+    for (let index = 0; index < count; index += 1) {
+      present += ((buffer[at + (index >> 3)] ?? 0) >> (index & 7)) & 1;
+    }
+    if (present === count) return this.#complete;
+    const steps = this.#steps.filter(
+      (_, index) => (((buffer[at + (index >> 3)] ?? 0) >> (index & 7)) & 1) === 1,
+    );
+    return { steps, dense: mergeSkips(steps) };
   }
 
   #image(reader: ByteReader, presence: Presence): RowImage {
     const image = this.#blank.slice();
-    const { steps, dense } = presence;
+    const { steps } = presence;
+    const { buffer } = reader;
     const nullBytes = (steps.length + 7) >> 3;
     const nullsAt = reader.offset;
     reader.skip(nullBytes);
     let nulls = 0;
-    for (let index = 0; index < nullBytes; index += 1) nulls |= reader.buffer[nullsAt + index] ?? 0;
+    for (let index = 0; index < nullBytes; index += 1) nulls |= buffer[nullsAt + index] ?? 0;
     if (nulls === 0) {
-      for (const step of dense) run(step, reader, image);
+      for (const step of presence.dense) run(step, reader, image);
       return image;
     }
-    for (const [index, step] of steps.entries()) {
-      const isNull = (((reader.buffer[nullsAt + (index >> 3)] ?? 0) >> (index & 7)) & 1) === 1;
+    for (let index = 0; index < steps.length; index += 1) {
+      const step = steps[index];
+      if (step === undefined) break;
+      const isNull = (((buffer[nullsAt + (index >> 3)] ?? 0) >> (index & 7)) & 1) === 1;
       if (!isNull) run(step, reader, image);
       else if (step.kind === 'take') image[step.slot] = null;
     }
     return image;
   }
-}
-
-interface Presence {
-  /** Steps of the columns that the images hold, which is also how the bitmap of NULLs counts. */
-  readonly steps: readonly Step[];
-  readonly dense: readonly Step[];
 }
 
 function run(step: Step, reader: ByteReader, image: ColumnValue[]): void {
@@ -137,23 +181,4 @@ function mergeSkips(steps: readonly Step[]): Step[] {
     }
   }
   return merged;
-}
-
-/** Least significant bit first. */
-function isSet(bitmap: Buffer, index: number): boolean {
-  return (((bitmap[index >> 3] ?? 0) >> (index & 7)) & 1) === 1;
-}
-
-/**
- * MariaDB's log_bin_compress: a header byte whose low three bits say how many bytes hold the original length
- * (big-endian), then a zlib stream.
- *
- * Source: MariaDB, sql/log_event.cc, binlog_buf_uncompress.
- */
-function inflateRows(reader: ByteReader): ByteReader {
-  const header = reader.byte();
-  if ((header & 0xf0) !== 0x80) throw new RangeError('unknown compression of a rows event');
-  reader.skip(header & 7);
-  const rows = inflateSync(reader.bytes(reader.end - reader.offset));
-  return new ByteReader(rows, 0, rows.length);
 }

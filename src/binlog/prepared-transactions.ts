@@ -1,0 +1,74 @@
+import type { SourcePosition } from '../change/position.ts';
+import type { RowChange } from '../change/row-change.ts';
+import type { TableRef } from '../change/table.ts';
+
+/** What a prepared XA transaction changed: rows, and the tables of those rows that were too many to keep. */
+export interface PreparedChanges {
+  readonly rows: readonly RowChange[];
+  readonly tables: readonly TableRef[];
+}
+
+export interface PreparedTransaction extends PreparedChanges {
+  /** Where the binlog has to be resumed for this transaction's rows to be read again. */
+  readonly before: SourcePosition;
+  /** ms since the epoch, by the server's clock. */
+  readonly preparedAt: number;
+  /** Binlog bytes of the rows. */
+  readonly bytes: number;
+}
+
+/** Binlog bytes of the rows that are kept, over all transactions; in memory they take several times that. */
+export const MAX_PREPARED_BYTES = 2 * 1024 * 1024;
+/** How long the position waits for a transaction without mapped rows, ms by the server's clock. */
+const PATIENCE = 60_000;
+const MAX_TRANSACTIONS = 10_000;
+
+/**
+ * XA transactions between PREPARE, which writes their rows into the binlog, and COMMIT, which makes them visible and
+ * may come days later. The position has to stay before the oldest of them, or a restart in between would see a
+ * COMMIT whose rows it never read. Those without mapped rows hold it for a while only: forgetting one costs no more
+ * than an invalidation of every scope when its COMMIT comes.
+ */
+export class PreparedTransactions {
+  readonly #prepared = new Map<string, PreparedTransaction>();
+  #bytes = 0;
+
+  /** Notes a transaction that was prepared; one with the same xid is replaced. */
+  add(xid: string, transaction: PreparedTransaction): void {
+    this.take(xid);
+    this.#forgetUnmapped(transaction.preparedAt);
+    const fits = this.#bytes + transaction.bytes <= MAX_PREPARED_BYTES;
+    const kept = fits ? transaction : { ...transaction, rows: [], tables: tablesOf(transaction), bytes: 0 };
+    this.#bytes += kept.bytes;
+    this.#prepared.set(xid, kept);
+  }
+
+  /** What a transaction that ends now has changed; it is forgotten. Undefined when its PREPARE was not seen. */
+  take(xid: string): PreparedChanges | undefined {
+    const found = this.#prepared.get(xid);
+    if (found === undefined) return undefined;
+    this.#prepared.delete(xid);
+    this.#bytes -= found.bytes;
+    return found;
+  }
+
+  /** Where the binlog has to be resumed for nothing to be missed; undefined when no transaction is prepared. */
+  get floor(): SourcePosition | undefined {
+    // They stand in the order of the binlog.
+    for (const { before } of this.#prepared.values()) return before;
+    return undefined;
+  }
+
+  #forgetUnmapped(now: number): void {
+    for (const [xid, { rows, tables, preparedAt }] of this.#prepared) {
+      const full = this.#prepared.size >= MAX_TRANSACTIONS;
+      if (!full && now - preparedAt <= PATIENCE) break;
+      if (rows.length === 0 && tables.length === 0) this.#prepared.delete(xid);
+    }
+  }
+}
+
+/** The tables of which a transaction changed rows. */
+export function tablesOf({ rows, tables }: PreparedChanges): readonly TableRef[] {
+  return [...new Set([...tables, ...rows.map((row) => row.table)])];
+}
