@@ -24,19 +24,22 @@ export interface DecodeDataset {
 const MAPPED_PERCENT = 1;
 const UNMAPPED_TABLE = 'narrow_other';
 
-/** Sized so that the slowest reader takes some seconds; `quick` is a twentieth and less. */
+/**
+ * Sized so that the fastest reader takes half a second, most of it with its code compiled; `quick` is a twentieth and
+ * less.
+ */
 export function decodeDatasetOf(name: DecodeDatasetName, quick: boolean): DecodeDataset {
   switch (name) {
     case 'narrow-small':
-      return narrowSmall(quick ? 8_000 : 160_000);
+      return narrowSmall(quick ? 8_000 : 600_000);
     case 'narrow-huge':
       return quick ? narrowHuge(2, 20_000) : narrowHuge(4, 150_000);
     case 'wide-small':
-      return wideSmall(quick ? 1_000 : 24_000);
+      return wideSmall(quick ? 1_000 : 60_000);
     case 'wide-huge':
       return wideHuge(quick ? 5_000 : 80_000);
     case 'unmapped':
-      return mostlyUnmapped(quick ? 10_000 : 200_000);
+      return mostlyUnmapped(quick ? 10_000 : 600_000);
     case 'million':
       return narrowHuge(1, quick ? 50_000 : 1_000_000);
   }

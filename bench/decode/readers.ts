@@ -11,9 +11,13 @@ import { spawnTethered } from '../../scripts/servers/tether.ts';
 import { cpuSeconds, peakRssBytes } from '../process-usage.ts';
 import type { ReaderReport, ReaderTask } from './reader-task.ts';
 
-/** In the order in which they take turns. `unstale` comes first. */
+/**
+ * In the order in which they take turns. `unstale` comes first, and does what the others do; none of them looks at
+ * checksums, which unstale does unless it is told not to.
+ */
 export const READERS = [
   'unstale',
+  'unstale + checksums',
   'zongji',
   'zongji + filter',
   'powersync',
@@ -23,7 +27,12 @@ export const READERS = [
 export type ReaderName = (typeof READERS)[number];
 
 /** Those that can read a compressed transaction, or need not look inside. */
-export const READERS_OF_COMPRESSED: readonly ReaderName[] = ['unstale', 'mysqlbinlog --raw', 'floor'];
+export const READERS_OF_COMPRESSED: readonly ReaderName[] = [
+  'unstale',
+  'unstale + checksums',
+  'mysqlbinlog --raw',
+  'floor',
+];
 
 /** A reader that got stuck would never end by itself, ms. */
 const DEADLINE = 300_000;
@@ -36,6 +45,8 @@ export async function runReader(reader: ReaderName, task: ReaderTask): Promise<R
   switch (reader) {
     case 'unstale':
       return runProgram('unstale-reader.ts', task);
+    case 'unstale + checksums':
+      return runProgram('unstale-reader.ts', task, 'checksums');
     case 'zongji':
       return runProgram('zongji-reader.ts', task);
     case 'zongji + filter':

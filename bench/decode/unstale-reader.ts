@@ -2,7 +2,6 @@
 // the pipeline; what it reads is dropped.
 import { MysqlSource } from '../../src/binlog/mysql-source.ts';
 import type { SourceEvent, TransactionSlice } from '../../src/change/source-event.ts';
-import { formatTable } from '../../src/change/table.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
 import { createRetryDelay } from '../../src/runtime/backoff.ts';
 import { createSqlClient } from '../../src/runtime/mysql-client.ts';
@@ -24,6 +23,7 @@ const source = new MysqlSource({
   stateSchema: 'unstale',
   serverId: 4242,
   resumeBy: 'file',
+  verifyChecksums: process.argv[3] === 'checksums',
   heartbeatInterval: 5_000,
   silenceTimeout: 20_000,
   startTimeout: 20_000,
@@ -36,12 +36,17 @@ await source.open({ from: 'file', ...task.from }, new AbortController().signal);
 
 let rows = 0;
 for (let done = false; !done;) {
+  let bytes = 0;
   for (const event of await source.read()) {
-    if (event.kind === 'slice') count(event.slice);
+    if (event.kind === 'slice') {
+      count(event.slice);
+      bytes += event.slice.bytes;
+    }
     const position = positionBehind(event);
     if (position !== undefined && position.file === task.to.file && position.offset >= task.to.offset)
       done = true;
   }
+  metrics.binlogBytes(bytes);
 }
 clock.end(rows);
 
@@ -53,11 +58,10 @@ function count(slice: TransactionSlice): void {
     if (change === undefined) break;
     let end = first + 1;
     while (changes[end]?.op === change.op && changes[end]?.table === change.table) end += 1;
-    metrics.rowChanges(change.op, formatTable(change.table), end - first);
+    metrics.rowChanges(change.op, change.table, end - first);
     first = end;
   }
   rows += changes.length;
-  metrics.binlogBytes(slice.bytes);
   if (slice.resumeAfter !== undefined) metrics.transactions(1);
 }
 
