@@ -1,10 +1,5 @@
 import type { RowChange } from '../change/row-change.ts';
-
-/** A transaction's identifier: MySQL's `uuid` or `uuid:tag` and number, MariaDB's `domain-server` and number. */
-export interface Gtid {
-  readonly source: string;
-  readonly sequence: number;
-}
+import type { Gtid } from '../change/source-event.ts';
 
 /** How the group of events that a GTID begins goes on: with a BEGIN or another statement, with rows, or with one statement. */
 export type GroupKind = 'by-statement' | 'transaction' | 'standalone';
@@ -15,6 +10,8 @@ export type GroupKind = 'by-statement' | 'transaction' | 'standalone';
  * `timestamp` is the event header's, in ms since the epoch with a resolution of 1 s, 0 on artificial events.
  * `nextOffset` is the header's 32-bit `log_pos`, the end of the event in its file; 0 where the server gives
  * none (artificial events, and MariaDB inside a transaction).
+ *
+ * An event object is valid only while it is handed on: those of which there are very many are used again.
  */
 export type BinlogEvent = {
   readonly timestamp: number;

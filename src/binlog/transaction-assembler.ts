@@ -1,9 +1,9 @@
 import type { SourcePosition } from '../change/position.ts';
 import type { RowChange } from '../change/row-change.ts';
-import type { CommitMark, ScopeReason, SourceEvent } from '../change/source-event.ts';
+import type { CommitMark, Gtid, ScopeReason, SourceEvent } from '../change/source-event.ts';
 import type { TableRef } from '../change/table.ts';
-import type { BinlogEvent, Gtid } from './binlog-event.ts';
-import { formatGtid, parseExecutedGtids } from './gtid-set.ts';
+import type { BinlogEvent } from './binlog-event.ts';
+import { parseExecutedGtids } from './gtid-set.ts';
 import type { ExecutedGtids } from './gtid-set.ts';
 import { MAX_PREPARED_BYTES, PreparedTransactions, tablesOf } from './prepared-transactions.ts';
 import type { PreparedChanges } from './prepared-transactions.ts';
@@ -221,12 +221,7 @@ export class TransactionAssembler {
   }
 
   #markOf(transaction: OpenTransaction): CommitMark {
-    const { gtid } = transaction;
-    transaction.mark ??= {
-      gtid: gtid === undefined ? undefined : formatGtid(gtid, this.#options.flavour),
-      file: this.#file,
-      offset: this.#offset,
-    };
+    transaction.mark ??= { gtid: transaction.gtid, file: this.#file, offset: this.#offset };
     return transaction.mark;
   }
 

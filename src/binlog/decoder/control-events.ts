@@ -1,5 +1,6 @@
 import { inflateSync } from 'node:zlib';
-import type { Gtid, GroupKind } from '../binlog-event.ts';
+import type { Gtid } from '../../change/source-event.ts';
+import type { GroupKind } from '../binlog-event.ts';
 import { ByteReader } from './byte-reader.ts';
 
 /** Bodies of events that carry no rows. Every reader stands behind the event's header and ends before its checksum. */

@@ -19,7 +19,8 @@ function decoderInto(events: BinlogEvent[], checksumBytes = 0): EventDecoder {
     charsets: CHARSETS,
     checksumBytes,
     verifyChecksums: true,
-    emit: (event) => events.push(event),
+    // Event objects are used again.
+    emit: (event) => events.push({ ...event }),
   });
 }
 

@@ -60,6 +60,10 @@ interface EventFrame {
   verified: boolean;
 }
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+/** One object for all events of a kind: they are too many to make one of each. */
+type Reused<K extends BinlogEvent['kind']> = Mutable<Extract<BinlogEvent, { kind: K }>>;
+
 /** Tables that are remembered between transactions; each ALTER TABLE gives a table a new id. */
 const MAX_KNOWN_TABLES = 512;
 /** Ends a statement without rows. */
@@ -79,6 +83,25 @@ export class EventDecoder {
   readonly #gtids = new GtidReader();
   /** One for all events: they are far too many to make an object of each. */
   readonly #frame: EventFrame = emptyFrame();
+  readonly #begin: Reused<'begin'> = {
+    kind: 'begin',
+    timestamp: 0,
+    nextOffset: 0,
+  };
+  readonly #commit: Reused<'commit'> = {
+    kind: 'commit',
+    timestamp: 0,
+    nextOffset: 0,
+  };
+  readonly #opening: Reused<'gtid'> = {
+    kind: 'gtid',
+    timestamp: 0,
+    nextOffset: 0,
+    gtid: undefined,
+    opens: 'by-statement',
+    committedAt: undefined,
+    prepares: undefined,
+  };
   #checksumBytes: number;
 
   constructor(options: EventDecoderOptions) {
@@ -134,7 +157,7 @@ export class EventDecoder {
         return undefined;
       case EVENT.QUERY:
         if (!isBegin(frame)) return this.#rare(type, frame);
-        this.#options.emit({ kind: 'begin', timestamp: timestampOf(frame), nextOffset: frame.nextOffset });
+        this.#emitAt(frame, this.#begin);
         return undefined;
       case EVENT.GTID:
       case EVENT.ANONYMOUS_GTID:
@@ -143,7 +166,7 @@ export class EventDecoder {
       case EVENT.XID:
         requireIntact(frame);
         if (this.#tables.size > MAX_KNOWN_TABLES) this.#tables.clear();
-        this.#options.emit({ kind: 'commit', timestamp: timestampOf(frame), nextOffset: frame.nextOffset });
+        this.#emitAt(frame, this.#commit);
         return undefined;
       case EVENT.TRANSACTION_PAYLOAD: {
         requireIntact(frame);
@@ -227,18 +250,19 @@ export class EventDecoder {
 
   #gtid(type: number, frame: EventFrame): void {
     requireIntact(frame);
-    const { view, start, end, nextOffset } = frame;
+    const { view, start, end } = frame;
     const body = start + HEADER_BYTES;
+    const opening = this.#opening;
     const gtid = this.#gtids.gtid(view, body, end);
-    this.#options.emit({
-      kind: 'gtid',
-      timestamp: timestampOf(frame),
-      nextOffset,
-      gtid: type === EVENT.GTID ? gtid : undefined,
-      opens: 'by-statement',
-      committedAt: this.#gtids.committedAt(view, body, end),
-      prepares: undefined,
-    });
+    opening.gtid = type === EVENT.GTID ? gtid : undefined;
+    opening.committedAt = this.#gtids.committedAt(view, body, end);
+    this.#emitAt(frame, opening);
+  }
+
+  #emitAt(frame: EventFrame, event: Reused<'begin' | 'commit' | 'gtid'>): void {
+    event.timestamp = timestampOf(frame);
+    event.nextOffset = frame.nextOffset;
+    this.#options.emit(event);
   }
 
   #rows(format: RowsFormat, frame: EventFrame): void {

@@ -1,5 +1,5 @@
 import { hasBytes, viewOf } from './byte-reader.ts';
-import type { Gtid } from '../binlog-event.ts';
+import type { Gtid } from '../../change/source-event.ts';
 import { formatUuid } from './control-events.ts';
 
 const UUID_BYTES = 16;
