@@ -6,7 +6,8 @@ import { UnstaleError } from '../errors/unstale-error.ts';
 import type { BinlogEvent } from './binlog-event.ts';
 import { parseExecutedGtids } from './gtid-set.ts';
 import type { ExecutedGtids } from './gtid-set.ts';
-import { classifyStatement, statementEffect } from './statement.ts';
+import { classifyStatement } from './statement/classify-statement.ts';
+import { statementEffect } from './statement/statement-effect.ts';
 
 const FOUR_GIB = 2 ** 32;
 
