@@ -119,7 +119,7 @@ describe('a plan of cascades', () => {
 
 /** Tables of three columns, `id`, `a` and `b`; foreign keys refer to any column. */
 const COLUMNS = ['id', 'a', 'b'];
-const TABLES = ['t0', 't1', 't2', 't3'];
+const TABLES = ['t0', 't1', 't2'];
 
 interface Row {
   readonly table: string;
@@ -175,9 +175,9 @@ function happen(
   return happened.slice(1);
 }
 
-const action = fc.constantFrom<ReferentialAction>('none', 'cascade', 'set-null', 'set-default');
+const action = fc.constantFrom<ReferentialAction>('none', 'cascade', 'cascade', 'set-null', 'set-default');
 const column = fc.constantFrom(...COLUMNS);
-const value = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.constant(null));
+const value = fc.constantFrom(1, 1, 2, 2, 3, null);
 const anyKey = fc
   .record({
     child: fc.constantFrom(...TABLES).map(ref),
@@ -203,8 +203,8 @@ const anyMapped = fc.array(
 describe('what a plan brings about', () => {
   it('covers every row that a server would change, whatever the foreign keys', () => {
     const scene = fc.record({
-      keys: fc.array(anyKey, { maxLength: 5 }),
-      rows: fc.array(anyRow, { minLength: 1, maxLength: 12 }),
+      keys: fc.array(anyKey, { minLength: 2, maxLength: 5 }),
+      rows: fc.array(anyRow, { minLength: 6, maxLength: 12 }),
       mapped: anyMapped.map((all) =>
         all.filter(
           ({ table }, index) => all.findIndex((other) => other.table.table === table.table) === index,
