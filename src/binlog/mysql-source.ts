@@ -6,6 +6,7 @@ import type { TableInterest } from '../change/table.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import type { ChangeSource, Log, RetryDelay, SqlClient, StartPoint } from '../pipeline/ports.ts';
 import type { BinlogEvent } from './binlog-event.ts';
+import { CascadeFollower } from './cascades/cascade-follower.ts';
 import { readCharsets } from './charsets.ts';
 import { classifyDumpError } from './dump-errors.ts';
 import { EventBuffer } from './event-buffer.ts';
@@ -56,6 +57,7 @@ export class MysqlSource implements ChangeSource {
   readonly #options: MysqlSourceOptions;
   readonly #now: () => number;
   readonly #buffer: EventBuffer;
+  readonly #cascades: CascadeFollower;
   readonly #closing = new AbortController();
   #stream: ZongjiStream | undefined;
   #watchdog: NodeJS.Timeout | undefined;
@@ -68,6 +70,7 @@ export class MysqlSource implements ChangeSource {
   constructor(options: MysqlSourceOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
+    this.#cascades = new CascadeFollower(options.interests);
     this.#buffer = new EventBuffer({
       maxBytes: options.maxBufferedBytes,
       maxEvents: MAX_BUFFERED_EVENTS,
@@ -138,6 +141,8 @@ export class MysqlSource implements ChangeSource {
     const server = await readServerFacts(options.client);
     const { dump, position } = await resolveStart(start, server, options.client, options.resumeBy);
     const charsets = await readCharsets(options.client);
+    const cascades = this.#cascades;
+    await cascades.refresh(options.client, server);
     const connection = await options.connection();
     const at = dump.by === 'gtid' ? `GTID set ${dump.gtidSet}` : `${dump.file}:${dump.offset}`;
     const assembler = new TransactionAssembler({
@@ -150,9 +155,17 @@ export class MysqlSource implements ChangeSource {
 
     const begun = Promise.withResolvers<SourcePosition>();
     let established = false;
-    let early: UnstaleError | undefined;
+    let early: (() => void) | undefined;
+    let outdated = false;
     const onEvent = (event: BinlogEvent): void => {
-      assembler.accept(event);
+      const before = this.#position;
+      assembler.accept(cascades.complete(event));
+      outdated ||= cascades.isOutdatedBy(event);
+      if (outdated && this.#position !== before) {
+        outdated = false;
+        if (this.#stream === stream) this.#renew(stream);
+        else early ??= () => this.#renew(stream);
+      }
       if (established || event.kind !== 'format') return;
       established = true;
       begun.resolve(assembler.position);
@@ -161,7 +174,7 @@ export class MysqlSource implements ChangeSource {
       connection,
       serverId: options.serverId,
       start: dump,
-      interests: options.interests,
+      interests: cascades.interests,
       stateSchema: options.stateSchema,
       charsets,
       verifyChecksums: options.verifyChecksums,
@@ -174,7 +187,7 @@ export class MysqlSource implements ChangeSource {
         const failure = this.#classify(error, at);
         if (!established) begun.reject(failure);
         else if (this.#stream === stream) this.#lose(stream, failure);
-        else early = failure;
+        else early = () => this.#lose(stream, failure);
       },
     });
     const deadline = setTimeout(() => {
@@ -197,7 +210,7 @@ export class MysqlSource implements ChangeSource {
       if (this.#buffer.isPaused) stream.pause();
       options.onConnect();
       options.log.info({ position: formatPosition(reached), by: dump.by }, 'reading the binlog');
-      if (early !== undefined) this.#lose(stream, early);
+      early?.();
       return reached;
     } catch (error) {
       await stream.stop();
@@ -247,6 +260,17 @@ export class MysqlSource implements ChangeSource {
       return;
     }
     this.#options.log.warn({ err: failure }, 'the binlog connection is lost; reconnecting');
+    this.#restart();
+  }
+
+  /** Begins again behind a change of foreign keys, because what follows has to be decoded for those of now. */
+  #renew(stream: ZongjiStream): void {
+    if (this.#stream !== stream || this.#closing.signal.aborted) return;
+    this.#options.log.info({}, 'foreign keys may have changed; reading them again');
+    this.#restart();
+  }
+
+  #restart(): void {
     this.#reconnecting ??= this.#reconnect().finally(() => {
       this.#reconnecting = undefined;
     });

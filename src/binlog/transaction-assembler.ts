@@ -7,7 +7,9 @@ import { parseExecutedGtids } from './gtid-set.ts';
 import type { ExecutedGtids } from './gtid-set.ts';
 import { MAX_PREPARED_BYTES, PreparedTransactions, tablesOf } from './prepared-transactions.ts';
 import type { PreparedChanges } from './prepared-transactions.ts';
-import { classifyStatement, statementEffect, xidOfStatement } from './statement.ts';
+import { classifyStatement } from './statement/classify-statement.ts';
+import { statementEffect } from './statement/statement-effect.ts';
+import { xidOf } from './statement/xid.ts';
 
 const FOUR_GIB = 2 ** 32;
 
@@ -159,7 +161,7 @@ export class TransactionAssembler {
     switch (kind) {
       case 'begin': {
         const transaction = this.#inTransaction();
-        transaction.xid ??= xidOfStatement(event.text);
+        transaction.xid ??= xidOf(event.text);
         break;
       }
       case 'nested':
@@ -205,7 +207,7 @@ export class TransactionAssembler {
 
   /** XA COMMIT and XA ROLLBACK, in a group of their own. */
   #endPrepared(event: Extract<BinlogEvent, { kind: 'statement' }>, kind: 'xa-commit' | 'xa-rollback'): void {
-    const xid = xidOfStatement(event.text);
+    const xid = xidOf(event.text);
     const prepared = xid === undefined ? undefined : this.#prepared.take(xid);
     if (kind === 'xa-commit') {
       // Without its PREPARE its rows were written before the stream began, and nobody knows them.

@@ -448,7 +448,7 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
       },
     );
 
-    it('warns of cascades that the server does not log', async () => {
+    it('warns of cascades that the server does not log, where no key follows from the parent', async () => {
       const { name } = database;
       await create('orders', 'id INT PRIMARY KEY');
       await create(
@@ -458,6 +458,7 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
          CONSTRAINT ${name}b FOREIGN KEY (other) REFERENCES orders (id)`,
       );
       const interests = [mapped('orders', 'id'), mapped('items', 'id')];
+      const exact = [mapped('items', 'order_id')];
       const unlogged = async (): Promise<readonly PreflightProblem[]> => {
         if (!isMysql) return check(interests);
         const own = await startMysqlServer({ flavour, args: ['--innodb-native-foreign-keys=ON'] });
@@ -490,9 +491,11 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
       };
       const problems = await unlogged();
       expect(brief(problems)).toEqual([`warning UNSTALE_CASCADE_UNLOGGED ${name}.items`]);
-      expect(problems[0]?.message).toContain(
-        `when ${name}.orders changes (ON DELETE CASCADE, ON UPDATE SET NULL)`,
-      );
+      expect(problems[0]?.message).toContain(`when ${name}.orders changes`);
+      expect(problems[0]?.message).toContain('Templates with id have no key');
+      if (!isMysql) {
+        expect(brief(await check(exact))).toEqual([`warning UNSTALE_COLUMN_NULLABLE ${name}.items.order_id`]);
+      }
       if (isMysql) expect(await check(interests)).toEqual([]);
     });
 

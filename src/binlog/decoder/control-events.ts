@@ -126,7 +126,7 @@ export function readXaPrepare(reader: ByteReader): { readonly onePhase: boolean;
 }
 
 function readXid(reader: ByteReader, lengthBytes: number): string {
-  const format = reader.uint(4) | 0;
+  const format = reader.uint(4);
   const gtrid = reader.uint(lengthBytes);
   const bqual = reader.uint(lengthBytes);
   return `${reader.bytes(gtrid).toString('hex')},${reader.bytes(bqual).toString('hex')},${format}`;

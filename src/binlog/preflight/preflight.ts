@@ -42,7 +42,7 @@ export async function runPreflight(options: PreflightOptions): Promise<Preflight
     stateDatabase === undefined ? [] : await checkStateDatabase(client, stateDatabase, account, user);
   const nearestName = options.nearestName ?? ((): undefined => undefined);
   const tables = await checkTables({ client, server, interests, account, nearestName });
-  const cascades = await checkCascades(client, server, tables.existing);
+  const cascades = await checkCascades(client, server, tables.existing, account);
   const problems = [
     ...settings,
     ...filters,
