@@ -51,6 +51,7 @@ export async function decodeOurs(
         stateSchema: undefined,
         charsets,
         checksumBytes: zongji.useChecksum ? 4 : 0,
+        verifyChecksums: true,
         emit: (event) => {
           if (event.kind === 'rows') for (const change of event.changes) add(change);
           if (event.nextOffset >= part.to) ended();
