@@ -19,7 +19,6 @@ zongji.on('ready', () => {
   tapPackets(zongji, ({ buffer, start }) => {
     clock.begin();
     if (buffer[start + 4] === XID && buffer.readUInt32LE(start + 13) >= task.to.offset) clock.end();
-    return true;
   });
 });
 zongji.start({ serverId: 4242, filename: task.from.file, position: task.from.offset });

@@ -122,6 +122,9 @@ export class EventDecoder {
       if (type === EVENT.FORMAT_DESCRIPTION) this.#checksumBytes = checksumBytesOf(buffer, start, end);
       const verified = this.#checksumBytes === 0 || !this.#options.verifyChecksums;
       const frame = this.#aim(buffer, start, end - this.#checksumBytes, verified);
+      // Where checksums are not looked at nothing else tells that the last rows were cut off.
+      if (frame.view.getUint32(start + 9, true) !== end - start)
+        throw new RangeError('its length is not the one that its header says');
       frame.nextOffset = frame.view.getUint32(start + 13, true);
       return this.#dispatch(type, frame)?.catch((error: unknown) => {
         throw undecodable(type, error);

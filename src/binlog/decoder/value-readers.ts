@@ -182,7 +182,8 @@ function labelled(column: ColumnDefinition, charsets: CollationCharsets): ValueR
   return (reader) => {
     const low = reader.uint(Math.min(bytes, 4));
     const high = bytes > 4 ? reader.uint(bytes - 4) : 0;
-    return labels.filter((_, index) => (((index < 32 ? low : high) >>> (index & 31)) & 1) === 1).join(',');
+    const chosen = labels.filter((_, index) => (((index < 32 ? low : high) >>> (index & 31)) & 1) === 1);
+    return chosen.includes(undefined) ? undefined : chosen.join(',');
   };
 }
 
