@@ -145,7 +145,7 @@ describe('the event decoder', () => {
     for (let cut = 1; cut < 10; cut += 1) {
       const events: BinlogEvent[] = [];
       const decoder = decoderInto(events);
-      decoder.decode(tableMap(), 0, tableMap().length);
+      void decoder.decode(tableMap(), 0, tableMap().length);
       whole.writeUInt32LE(whole.length - cut, 9);
       expect(() => decoder.decode(whole, 0, whole.length - cut)).toThrow(UnstaleError);
       expect(events).toEqual([]);
@@ -201,7 +201,7 @@ describe('the event decoder', () => {
       const checked = Buffer.concat([whole, Buffer.alloc(4)]);
       checked.writeUInt32LE(checked.length, 9);
       checked.writeUInt32LE(crc32(checked.subarray(0, whole.length)), whole.length);
-      decoder.decode(checked, 0, checked.length);
+      void decoder.decode(checked, 0, checked.length);
     }
     expect(events).toMatchObject([{ changes: [{ after: ['a@x', 7] }] }]);
   });
@@ -243,7 +243,7 @@ describe('the event decoder', () => {
         const decoder = decoderInto([]);
         for (const buffer of [...whole, ...random.map(([type, body]) => event(type, [...body]))]) {
           try {
-            decoder.decode(buffer, 0, buffer.length);
+            void decoder.decode(buffer, 0, buffer.length);
           } catch (error) {
             expect(error).toBeInstanceOf(UnstaleError);
           }
