@@ -93,7 +93,7 @@ export const ERROR_CATALOG = {
   UNSTALE_CASCADE_UNLOGGED: {
     directive: 'fatal',
     exitCode: 3,
-    hint: 'Delete the child rows in the application instead of by cascade, or add a rule on the parent table.',
+    hint: 'Build keys of the child from the foreign key columns alone, or delete the child rows in the application.',
   },
   UNSTALE_GTID_OFF: {
     directive: 'fatal',

@@ -202,4 +202,26 @@ describe.each(await installedMysqlFlavours())('foreign keys that %s does not log
       await close();
     }
   });
+
+  it('are followed where they are gone again before the daemon sees the statement that added them', async () => {
+    await open();
+    try {
+      await shop.cache('late-of:1', 'late-of:2');
+      daemon.signal('SIGSTOP');
+      await run(
+        'ALTER TABLE late_children ADD CONSTRAINT f FOREIGN KEY (parent_id) REFERENCES late_parents (id) ON DELETE CASCADE',
+      );
+      // The statement itself empties nothing: it changes no row.
+      await run('DELETE FROM late_parents WHERE id = 1; ALTER TABLE late_children DROP FOREIGN KEY f');
+      daemon.signal('SIGCONT');
+      await shop.settled();
+      await eventually(
+        'the keys are gone',
+        () => shop.cached(['late-of:1']),
+        (left) => left.length === 0,
+      );
+    } finally {
+      await close();
+    }
+  });
 });

@@ -335,7 +335,11 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
         `SELECT (id) ON ${database.name}.users`,
       );
       const problems = await check([mapped('users', 'id', 'email')], { login, stateDatabase: undefined });
-      expect(brief(problems)).toEqual([`error UNSTALE_COLUMN_MISSING ${database.name}.users.email`]);
+      expect(brief(problems)).toEqual([
+        `error UNSTALE_COLUMN_MISSING ${database.name}.users.email`,
+        // Foreign keys are hidden as well, which matters where the server does not log their cascades.
+        ...(isMysql ? [] : [`warning UNSTALE_CASCADE_UNLOGGED ${database.name}.users`]),
+      ]);
       await applyFix(problems[0]);
       expect(await check([mapped('users', 'id', 'email')], { login, stateDatabase: undefined })).toEqual([]);
     });

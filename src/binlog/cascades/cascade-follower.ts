@@ -1,10 +1,11 @@
+import { formatTable } from '../../change/table.ts';
 import type { TableInterest } from '../../change/table.ts';
 import type { SqlClient } from '../../pipeline/ports.ts';
 import type { BinlogEvent } from '../binlog-event.ts';
 import type { ServerFacts } from '../server-facts.ts';
 import { compileCascades } from './cascade-plan.ts';
 import type { CascadePlan } from './cascade-plan.ts';
-import { concernsForeignKeys } from './foreign-key.ts';
+import { cascadesAddedBy, concernsForeignKeys } from './foreign-key.ts';
 import type { ForeignKeyCascade } from './foreign-key.ts';
 import { readCascades } from './read-cascades.ts';
 
@@ -36,9 +37,7 @@ export class CascadeFollower {
       this.#mapped.map((interest) => interest.table),
     );
     this.#unlogged = !found.logged;
-    for (const cascade of found.cascades) {
-      this.#known.set(JSON.stringify({ ...cascade, constraint: '' }), cascade);
-    }
+    for (const cascade of found.cascades) this.#known.set(identify(cascade), cascade);
     this.#plan =
       this.#known.size === 0 ? undefined : compileCascades([...this.#known.values()], this.#mapped);
   }
@@ -51,6 +50,18 @@ export class CascadeFollower {
 
   /** Whether the foreign keys have to be read again before what follows this event can be decoded. */
   isOutdatedBy(event: BinlogEvent): boolean {
-    return this.#unlogged && event.kind === 'statement' && concernsForeignKeys(event.text);
+    if (!this.#unlogged || event.kind !== 'statement' || !concernsForeignKeys(event.text)) return false;
+    // They may be gone again by the time they are read.
+    for (const cascade of cascadesAddedBy(event.text, event.schema)) {
+      const name = identify(cascade);
+      if (!this.#known.has(name)) this.#known.set(name, cascade);
+    }
+    return true;
   }
+}
+
+/** What a cascade does, whatever its name and however much is known of its columns' types. */
+function identify({ parent, child, columns, onDelete, onUpdate }: ForeignKeyCascade): string {
+  const pairs = columns.map((pair) => [pair.parent, pair.child]);
+  return JSON.stringify([formatTable(parent), formatTable(child), pairs, onDelete, onUpdate]);
 }

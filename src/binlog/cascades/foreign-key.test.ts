@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cascadesOf, concernsForeignKeys } from './foreign-key.ts';
+import { cascadesAddedBy, cascadesOf, concernsForeignKeys } from './foreign-key.ts';
 
 const child = { schema: 'shop', table: 'items' };
 
@@ -62,6 +62,24 @@ describe('the cascades of SHOW CREATE TABLE', () => {
 });
 
 describe('a statement', () => {
+  it('tells which foreign keys it adds', () => {
+    const added = (text: string): string[] =>
+      cascadesAddedBy(text, 'shop').map(
+        ({ child, parent, columns, onDelete, onUpdate }) =>
+          `${child.schema}.${child.table}(${columns.map((pair) => pair.child).join()}) ${parent.schema}.${parent.table} ${onDelete} ${onUpdate}`,
+      );
+    expect(
+      added('ALTER TABLE a DROP FOREIGN KEY f, ADD FOREIGN KEY (x) REFERENCES b (y) ON DELETE CASCADE'),
+    ).toEqual(['shop.a(x) shop.b cascade none']);
+    expect(
+      added(
+        'create table if not exists o.a (x int, constraint c foreign key i (x, z) references b (p, q) on update set null)',
+      ),
+    ).toEqual(['o.a(x,z) o.b none set-null']);
+    expect(added('CREATE TABLE a (FOREIGN KEY (x) REFERENCES b (y))')).toEqual([]);
+    expect(added('DROP TABLE a')).toEqual([]);
+  });
+
   it.each([
     'ALTER TABLE a ADD CONSTRAINT f FOREIGN KEY (x) REFERENCES b (y)',
     'CREATE TABLE a (b INT REFERENCES c (d))',

@@ -68,6 +68,41 @@ export function cascadesOf(ddl: string, child: TableRef): readonly ForeignKeyCas
     }
     skipElement(cursor);
   }
+  return toCascades(keys, child, exact);
+}
+
+/**
+ * The foreign keys that a CREATE TABLE or ALTER TABLE adds. Column types are not known, so none of their columns
+ * counts as exact. What MariaDB takes from REFERENCES in the definition of a column is not among them.
+ *
+ * @param schema the default schema of the session
+ */
+export function cascadesAddedBy(text: string, schema: string): readonly ForeignKeyCascade[] {
+  const cursor = new StatementCursor(new Tokens(text));
+  if (!cursor.accept('CREATE', 'ALTER')) return [];
+  while (cursor.accept('OR', 'REPLACE', 'ONLINE', 'OFFLINE', 'IGNORE'));
+  if (!cursor.accept('TABLE')) return [];
+  cursor.skipIfExists();
+  const target = cursor.tableName();
+  if (target === undefined) return [];
+  const child = { schema: target.schema ?? schema, table: target.table };
+  const keys: ForeignKey[] = [];
+  while (!cursor.atEnd) {
+    if (!cursor.isAt('FOREIGN')) cursor.next();
+    else {
+      const key = readForeignKey(cursor, child.schema);
+      if (key !== undefined) keys.push(key);
+    }
+  }
+  return toCascades(keys, child, new Set());
+}
+
+/** `exact` holds column names in lower case. */
+function toCascades(
+  keys: readonly ForeignKey[],
+  child: TableRef,
+  exact: ReadonlySet<string>,
+): readonly ForeignKeyCascade[] {
   return keys
     .filter((key) => key.onDelete !== 'none' || key.onUpdate !== 'none')
     .map(({ parentColumns, childColumns, ...key }) => ({

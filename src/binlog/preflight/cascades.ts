@@ -92,8 +92,8 @@ function describeHidden(table: TableRef, account: Account): PreflightProblem {
     severity: 'warning',
     subject: name,
     message:
-      `Foreign keys lead from ${name} to mapped tables, and this server does not log what they change. ` +
-      `The account may not see whether ${name} changes by foreign keys itself, so such changes are missed.`,
+      `The account may not see the definition of ${name}, so foreign keys that change its rows are not known, ` +
+      'and this server does not log what they change: keys that depend on these rows stay stale.',
     fix: `GRANT SELECT ON ${quoteTable(table.schema, table.table)} TO ${account.name}`,
   };
 }
