@@ -33,6 +33,8 @@ interface Presence {
   readonly steps: readonly Step[];
   /** For an image without NULL: neighbours that are skipped are one step. */
   readonly dense: readonly Step[];
+  /** Places of wanted columns that they do not hold, though the table has them. */
+  readonly absent: readonly number[];
 }
 
 const PARTIAL_JSON_UPDATES = 1;
@@ -67,7 +69,7 @@ export class RowDecoder {
         ? { kind: 'skip', bytes: extent.bytes }
         : { kind: 'skip-prefixed', prefix: extent.prefix };
     });
-    this.#complete = { steps: this.#steps, dense: mergeSkips(this.#steps) };
+    this.#complete = { steps: this.#steps, dense: mergeSkips(this.#steps), absent: [] };
   }
 
   /**
@@ -105,7 +107,7 @@ export class RowDecoder {
         return { op: 'delete', table, before: image };
       case 'update': {
         if (format.partial) this.#skipValueOptions(rows);
-        return { op: 'update', table, before: image, after: this.#image(rows, second) };
+        return { op: 'update', table, before: image, after: this.#afterImage(rows, second, image) };
       }
     }
   }
@@ -126,13 +128,26 @@ export class RowDecoder {
       present += ((buffer[at + (index >> 3)] ?? 0) >> (index & 7)) & 1;
     }
     if (present === count) return this.#complete;
-    const steps = this.#steps.filter(
-      (_, index) => (((buffer[at + (index >> 3)] ?? 0) >> (index & 7)) & 1) === 1,
-    );
-    return { steps, dense: mergeSkips(steps) };
+    const steps: Step[] = [];
+    const absent: number[] = [];
+    for (const [index, step] of this.#steps.entries()) {
+      if ((((buffer[at + (index >> 3)] ?? 0) >> (index & 7)) & 1) === 1) steps.push(step);
+      else if (step.kind === 'take') absent.push(step.slot);
+    }
+    return { steps, dense: mergeSkips(steps), absent };
   }
 
-  #image(reader: ByteReader, presence: Presence): RowImage {
+  /**
+   * Under binlog_row_image = MINIMAL and NOBLOB an after image leaves out what the UPDATE did not touch. Not so the
+   * images of an INSERT, which leave out columns that took their default, and before images.
+   */
+  #afterImage(reader: ByteReader, presence: Presence, before: RowImage): RowImage {
+    const after = this.#image(reader, presence);
+    for (const slot of presence.absent) after[slot] = before[slot];
+    return after;
+  }
+
+  #image(reader: ByteReader, presence: Presence): ColumnValue[] {
     const image = this.#blank.slice();
     const { steps } = presence;
     const { buffer } = reader;
