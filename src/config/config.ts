@@ -36,6 +36,8 @@ export interface SourceConfig {
   readonly silenceTimeout: number;
   readonly startTimeout: number;
   readonly maxBufferedBytes: number;
+  /** `minimal`: column names may come from the catalogue, where the binlog does not hold them. */
+  readonly rowMetadata: 'full' | 'minimal';
 }
 
 export interface StateConfig {

@@ -50,6 +50,7 @@ describe('a configuration', () => {
         silenceTimeout: 20_000,
         startTimeout: 30_000,
         maxBufferedBytes: 262_144,
+        rowMetadata: 'full',
       },
       state: { connection, sameServer: true, database: 'unstale', flushInterval: 1000 },
       redis: {
@@ -90,6 +91,7 @@ source:
   silence_timeout: 10s
   start_timeout: 1m
   max_buffered_bytes: 1MiB
+  row_metadata: minimal
   barrier: none
 state:
   url: mysql://s:t@state:3308
@@ -141,6 +143,7 @@ log: {level: debug, format: pretty}
         silenceTimeout: 10_000,
         startTimeout: 60_000,
         maxBufferedBytes: 1_048_576,
+        rowMetadata: 'minimal',
       },
       state: {
         connection: { host: 'state', port: 3308, user: 's', password: 't', sslMode: 'preferred' },

@@ -164,7 +164,6 @@ rules: x
     ['source', 'on_gap: invalidate'],
     ['source', 'barrier: source'],
     ['source', 'barrier: [mysql://a]'],
-    ['source', 'row_metadata: any'],
     ['redis', 'sentinel: {name: a, nodes: [b]}'],
     ['redis', 'failover_replay: 120s'],
     ['redis', 'wait_replicas: 0'],

@@ -87,7 +87,7 @@ export const configSchema = z.strictObject({
     barrier: choice(['none'], {
       source: 'write none, or remove the field: batches are sent without a barrier',
     }),
-    row_metadata: notYet('remove it, and SET GLOBAL binlog_row_metadata = FULL on the server'),
+    row_metadata: choice(['full', 'minimal']),
   }),
   state: section({
     ...connection,
