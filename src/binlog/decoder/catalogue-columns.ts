@@ -186,7 +186,7 @@ function setBytes(labels: number): number {
   return labels > 32 ? 8 : (labels + 7) >> 3;
 }
 
-/** MySQL writes no sign for YEAR and ZEROFILL otherwise than for unsigned ones. */
+/** YEAR and ZEROFILL columns are unsigned without saying so. */
 function isUnsigned({ dataType, columnType }: CatalogueColumn): boolean {
   return dataType === 'year' || /\b(?:unsigned|zerofill)\b/i.test(columnType);
 }
