@@ -96,6 +96,8 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       source,
       sink: createRedisSink({
         connection: redis,
+        scopeScanRate: config.redis.scopeScanRate,
+        sleep,
         log,
         observer: { replied: (cls) => metrics.redisReplies(cls, 1) },
       }),

@@ -67,6 +67,8 @@ export interface RedisConfig {
   readonly connectTimeout: number;
   readonly commandTimeout: number;
   readonly socketTimeout: number;
+  /** Keys that a scope looks at in a second; Infinity for no limit. */
+  readonly scopeScanRate: number;
 }
 
 export interface BatchConfig {

@@ -60,6 +60,7 @@ describe('a configuration', () => {
         connectTimeout: 5000,
         commandTimeout: 5000,
         socketTimeout: 15_000,
+        scopeScanRate: 100_000,
       },
       batch: { maxCommands: 1000, maxBytes: 1_048_576, maxDelay: 2, inFlight: 2 },
       admin: { host: '127.0.0.1', port: 9630 },
@@ -107,6 +108,7 @@ redis:
   connect_timeout: 1s
   command_timeout: 2s
   socket_timeout: 3s
+  scope_scan_rate: unlimited
 batch: {max_commands: 500, max_bytes: 64KiB, max_delay: 0ms, in_flight: 1}
 guard: none
 rules:
@@ -161,6 +163,7 @@ log: {level: debug, format: pretty}
         connectTimeout: 1000,
         commandTimeout: 2000,
         socketTimeout: 3000,
+        scopeScanRate: Number.POSITIVE_INFINITY,
       },
       batch: { maxCommands: 500, maxBytes: 65_536, maxDelay: 0, inFlight: 1 },
       admin: undefined,

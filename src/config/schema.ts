@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { ALL_OPERATIONS } from '../mapping/rule.ts';
 import { parseInitPosition } from './init-position.ts';
+import { parseScanRate } from './scan-rate.ts';
 import { parseListen } from './listen-address.ts';
 import {
   boolean,
@@ -107,6 +108,7 @@ export const configSchema = z.strictObject({
     connect_timeout: duration(),
     command_timeout: duration(),
     socket_timeout: duration(),
+    scope_scan_rate: scalar(parseScanRate),
     sentinel: notYet('write the url of a single Redis'),
     cluster: notYet('write the url of a single Redis'),
     failover_replay: notYet(REMOVE),
