@@ -75,6 +75,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       stateSchema: config.state.sameServer ? config.state.database : undefined,
       serverId: config.source.serverId,
       resumeBy: config.source.resumeBy,
+      verifyChecksums: config.source.verifyChecksums,
       heartbeatInterval: config.source.heartbeatInterval,
       silenceTimeout: config.source.silenceTimeout,
       startTimeout: config.source.startTimeout,
@@ -251,7 +252,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
 function observe(metrics: Metrics, onError: (error: Error) => void): PipelineObserver {
   return {
     transaction: () => metrics.transactions(1),
-    rows: (op, table, count) => metrics.rowChanges(op, formatTable(table), count),
+    rows: (op, table, count) => metrics.rowChanges(op, table, count),
     rowsSkipped: (count) => metrics.rowsSkipped(count),
     scope: (reason) => metrics.scopeInvalidation(reason),
     applied: (batch, removed) => {

@@ -25,6 +25,8 @@ export interface MysqlSourceOptions {
   readonly stateSchema: string | undefined;
   readonly serverId: number;
   readonly resumeBy: ResumeBy;
+  /** Whether events whose checksum is wrong are refused. */
+  readonly verifyChecksums: boolean;
   /** ms */
   readonly heartbeatInterval: number;
   /** Longest silence, heartbeats included, before the connection counts as dead, ms. */
@@ -41,8 +43,8 @@ export interface MysqlSourceOptions {
 
 /** Binlog bytes in one slice of a large transaction. */
 const SLICE_BYTES = 16 * 1024;
-/** Few, because what waits long outlives the young generation and has to be collected with the old. */
-const MAX_BUFFERED_EVENTS = 64;
+/** A read of the socket brings some hundred small transactions; holding it back for less would cost more than it saves. */
+const MAX_BUFFERED_EVENTS = 512;
 
 /**
  * The binlog of one MySQL or MariaDB server as a ChangeSource.
@@ -162,6 +164,7 @@ export class MysqlSource implements ChangeSource {
       interests: options.interests,
       stateSchema: options.stateSchema,
       charsets,
+      verifyChecksums: options.verifyChecksums,
       heartbeatInterval: options.heartbeatInterval,
       onEvent,
       onActivity: () => {

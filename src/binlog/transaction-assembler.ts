@@ -114,7 +114,8 @@ export class TransactionAssembler {
       case 'rows': {
         const transaction = this.#inTransaction();
         transaction.bytes += event.bytes;
-        for (const change of event.changes) transaction.rows.push(change);
+        if (transaction.rows.length === 0) transaction.rows = event.changes;
+        else for (const change of event.changes) transaction.rows.push(change);
         if (transaction.xid !== undefined) forgetExcess(transaction);
         else if (transaction.bytes >= this.#options.sliceBytes) this.#emitSlice(transaction, event.timestamp);
         break;

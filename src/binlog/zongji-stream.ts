@@ -23,6 +23,8 @@ export interface ZongjiStreamOptions {
   /** Schema of unstale's state tables when they are on this server. */
   readonly stateSchema: string | undefined;
   readonly charsets: CollationCharsets;
+  /** Whether events whose checksum is wrong are refused. */
+  readonly verifyChecksums: boolean;
   /** How often the server reports when it has nothing to send, ms. */
   readonly heartbeatInterval: number;
   readonly onEvent: (event: BinlogEvent) => void;
@@ -114,6 +116,7 @@ export class ZongjiStream {
         stateSchema: this.#options.stateSchema,
         charsets: this.#options.charsets,
         checksumBytes: CRC32_BYTES,
+        verifyChecksums: this.#options.verifyChecksums,
         emit: this.#options.onEvent,
         whenWritable: () => this.#writable?.promise,
       });

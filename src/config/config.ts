@@ -30,6 +30,8 @@ export interface SourceConfig {
   readonly serverId: number;
   readonly initPosition: InitPosition;
   readonly resumeBy: 'auto' | 'gtid' | 'file';
+  /** Whether events whose checksum is wrong are refused. */
+  readonly verifyChecksums: boolean;
   readonly onGap: 'halt';
   readonly heartbeatInterval: number;
   /** Silence of the binlog stream, heartbeats included, after which it counts as lost. */

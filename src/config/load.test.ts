@@ -45,6 +45,7 @@ describe('a configuration', () => {
         serverId: expect.any(Number),
         initPosition: { from: 'latest' },
         resumeBy: 'auto',
+        verifyChecksums: true,
         onGap: 'halt',
         heartbeatInterval: 5000,
         silenceTimeout: 20_000,

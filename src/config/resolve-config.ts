@@ -68,6 +68,7 @@ async function resolveSource(
     serverId: raw.server_id ?? deriveServerId(clientId ?? ''),
     initPosition: raw.init_position ?? { from: 'latest' },
     resumeBy: raw.resume_by ?? 'auto',
+    verifyChecksums: raw.verify_checksums ?? true,
     onGap: raw.on_gap ?? 'halt',
     heartbeatInterval,
     silenceTimeout,

@@ -80,6 +80,7 @@ export const configSchema = z.strictObject({
     server_id: integer(1, 2 ** 32 - 1),
     init_position: scalar(parseInitPosition),
     resume_by: choice(['auto', 'gtid', 'file']),
+    verify_checksums: boolean(),
     on_gap: choice(['halt'], { invalidate: 'write halt, or remove the field: the daemon stops at a gap' }),
     heartbeat_interval: duration(),
     silence_timeout: duration(),

@@ -1,4 +1,3 @@
-import { crc32 } from 'node:zlib';
 import { CRC32_BYTES, HEADER_BYTES } from './event-type.ts';
 
 const ALGORITHM = { NONE: 0, CRC32: 1 } as const;
@@ -16,16 +15,4 @@ export function checksumBytesOf(buffer: Buffer, start: number, end: number): num
   if (algorithm === ALGORITHM.CRC32) return CRC32_BYTES;
   if (algorithm === ALGORITHM.NONE) return 0;
   throw new RangeError(`unknown checksum algorithm ${algorithm ?? ''}`);
-}
-
-/**
- * @param checksumBytes 4 or 0, for a file without checksums
- * @throws RangeError for an event that is shorter than its header or whose checksum is wrong
- */
-export function requireIntact(buffer: Buffer, start: number, end: number, checksumBytes: number): void {
-  if (end - start < HEADER_BYTES + checksumBytes) throw new RangeError('it is too short');
-  if (checksumBytes === 0) return;
-  const body = end - checksumBytes;
-  if (crc32(buffer.subarray(start, body)) !== buffer.readUInt32LE(body))
-    throw new RangeError('its checksum is wrong: it was damaged on the server or on the way');
 }

@@ -18,6 +18,7 @@ function decoderInto(events: BinlogEvent[], checksumBytes = 0): EventDecoder {
     stateSchema: 'unstale',
     charsets: CHARSETS,
     checksumBytes,
+    verifyChecksums: true,
     emit: (event) => events.push(event),
   });
 }

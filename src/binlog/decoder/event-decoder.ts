@@ -2,8 +2,8 @@ import type { TableInterest } from '../../change/table.ts';
 import { formatTable } from '../../change/table.ts';
 import { UnstaleError } from '../../errors/unstale-error.ts';
 import type { BinlogEvent } from '../binlog-event.ts';
-import { ByteReader } from './byte-reader.ts';
-import { checksumBytesOf, requireIntact } from './checksum.ts';
+import { ByteReader, hasBytes, viewOf } from './byte-reader.ts';
+import { checksumBytesOf } from './checksum.ts';
 import {
   readHeartbeat,
   readHeartbeatV2,
@@ -15,6 +15,7 @@ import {
   readTaggedGtid,
   readXaPrepare,
 } from './control-events.ts';
+import { crc32 } from './crc32.ts';
 import { EVENT, HEADER_BYTES, isHarmless } from './event-type.ts';
 import { GtidReader } from './gtid-reader.ts';
 import { RowDecoder } from './row-decoder.ts';
@@ -32,6 +33,8 @@ export interface EventDecoderOptions {
   readonly charsets: CollationCharsets;
   /** Bytes of the checksum behind each event until a format description says otherwise: 4 for CRC32, 0 for none. */
   readonly checksumBytes: number;
+  /** Whether events whose checksum is wrong are refused, which costs a pass over their bytes. */
+  readonly verifyChecksums: boolean;
   readonly emit: (event: BinlogEvent) => void;
   /** A promise while nothing more should be emitted; a large compressed transaction then waits for it. */
   readonly whenWritable?: () => Promise<void> | undefined;
@@ -42,16 +45,19 @@ type Target = RowDecoder | 'own' | 'other';
 
 interface KnownTable {
   /** The TABLE_MAP event's body, to recognise its like without parsing it. */
-  readonly bytes: Buffer;
+  readonly bytes: DataView;
   readonly target: Target;
 }
 
 /** Where an event lies, and what its header says. `end` is where its body ends, before the checksum. */
 interface EventFrame {
-  readonly buffer: Buffer;
-  readonly start: number;
-  readonly end: number;
-  readonly nextOffset: number;
+  buffer: Buffer;
+  view: DataView;
+  start: number;
+  end: number;
+  nextOffset: number;
+  /** There is no checksum behind `end`, or it is to be believed. */
+  verified: boolean;
 }
 
 /** Tables that are remembered between transactions; each ALTER TABLE gives a table a new id. */
@@ -71,6 +77,8 @@ export class EventDecoder {
   readonly #interests = new Map<string, TableInterest>();
   readonly #tables = new Map<number, KnownTable>();
   readonly #gtids = new GtidReader();
+  /** One for all events: they are far too many to make an object of each. */
+  readonly #frame: EventFrame = emptyFrame();
   #checksumBytes: number;
 
   constructor(options: EventDecoderOptions) {
@@ -89,19 +97,29 @@ export class EventDecoder {
     const type = buffer[start + 4] ?? 0;
     try {
       if (type === EVENT.FORMAT_DESCRIPTION) this.#checksumBytes = checksumBytesOf(buffer, start, end);
-      requireIntact(buffer, start, end, this.#checksumBytes);
-      const frame = {
-        buffer,
-        start,
-        end: end - this.#checksumBytes,
-        nextOffset: buffer.readUInt32LE(start + 13),
-      };
+      const verified = this.#checksumBytes === 0 || !this.#options.verifyChecksums;
+      const frame = this.#aim(buffer, start, end - this.#checksumBytes, verified);
+      frame.nextOffset = frame.view.getUint32(start + 13, true);
       return this.#dispatch(type, frame)?.catch((error: unknown) => {
         throw undecodable(type, error);
       });
     } catch (error) {
       throw undecodable(type, error);
     }
+  }
+
+  #aim(buffer: Buffer, start: number, end: number, verified: boolean): EventFrame {
+    if (end - start < HEADER_BYTES) throw new RangeError('it is too short');
+    const frame = this.#frame;
+    // Many events lie in one buffer, as the socket delivered them.
+    if (frame.buffer !== buffer) {
+      frame.buffer = buffer;
+      frame.view = viewOf(buffer);
+    }
+    frame.start = start;
+    frame.end = end;
+    frame.verified = verified;
+    return frame;
   }
 
   #dispatch(type: number, frame: EventFrame): Promise<void> | undefined {
@@ -114,29 +132,27 @@ export class EventDecoder {
       case EVENT.TABLE_MAP:
         this.#tableMap(frame);
         return undefined;
+      case EVENT.QUERY:
+        if (!isBegin(frame)) return this.#rare(type, frame);
+        this.#options.emit({ kind: 'begin', timestamp: timestampOf(frame), nextOffset: frame.nextOffset });
+        return undefined;
       case EVENT.GTID:
-        this.#options.emit({
-          kind: 'gtid',
-          timestamp: timestampOf(frame),
-          nextOffset: frame.nextOffset,
-          ...this.#gtids.read(frame.buffer, frame.start + HEADER_BYTES, frame.end),
-        });
+      case EVENT.ANONYMOUS_GTID:
+        this.#gtid(type, frame);
         return undefined;
       case EVENT.XID:
+        requireIntact(frame);
         if (this.#tables.size > MAX_KNOWN_TABLES) this.#tables.clear();
         this.#options.emit({ kind: 'commit', timestamp: timestampOf(frame), nextOffset: frame.nextOffset });
         return undefined;
-      case EVENT.QUERY:
-        if (isBegin(frame)) {
-          this.#options.emit({ kind: 'begin', timestamp: timestampOf(frame), nextOffset: frame.nextOffset });
-          return undefined;
-        }
-        return this.#rare(type, frame);
-      case EVENT.TRANSACTION_PAYLOAD:
+      case EVENT.TRANSACTION_PAYLOAD: {
+        requireIntact(frame);
+        const { nextOffset } = frame;
         return expandPayload(bodyOf(frame), {
-          event: (buffer, start, end) => this.#inner(buffer, start, end, frame.nextOffset),
+          event: (buffer, start, end) => this.#inner(buffer, start, end, nextOffset),
           whenWritable: this.#options.whenWritable ?? always,
         });
+      }
       default:
         return this.#rare(type, frame);
     }
@@ -145,11 +161,14 @@ export class EventDecoder {
   /** An event within a compressed transaction: without a checksum, and it ends where the whole transaction does. */
   #inner(buffer: Buffer, start: number, end: number, nextOffset: number): void {
     const type = buffer[start + 4] ?? 0;
-    if (this.#dispatch(type, { buffer, start, end, nextOffset }) !== undefined)
+    const frame = this.#aim(buffer, start, end, true);
+    frame.nextOffset = nextOffset;
+    if (this.#dispatch(type, frame) !== undefined)
       throw new RangeError('a compressed transaction within another one');
   }
 
   #rare(type: number, frame: EventFrame): undefined {
+    requireIntact(frame);
     const { emit, flavour } = this.#options;
     const reader = bodyOf(frame);
     const header = { timestamp: timestampOf(frame), nextOffset: frame.nextOffset };
@@ -166,19 +185,11 @@ export class EventDecoder {
         emit({
           ...header,
           kind: 'gtid',
-          ...readMariadbGtid(reader, frame.buffer.readUInt32LE(frame.start + 5)),
+          ...readMariadbGtid(reader, frame.view.getUint32(frame.start + 5, true)),
         });
         return;
       case EVENT.GTID_TAGGED:
         emit({ ...header, kind: 'gtid', ...readTaggedGtid(reader) });
-        return;
-      case EVENT.ANONYMOUS_GTID:
-        emit({
-          ...header,
-          kind: 'gtid',
-          ...this.#gtids.read(frame.buffer, frame.start + HEADER_BYTES, frame.end),
-          gtid: undefined,
-        });
         return;
       case EVENT.XA_PREPARE:
         emit({ ...header, kind: 'xa-prepare', ...readXaPrepare(reader) });
@@ -208,23 +219,41 @@ export class EventDecoder {
         emit({ ...header, kind: 'blind' });
         return;
       default:
-        if (!isHarmless(type, frame.buffer.readUInt16LE(frame.start + 17)))
+        if (!isHarmless(type, frame.view.getUint16(frame.start + 17, true)))
           throw new RangeError('nothing is known of this type');
         emit({ ...header, kind: 'other' });
     }
   }
 
-  #rows(format: RowsFormat, frame: EventFrame): void {
-    const { buffer, start, end, nextOffset } = frame;
+  #gtid(type: number, frame: EventFrame): void {
+    requireIntact(frame);
+    const { view, start, end, nextOffset } = frame;
     const body = start + HEADER_BYTES;
-    const target = this.#targetOf(readTableId(buffer, body));
+    const gtid = this.#gtids.gtid(view, body, end);
+    this.#options.emit({
+      kind: 'gtid',
+      timestamp: timestampOf(frame),
+      nextOffset,
+      gtid: type === EVENT.GTID ? gtid : undefined,
+      opens: 'by-statement',
+      committedAt: this.#gtids.committedAt(view, body, end),
+      prepares: undefined,
+    });
+  }
+
+  #rows(format: RowsFormat, frame: EventFrame): void {
+    requireIntact(frame);
+    const { buffer, view, start, end, nextOffset } = frame;
+    const body = start + HEADER_BYTES;
+    if (body + 8 > end) throw new RangeError('it is too short');
+    const target = this.#targetOf(readTableId(view, body));
     if (target === 'other') return;
     const timestamp = timestampOf(frame);
     if (target === 'own') {
       this.#options.emit({ kind: 'own-rows', timestamp, nextOffset });
       return;
     }
-    const changes = target.decode(format, new ByteReader(buffer, body + 8, end));
+    const changes = target.decode(format, new ByteReader(buffer, body + 8, end, view));
     this.#options.emit({ kind: 'rows', timestamp, nextOffset, changes, bytes: end - start });
   }
 
@@ -242,16 +271,19 @@ export class EventDecoder {
     return target;
   }
 
-  #tableMap({ buffer, start, end }: EventFrame): void {
+  #tableMap(frame: EventFrame): void {
+    const { buffer, view, start, end } = frame;
     const body = start + HEADER_BYTES;
-    const id = readTableId(buffer, body);
-    const known = this.#tables.get(id)?.bytes;
+    if (body + 8 > end) throw new RangeError('truncated table map');
+    const id = readTableId(view, body);
     const from = body + 6;
-    if (known?.length === end - from && buffer.compare(known, 0, known.length, from, end) === 0) return;
-    const reader = new ByteReader(buffer, body + 8, end);
+    const known = this.#tables.get(id)?.bytes;
+    if (known?.byteLength === end - from && hasBytes(view, from, known)) return;
+    requireIntact(frame);
+    const reader = new ByteReader(buffer, body + 8, end, view);
     const { schema, table } = readTableNames(reader);
     // A copy: the buffer belongs to the connection.
-    const bytes = Buffer.from(buffer.subarray(from, end));
+    const bytes = viewOf(Buffer.from(buffer.subarray(from, end)));
     this.#tables.set(id, { bytes, target: this.#target(schema, table, reader) });
   }
 
@@ -270,28 +302,37 @@ export class EventDecoder {
   }
 }
 
-function bodyOf({ buffer, start, end }: EventFrame): ByteReader {
-  return new ByteReader(buffer, start + HEADER_BYTES, end);
+function emptyFrame(): EventFrame {
+  const buffer = Buffer.alloc(0);
+  return { buffer, view: viewOf(buffer), start: 0, end: 0, nextOffset: 0, verified: true };
+}
+
+function bodyOf({ buffer, view, start, end }: EventFrame): ByteReader {
+  return new ByteReader(buffer, start + HEADER_BYTES, end, view);
 }
 
 /** ms since the epoch. */
-function timestampOf({ buffer, start }: EventFrame): number {
-  return buffer.readUInt32LE(start) * 1000;
+function timestampOf({ view, start }: EventFrame): number {
+  return view.getUint32(start, true) * 1000;
 }
 
-function readTableId(buffer: Buffer, at: number): number {
-  return buffer.readUInt32LE(at) + buffer.readUInt16LE(at + 4) * 2 ** 32;
+function readTableId(view: DataView, at: number): number {
+  return view.getUint32(at, true) + view.getUint16(at + 4, true) * 2 ** 32;
 }
 
-/** `BEGIN` in ASCII. */
-const BEGIN = [0x42, 0x45, 0x47, 0x49, 0x4e] as const;
+const BEGIN = viewOf(Buffer.from('BEGIN'));
 
 /** Whether a statement is exactly BEGIN, which it nearly always is, without making strings of it. */
-function isBegin({ buffer, start, end }: EventFrame): boolean {
+function isBegin({ view, start, end }: EventFrame): boolean {
   const body = start + HEADER_BYTES;
   if (body + 13 > end) return false;
-  const text = body + 13 + buffer.readUInt16LE(body + 11) + (buffer[body + 8] ?? 0) + 1;
-  return end - text === BEGIN.length && BEGIN.every((char, index) => buffer[text + index] === char);
+  const text = body + 13 + view.getUint16(body + 11, true) + view.getUint8(body + 8) + 1;
+  return end - text === BEGIN.byteLength && hasBytes(view, text, BEGIN);
+}
+
+function requireIntact({ view, start, end, verified }: EventFrame): void {
+  if (!verified && crc32(view, start, end) !== view.getUint32(end, true))
+    throw new RangeError('its checksum is wrong: it was damaged on the server or on the way');
 }
 
 function always(): undefined {

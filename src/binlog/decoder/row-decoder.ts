@@ -3,16 +3,10 @@ import type { TableInterest } from '../../change/table.ts';
 import type { ByteReader } from './byte-reader.ts';
 import { TYPE } from './column-type.ts';
 import { inflate } from './control-events.ts';
+import { RowProgram, stepOf } from './row-program.ts';
+import type { Step } from './row-program.ts';
 import type { ColumnDefinition } from './table-map.ts';
 import type { CollationCharsets } from './text-decoder.ts';
-import { valueReader } from './value-readers.ts';
-import type { ValueReader } from './value-readers.ts';
-
-/** What to do with one column, or with several neighbours that are only skipped. */
-type Step =
-  | { readonly kind: 'skip'; readonly bytes: number }
-  | { readonly kind: 'skip-prefixed'; readonly prefix: number }
-  | { readonly kind: 'take'; readonly read: ValueReader; readonly slot: number };
 
 export type RowsKind = 'insert' | 'update' | 'delete';
 
@@ -31,8 +25,8 @@ export interface RowsFormat {
 interface Presence {
   /** Their steps, in the order in which the bitmap of NULLs counts. */
   readonly steps: readonly Step[];
-  /** For an image without NULL: neighbours that are skipped are one step. */
-  readonly dense: readonly Step[];
+  /** For an image without NULL. */
+  readonly program: RowProgram;
   /** Places of wanted columns that they do not hold, though the table has them. */
   readonly absent: readonly number[];
 }
@@ -62,14 +56,9 @@ export class RowDecoder {
       // Column names are case-insensitive in MySQL.
       const name = column.name?.toLowerCase();
       const slot = interest.columns.findIndex((wanted) => wanted.toLowerCase() === name);
-      const read = slot < 0 ? undefined : valueReader(column, charsets);
-      if (read !== undefined) return { kind: 'take', read, slot };
-      const { extent } = column;
-      return extent.kind === 'fixed'
-        ? { kind: 'skip', bytes: extent.bytes }
-        : { kind: 'skip-prefixed', prefix: extent.prefix };
+      return stepOf(column, slot, charsets);
     });
-    this.#complete = { steps: this.#steps, dense: mergeSkips(this.#steps), absent: [] };
+    this.#complete = { steps: this.#steps, program: new RowProgram(this.#steps), absent: [] };
   }
 
   /**
@@ -134,7 +123,7 @@ export class RowDecoder {
       if ((((buffer[at + (index >> 3)] ?? 0) >> (index & 7)) & 1) === 1) steps.push(step);
       else if (step.kind === 'take') absent.push(step.slot);
     }
-    return { steps, dense: mergeSkips(steps), absent };
+    return { steps, program: new RowProgram(steps), absent };
   }
 
   /**
@@ -157,7 +146,7 @@ export class RowDecoder {
     let nulls = 0;
     for (let index = 0; index < nullBytes; index += 1) nulls |= buffer[nullsAt + index] ?? 0;
     if (nulls === 0) {
-      for (const step of presence.dense) run(step, reader, image);
+      presence.program.run(reader, image);
       return image;
     }
     for (let index = 0; index < steps.length; index += 1) {
@@ -183,17 +172,4 @@ function run(step: Step, reader: ByteReader, image: ColumnValue[]): void {
       reader.skip(step.prefix === 1 ? reader.byte() : reader.uint(step.prefix));
       break;
   }
-}
-
-function mergeSkips(steps: readonly Step[]): Step[] {
-  const merged: Step[] = [];
-  for (const step of steps) {
-    const last = merged.at(-1);
-    if (step.kind === 'skip' && last?.kind === 'skip') {
-      merged[merged.length - 1] = { kind: 'skip', bytes: last.bytes + step.bytes };
-    } else {
-      merged.push(step);
-    }
-  }
-  return merged;
 }
