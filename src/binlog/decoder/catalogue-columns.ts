@@ -31,16 +31,32 @@ export type CompletedColumns =
   | { readonly ok: false; readonly reason: string };
 
 /**
+ * Whether rows with these columns need the catalogue to be read: names are missing, or a wanted column is a binary
+ * string that may be a UUID or an INET address.
+ */
+export function needsCatalogue(columns: readonly ColumnDefinition[], wanted: readonly string[]): boolean {
+  const names = new Set(wanted.map((name) => name.toLowerCase()));
+  return columns.some(
+    (column) => column.name === undefined || (mayBeHinted(column) && names.has(column.name.toLowerCase())),
+  );
+}
+
+/**
  * Adds to the columns of a TABLE_MAP what their server did not write into it: names, signs, character sets, labels
  * and the types behind binary strings. The catalogue tells of now, the TABLE_MAP of when the rows were written:
  * whatever differs between them is a mismatch, and a change that neither shows, such as two columns of one type that
- * swapped names, comes later in the binlog as DDL, which invalidates the table's scope.
+ * swapped names, comes later in the binlog as DDL, which invalidates the table's scope. The catalogue has to be read
+ * again after DDL.
+ *
+ * Columns that have names, those of full metadata, only get the types behind binary strings, and always match.
  */
 export function completeColumns(
   columns: readonly ColumnDefinition[],
   catalogue: CatalogueColumns | undefined,
   charsets: CollationCharsets,
 ): CompletedColumns {
+  if (!columns.some(({ name }) => name === undefined))
+    return { ok: true, columns: hint(columns, catalogue ?? []) };
   if (catalogue === undefined) return { ok: false, reason: 'the table is gone' };
   if (catalogue.length !== columns.length) {
     return { ok: false, reason: `the table had ${columns.length} columns and has ${catalogue.length} now` };
@@ -56,21 +72,21 @@ export function completeColumns(
   return { ok: true, columns: completed };
 }
 
-/**
- * The same columns, those of MariaDB's UUID and INET types marked: a TABLE_MAP with full metadata shows them as
- * BINARY. Columns are known by their name.
- */
-export function hintColumns(
+/** Columns are known by their name. */
+function hint(
   columns: readonly ColumnDefinition[],
   catalogue: CatalogueColumns,
 ): readonly ColumnDefinition[] {
-  const hints = new Map(catalogue.map((entry) => [entry.name.toLowerCase(), hintOf(entry)]));
+  const entries = new Map(catalogue.map((entry) => [entry.name.toLowerCase(), entry]));
   return columns.map((column) => {
-    const hint = hints.get(column.name?.toLowerCase() ?? '');
-    if (hint === undefined || column.type !== TYPE.STRING || column.length !== HINTED_BYTES[hint])
-      return column;
-    return { ...column, hint };
+    const entry = entries.get(column.name?.toLowerCase() ?? '');
+    if (entry === undefined || !mayBeHinted(column) || !hinted(column, entry)) return column;
+    return { ...column, hint: hintOf(entry) };
   });
+}
+
+function mayBeHinted({ type, collation }: ColumnDefinition): boolean {
+  return type === TYPE.STRING && collation === BINARY_COLLATION;
 }
 
 function complete(
