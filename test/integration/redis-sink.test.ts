@@ -279,6 +279,29 @@ describe.each(await installedRedisImplementations())('on %s', (implementation) =
       expect(waited.at(-1)).toBeGreaterThan(100);
     });
 
+    test('holds no other batch up while it waits for its next page', async () => {
+      await fill(client, [...numberedKeys(6_000, 'product:'), 'user:1']);
+      const waiting = Promise.withResolvers<void>();
+      const goOn = Promise.withResolvers<void>();
+      const { sink } = await readySink(
+        {},
+        {
+          scopeScanRate: 1_000,
+          sleep: () => {
+            waiting.resolve();
+            return goOn.promise;
+          },
+        },
+      );
+      const scope = applyOnce(sink, [scopeOf('product:*')]);
+      await waiting.promise;
+
+      expect(await applyOnce(sink, deletesOf(['user:1']))).toEqual({ outcome: 'durable', removed: 1 });
+
+      goOn.resolve();
+      expect(await scope).toEqual({ outcome: 'durable', removed: 6_000 });
+    });
+
     test('removes keys that are not valid UTF-8', async () => {
       await client.set(Buffer.from([0x75, 0x3a, 0xff, 0x00, 0xc3]), 'value');
       const { sink } = await readySink();
