@@ -75,6 +75,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       stateSchema: config.state.sameServer ? config.state.database : undefined,
       serverId: config.source.serverId,
       resumeBy: config.source.resumeBy,
+      rowMetadata: config.source.rowMetadata,
       verifyChecksums: config.source.verifyChecksums,
       heartbeatInterval: config.source.heartbeatInterval,
       silenceTimeout: config.source.silenceTimeout,
@@ -97,6 +98,8 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       source,
       sink: createRedisSink({
         connection: redis,
+        scopeScanRate: config.redis.scopeScanRate,
+        sleep,
         log,
         observer: { replied: (cls) => metrics.redisReplies(cls, 1) },
       }),

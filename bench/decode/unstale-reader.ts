@@ -23,6 +23,7 @@ const source = new MysqlSource({
   stateSchema: 'unstale',
   serverId: 4242,
   resumeBy: 'file',
+  rowMetadata: 'full',
   verifyChecksums: process.argv[3] === 'checksums',
   heartbeatInterval: 5_000,
   silenceTimeout: 20_000,

@@ -35,8 +35,6 @@ export type BinlogEvent = {
   | { readonly kind: 'statement'; readonly schema: string; readonly text: string }
   /** The array is the receiver's to keep and to add to. */
   | { readonly kind: 'rows'; readonly changes: RowChange[]; readonly bytes: number }
-  /** Rows of a mapped table that could not be told apart from each other; every key of the table is in doubt. */
-  | { readonly kind: 'unreadable-rows'; readonly schema: string; readonly table: string }
   /** Rows of unstale's own state tables. */
   | { readonly kind: 'own-rows' }
   | { readonly kind: 'commit' }

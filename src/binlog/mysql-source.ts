@@ -7,6 +7,7 @@ import { UnstaleError } from '../errors/unstale-error.ts';
 import type { ChangeSource, Log, RetryDelay, SqlClient, StartPoint } from '../pipeline/ports.ts';
 import type { BinlogEvent } from './binlog-event.ts';
 import { CascadeFollower } from './cascades/cascade-follower.ts';
+import { readTableDefinition } from './catalogue.ts';
 import { readCharsets } from './charsets.ts';
 import { classifyDumpError } from './dump-errors.ts';
 import { EventBuffer } from './event-buffer.ts';
@@ -26,6 +27,8 @@ export interface MysqlSourceOptions {
   readonly stateSchema: string | undefined;
   readonly serverId: number;
   readonly resumeBy: ResumeBy;
+  /** `minimal`: column names may come from information_schema where the binlog does not hold them. */
+  readonly rowMetadata: 'full' | 'minimal';
   /** Whether events whose checksum is wrong are refused. */
   readonly verifyChecksums: boolean;
   /** ms */
@@ -174,9 +177,13 @@ export class MysqlSource implements ChangeSource {
       connection,
       serverId: options.serverId,
       start: dump,
-      interests: cascades.interests,
-      stateSchema: options.stateSchema,
-      charsets,
+      tables: {
+        interests: cascades.interests,
+        stateSchema: options.stateSchema,
+        charsets,
+        rowMetadata: options.rowMetadata,
+        readCatalogue: (schema, table) => readTableDefinition(options.client, schema, table),
+      },
       verifyChecksums: options.verifyChecksums,
       heartbeatInterval: options.heartbeatInterval,
       onEvent,

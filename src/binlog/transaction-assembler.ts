@@ -122,16 +122,6 @@ export class TransactionAssembler {
         else if (transaction.bytes >= this.#options.sliceBytes) this.#emitSlice(transaction, event.timestamp);
         break;
       }
-      case 'unreadable-rows':
-        this.#inTransaction();
-        this.#emitScope(
-          this.#options.mapped.filter(
-            ({ schema, table }) => schema === event.schema && table === event.table,
-          ),
-          'unreadable',
-          event.timestamp,
-        );
-        break;
       case 'own-rows':
         this.#inTransaction().ownRows = true;
         break;

@@ -38,6 +38,8 @@ export interface SourceConfig {
   readonly silenceTimeout: number;
   readonly startTimeout: number;
   readonly maxBufferedBytes: number;
+  /** `minimal`: column names may come from the catalogue, where the binlog does not hold them. */
+  readonly rowMetadata: 'full' | 'minimal';
 }
 
 export interface StateConfig {
@@ -67,6 +69,8 @@ export interface RedisConfig {
   readonly connectTimeout: number;
   readonly commandTimeout: number;
   readonly socketTimeout: number;
+  /** Keys that a scope looks at in a second; Infinity for no limit. */
+  readonly scopeScanRate: number;
 }
 
 export interface BatchConfig {

@@ -74,6 +74,7 @@ async function resolveSource(
     silenceTimeout,
     startTimeout: raw.start_timeout ?? 30_000,
     maxBufferedBytes: raw.max_buffered_bytes ?? 256 * 1024,
+    rowMetadata: raw.row_metadata ?? 'full',
   };
 }
 

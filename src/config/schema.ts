@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { ALL_OPERATIONS } from '../mapping/rule.ts';
 import { parseInitPosition } from './init-position.ts';
+import { parseScanRate } from './scan-rate.ts';
 import { parseListen } from './listen-address.ts';
 import {
   boolean,
@@ -88,7 +89,7 @@ export const configSchema = z.strictObject({
     barrier: choice(['none'], {
       source: 'write none, or remove the field: batches are sent without a barrier',
     }),
-    row_metadata: notYet('remove it, and SET GLOBAL binlog_row_metadata = FULL on the server'),
+    row_metadata: choice(['full', 'minimal']),
   }),
   state: section({
     ...connection,
@@ -108,6 +109,7 @@ export const configSchema = z.strictObject({
     connect_timeout: duration(),
     command_timeout: duration(),
     socket_timeout: duration(),
+    scope_scan_rate: scalar(parseScanRate),
     sentinel: notYet('write the url of a single Redis'),
     cluster: notYet('write the url of a single Redis'),
     failover_replay: notYet(REMOVE),

@@ -52,17 +52,7 @@ export const ERROR_CATALOG = {
   UNSTALE_ROW_METADATA: {
     directive: 'fatal',
     exitCode: 3,
-    hint: 'SET GLOBAL binlog_row_metadata = FULL; binlog files written before it cannot be read.',
-  },
-  UNSTALE_TRANSACTION_COMPRESSION: {
-    directive: 'fatal',
-    exitCode: 3,
-    hint: 'SET GLOBAL binlog_transaction_compression = OFF, and let sessions reconnect.',
-  },
-  UNSTALE_PARTIAL_JSON: {
-    directive: 'fatal',
-    exitCode: 3,
-    hint: "SET GLOBAL binlog_row_value_options = '', and let sessions reconnect.",
+    hint: 'SET GLOBAL binlog_row_metadata = FULL, or write source.row_metadata: minimal.',
   },
   UNSTALE_SERVER_ID_CLASH: {
     directive: 'fatal',

@@ -52,6 +52,8 @@ export async function decodeOurs(
         charsets,
         checksumBytes: zongji.useChecksum ? 4 : 0,
         verifyChecksums: true,
+        rowMetadata: 'full',
+        readCatalogue: async () => undefined,
         emit: (event) => {
           if (event.kind === 'rows') for (const change of event.changes) add(change);
           if (event.nextOffset >= part.to) ended();

@@ -54,6 +54,8 @@ describe.each(['mysql', 'mariadb'] as const)('damaged events of %s', (flavour) =
       charsets,
       checksumBytes: CRC32_BYTES,
       verifyChecksums: true,
+      rowMetadata: 'full',
+      readCatalogue: async () => undefined,
       emit: (event) => {
         if (listening) events.push(event);
       },

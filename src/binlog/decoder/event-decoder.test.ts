@@ -19,6 +19,8 @@ function decoderInto(events: BinlogEvent[], checksumBytes = 0): EventDecoder {
     charsets: CHARSETS,
     checksumBytes,
     verifyChecksums: true,
+    rowMetadata: 'full',
+    readCatalogue: async () => undefined,
     // Event objects are used again.
     emit: (event) => events.push({ ...event }),
   });
@@ -103,10 +105,25 @@ describe('the event decoder', () => {
     expect(decodeAll(tableMap(), rows(31, [...image(9, 'a@x', ''), ...nulls]))).toMatchObject([
       { changes: [{ op: 'update', before: ['a@x', 9], after: [null, 9] }] },
     ]);
+  });
+
+  it('takes what an UPDATE left out of its after image from the before image, and nothing the other way', () => {
     // A before image with the id only, an after image with the note only.
-    const minimal = rows(31, [0, ...u32(9), 0, 1, ...text('n')], [0b001, 0b100]);
-    expect(decodeAll(tableMap(), minimal)).toMatchObject([
-      { changes: [{ op: 'update', before: [undefined, 9], after: [undefined, undefined] }] },
+    const other = rows(31, [0, ...u32(9), 0, 1, ...text('n')], [0b001, 0b100]);
+    expect(decodeAll(tableMap(), other)).toMatchObject([
+      { changes: [{ op: 'update', before: [undefined, 9], after: [undefined, 9] }] },
+    ]);
+    const email = rows(31, [0, ...u32(9), 0, ...u16(3), ...text('b@x')], [0b001, 0b010]);
+    expect(decodeAll(tableMap(), email)).toMatchObject([
+      { changes: [{ op: 'update', before: [undefined, 9], after: ['b@x', 9] }] },
+    ]);
+    const toNull = rows(31, [0, ...u32(9), ...u16(3), ...text('a@x'), 1], [0b011, 0b010]);
+    expect(decodeAll(tableMap(), toNull)).toMatchObject([
+      { changes: [{ op: 'update', before: ['a@x', 9], after: [null, 9] }] },
+    ]);
+    const inserted = rows(30, [0, ...u32(9)], [0b001]);
+    expect(decodeAll(tableMap(), inserted)).toMatchObject([
+      { changes: [{ op: 'insert', after: [undefined, 9] }] },
     ]);
   });
 

@@ -1,7 +1,6 @@
-import type { TableInterest } from '../../change/table.ts';
-import { formatTable } from '../../change/table.ts';
 import { UnstaleError } from '../../errors/unstale-error.ts';
 import type { BinlogEvent } from '../binlog-event.ts';
+import { classifyStatement } from '../statement/classify-statement.ts';
 import { ByteReader, hasBytes, viewOf } from './byte-reader.ts';
 import { checksumBytesOf } from './checksum.ts';
 import {
@@ -15,22 +14,17 @@ import {
   readTaggedGtid,
   readXaPrepare,
 } from './control-events.ts';
+import type { StatementText } from './control-events.ts';
 import { crc32 } from './crc32.ts';
 import { EVENT, HEADER_BYTES, isHarmless } from './event-type.ts';
 import { GtidReader } from './gtid-reader.ts';
-import { RowDecoder } from './row-decoder.ts';
+import { KnownTables } from './known-tables.ts';
+import type { KnownTablesOptions } from './known-tables.ts';
 import type { RowsFormat } from './row-decoder.ts';
 import { ROWS_FORMATS } from './rows-formats.ts';
-import { readColumns, readTableNames } from './table-map.ts';
-import type { CollationCharsets } from './text-decoder.ts';
 import { expandPayload } from './transaction-payload.ts';
 
-export interface EventDecoderOptions {
-  readonly flavour: 'mysql' | 'mariadb';
-  readonly interests: readonly TableInterest[];
-  /** Schema of unstale's state tables when they are on this server. */
-  readonly stateSchema: string | undefined;
-  readonly charsets: CollationCharsets;
+export interface EventDecoderOptions extends KnownTablesOptions {
   /** Bytes of the checksum behind each event until a format description says otherwise: 4 for CRC32, 0 for none. */
   readonly checksumBytes: number;
   /** Whether events whose checksum is wrong are refused, which costs a pass over their bytes. */
@@ -38,15 +32,6 @@ export interface EventDecoderOptions {
   readonly emit: (event: BinlogEvent) => void;
   /** A promise while nothing more should be emitted; a large compressed transaction then waits for it. */
   readonly whenWritable?: () => Promise<void> | undefined;
-}
-
-/** What a table id stands for: a mapped table, unstale's own state, or nothing of interest. */
-type Target = RowDecoder | 'own' | 'other';
-
-interface KnownTable {
-  /** The TABLE_MAP event's body, to recognise its like without parsing it. */
-  readonly bytes: DataView;
-  readonly target: Target;
 }
 
 /** Where an event lies, and what its header says. `end` is where its body ends, before the checksum. */
@@ -64,11 +49,6 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /** One object for all events of a kind: they are too many to make one of each. */
 type Reused<K extends BinlogEvent['kind']> = Mutable<Extract<BinlogEvent, { kind: K }>>;
 
-/** Tables that are remembered between transactions; each ALTER TABLE gives a table a new id. */
-const MAX_KNOWN_TABLES = 512;
-/** Ends a statement without rows. */
-const NO_TABLE_ID = 0xff_ffff;
-
 /**
  * Decodes a binlog, in place and only as far as it is needed: of rows the mapped columns, of other tables' rows
  * nothing but the table's id. Nothing that may change a row is passed over in silence: what cannot be read is an
@@ -78,8 +58,7 @@ const NO_TABLE_ID = 0xff_ffff;
  */
 export class EventDecoder {
   readonly #options: EventDecoderOptions;
-  readonly #interests = new Map<string, TableInterest>();
-  readonly #tables = new Map<number, KnownTable>();
+  readonly #tables: KnownTables;
   readonly #gtids = new GtidReader();
   /** One for all events: they are far too many to make an object of each. */
   readonly #frame: EventFrame = emptyFrame();
@@ -107,7 +86,7 @@ export class EventDecoder {
   constructor(options: EventDecoderOptions) {
     this.#options = options;
     this.#checksumBytes = options.checksumBytes;
-    for (const interest of options.interests) this.#interests.set(formatTable(interest.table), interest);
+    this.#tables = new KnownTables(options);
   }
 
   /**
@@ -155,9 +134,12 @@ export class EventDecoder {
       return undefined;
     }
     switch (type) {
-      case EVENT.TABLE_MAP:
-        this.#tableMap(frame);
-        return undefined;
+      case EVENT.TABLE_MAP: {
+        const { buffer, view, start, end } = frame;
+        if (this.#tables.knows(view, start + HEADER_BYTES, end)) return undefined;
+        requireIntact(frame);
+        return this.#tables.announce(buffer, view, start + HEADER_BYTES, end);
+      }
       case EVENT.QUERY:
         if (!isBegin(frame)) return this.#rare(type, frame);
         this.#emitAt(frame, this.#begin);
@@ -168,7 +150,7 @@ export class EventDecoder {
         return undefined;
       case EVENT.XID:
         requireIntact(frame);
-        if (this.#tables.size > MAX_KNOWN_TABLES) this.#tables.clear();
+        this.#tables.trim();
         this.#emitAt(frame, this.#commit);
         return undefined;
       case EVENT.TRANSACTION_PAYLOAD: {
@@ -185,12 +167,13 @@ export class EventDecoder {
   }
 
   /** An event within a compressed transaction: without a checksum, and it ends where the whole transaction does. */
-  #inner(buffer: Buffer, start: number, end: number, nextOffset: number): void {
+  #inner(buffer: Buffer, start: number, end: number, nextOffset: number): Promise<void> | undefined {
     const type = buffer[start + 4] ?? 0;
+    if (type === EVENT.TRANSACTION_PAYLOAD)
+      throw new RangeError('a compressed transaction within another one');
     const frame = this.#aim(buffer, start, end, true);
     frame.nextOffset = nextOffset;
-    if (this.#dispatch(type, frame) !== undefined)
-      throw new RangeError('a compressed transaction within another one');
+    return this.#dispatch(type, frame);
   }
 
   #rare(type: number, frame: EventFrame): undefined {
@@ -201,11 +184,7 @@ export class EventDecoder {
     switch (type) {
       case EVENT.QUERY:
       case EVENT.MARIADB_QUERY_COMPRESSED:
-        emit({
-          ...header,
-          kind: 'statement',
-          ...readStatement(reader, type === EVENT.MARIADB_QUERY_COMPRESSED),
-        });
+        this.#statement(header, readStatement(reader, type === EVENT.MARIADB_QUERY_COMPRESSED));
         return;
       case EVENT.MARIADB_GTID:
         emit({
@@ -224,8 +203,7 @@ export class EventDecoder {
         emit({ ...header, kind: 'rotate', ...readRotate(reader) });
         return;
       case EVENT.FORMAT_DESCRIPTION:
-        // Table ids begin again with a restart of the server.
-        this.#tables.clear();
+        this.#tables.forget();
         emit({ ...header, kind: 'format' });
         return;
       case EVENT.PREVIOUS_GTIDS:
@@ -251,6 +229,11 @@ export class EventDecoder {
     }
   }
 
+  #statement(header: Pick<BinlogEvent, 'timestamp' | 'nextOffset'>, { schema, text }: StatementText): void {
+    if (classifyStatement(text) === 'other') this.#tables.distrustCatalogue();
+    this.#options.emit({ ...header, kind: 'statement', schema, text });
+  }
+
   #gtid(type: number, frame: EventFrame): void {
     requireIntact(frame);
     const { view, start, end } = frame;
@@ -273,7 +256,7 @@ export class EventDecoder {
     const { buffer, view, start, end, nextOffset } = frame;
     const body = start + HEADER_BYTES;
     if (body + 8 > end) throw new RangeError('it is too short');
-    const target = this.#targetOf(readTableId(view, body));
+    const target = this.#tables.targetAt(view, body);
     if (target === 'other') return;
     const timestamp = timestampOf(frame);
     if (target === 'own') {
@@ -282,50 +265,6 @@ export class EventDecoder {
     }
     const changes = target.decode(format, new ByteReader(buffer, body + 8, end, view));
     this.#options.emit({ kind: 'rows', timestamp, nextOffset, changes, bytes: end - start });
-  }
-
-  /**
-   * A stream that begins inside a transaction has rows whose TABLE_MAP it never saw; they may be of any table,
-   * so they must not pass as rows of another one.
-   */
-  #targetOf(tableId: number): Target {
-    if (tableId === NO_TABLE_ID) return 'other';
-    const target = this.#tables.get(tableId)?.target;
-    if (target === undefined)
-      throw new RangeError(
-        'rows of a table that was not announced; does the position lie inside a transaction?',
-      );
-    return target;
-  }
-
-  #tableMap(frame: EventFrame): void {
-    const { buffer, view, start, end } = frame;
-    const body = start + HEADER_BYTES;
-    if (body + 8 > end) throw new RangeError('truncated table map');
-    const id = readTableId(view, body);
-    const from = body + 6;
-    const known = this.#tables.get(id)?.bytes;
-    if (known?.byteLength === end - from && hasBytes(view, from, known)) return;
-    requireIntact(frame);
-    const reader = new ByteReader(buffer, body + 8, end, view);
-    const { schema, table } = readTableNames(reader);
-    // A copy: the buffer belongs to the connection.
-    const bytes = viewOf(Buffer.from(buffer.subarray(from, end)));
-    this.#tables.set(id, { bytes, target: this.#target(schema, table, reader) });
-  }
-
-  #target(schema: string, table: string, reader: ByteReader): Target {
-    if (schema === this.#options.stateSchema) return 'own';
-    const interest = this.#interests.get(formatTable({ schema, table }));
-    if (interest === undefined) return 'other';
-    const columns = readColumns(reader, this.#options.flavour);
-    if (columns.some((column) => column.name === undefined)) {
-      throw new UnstaleError(
-        'UNSTALE_EVENT_UNDECODABLE',
-        `the binlog was written without binlog_row_metadata = FULL for ${schema}.${table}: column names cannot be known`,
-      );
-    }
-    return new RowDecoder(interest, columns, this.#options.charsets);
   }
 }
 
@@ -341,10 +280,6 @@ function bodyOf({ buffer, view, start, end }: EventFrame): ByteReader {
 /** ms since the epoch. */
 function timestampOf({ view, start }: EventFrame): number {
   return view.getUint32(start, true) * 1000;
-}
-
-function readTableId(view: DataView, at: number): number {
-  return view.getUint32(at, true) + view.getUint16(at + 4, true) * 2 ** 32;
 }
 
 const BEGIN = viewOf(Buffer.from('BEGIN'));

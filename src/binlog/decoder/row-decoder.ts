@@ -27,6 +27,8 @@ interface Presence {
   readonly steps: readonly Step[];
   /** For an image without NULL. */
   readonly program: RowProgram;
+  /** Places of wanted columns that they do not hold, though the table has them. */
+  readonly absent: readonly number[];
 }
 
 const PARTIAL_JSON_UPDATES = 1;
@@ -56,7 +58,7 @@ export class RowDecoder {
       const slot = interest.columns.findIndex((wanted) => wanted.toLowerCase() === name);
       return stepOf(column, slot, charsets);
     });
-    this.#complete = { steps: this.#steps, program: new RowProgram(this.#steps) };
+    this.#complete = { steps: this.#steps, program: new RowProgram(this.#steps), absent: [] };
   }
 
   /**
@@ -94,7 +96,7 @@ export class RowDecoder {
         return { op: 'delete', table, before: image };
       case 'update': {
         if (format.partial) this.#skipValueOptions(rows);
-        return { op: 'update', table, before: image, after: this.#image(rows, second) };
+        return { op: 'update', table, before: image, after: this.#afterImage(rows, second, image) };
       }
     }
   }
@@ -115,13 +117,26 @@ export class RowDecoder {
       present += ((buffer[at + (index >> 3)] ?? 0) >> (index & 7)) & 1;
     }
     if (present === count) return this.#complete;
-    const steps = this.#steps.filter(
-      (_, index) => (((buffer[at + (index >> 3)] ?? 0) >> (index & 7)) & 1) === 1,
-    );
-    return { steps, program: new RowProgram(steps) };
+    const steps: Step[] = [];
+    const absent: number[] = [];
+    for (const [index, step] of this.#steps.entries()) {
+      if ((((buffer[at + (index >> 3)] ?? 0) >> (index & 7)) & 1) === 1) steps.push(step);
+      else if (step.kind === 'take') absent.push(step.slot);
+    }
+    return { steps, program: new RowProgram(steps), absent };
   }
 
-  #image(reader: ByteReader, presence: Presence): RowImage {
+  /**
+   * Under binlog_row_image = MINIMAL and NOBLOB an after image leaves out what the UPDATE did not touch. Not so the
+   * images of an INSERT, which leave out columns that took their default, and before images.
+   */
+  #afterImage(reader: ByteReader, presence: Presence, before: RowImage): RowImage {
+    const after = this.#image(reader, presence);
+    for (const slot of presence.absent) after[slot] = before[slot];
+    return after;
+  }
+
+  #image(reader: ByteReader, presence: Presence): ColumnValue[] {
     const image = this.#blank.slice();
     const { steps } = presence;
     const { buffer } = reader;
