@@ -159,13 +159,9 @@ export class MysqlSource implements ChangeSource {
     const begun = Promise.withResolvers<SourcePosition>();
     let established = false;
     let early: (() => void) | undefined;
-    let outdated = false;
     const onEvent = (event: BinlogEvent): void => {
-      const before = this.#position;
       assembler.accept(cascades.complete(event));
-      outdated ||= cascades.isOutdatedBy(event);
-      if (outdated && this.#position !== before) {
-        outdated = false;
+      if (cascades.isOutdatedBy(event)) {
         if (this.#stream === stream) this.#renew(stream);
         else early ??= () => this.#renew(stream);
       }
@@ -290,6 +286,7 @@ export class MysqlSource implements ChangeSource {
       const position = this.#position;
       if (position === undefined) return;
       try {
+        await this.#awaitExecuted(position);
         await this.#connect({ from: 'checkpoint', position }, signal);
         return;
       } catch (error) {
@@ -302,6 +299,16 @@ export class MysqlSource implements ChangeSource {
         await this.#options.retryDelay(attempt, signal);
       }
     }
+  }
+
+  /**
+   * MySQL sends a transaction before it counts as executed, and would be asked to resume behind one that it does
+   * not know yet. A set that stays unknown is found when connecting.
+   */
+  async #awaitExecuted({ gtidSet }: SourcePosition): Promise<void> {
+    // Only MySQL's sets have colons.
+    if (gtidSet?.includes(':') !== true) return;
+    await this.#options.client.query('SELECT WAIT_FOR_EXECUTED_GTID_SET(?, 1)', [gtidSet]);
   }
 
   async #dropStream(): Promise<void> {

@@ -9,6 +9,9 @@ import { cascadesAddedBy, concernsForeignKeys } from './foreign-key.ts';
 import type { ForeignKeyCascade } from './foreign-key.ts';
 import { readCascades } from './read-cascades.ts';
 
+/** Statements that are remembered; more in one stretch that is read again only cost another turn. */
+const MAX_ANSWERED = 256;
+
 /** Adds to the changes of a server those that it makes by cascade and does not log. */
 export class CascadeFollower {
   readonly #mapped: readonly TableInterest[];
@@ -17,6 +20,8 @@ export class CascadeFollower {
    * have acted in what is yet to be read, and one too many only invalidates more.
    */
   readonly #known = new Map<string, ForeignKeyCascade>();
+  /** Statements after which the foreign keys were read, by their place and text: a resumed dump repeats some. */
+  readonly #answered = new Set<string>();
   #unlogged = false;
   #plan: CascadePlan | undefined;
 
@@ -48,9 +53,16 @@ export class CascadeFollower {
     return { ...event, changes: this.#plan.complete(event.changes) };
   }
 
-  /** Whether the foreign keys have to be read again before what follows this event can be decoded. */
+  /**
+   * Whether the foreign keys have to be read again before what follows this event can be decoded. Says so once: the
+   * dump is resumed before the event if a transaction is open there, and brings it again.
+   */
   isOutdatedBy(event: BinlogEvent): boolean {
     if (!this.#unlogged || event.kind !== 'statement' || !concernsForeignKeys(event.text)) return false;
+    const statement = `${event.timestamp} ${event.nextOffset} ${event.text}`;
+    if (this.#answered.has(statement)) return false;
+    if (this.#answered.size >= MAX_ANSWERED) this.#answered.clear();
+    this.#answered.add(statement);
     // They may be gone again by the time they are read.
     for (const cascade of cascadesAddedBy(event.text, event.schema)) {
       const name = identify(cascade);
