@@ -1,17 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startDaemon } from './daemon-process.ts';
-import { leftOver, startLoad } from './load.ts';
+import { drained } from './load.ts';
+import { startMixedLoad } from './mixed-load.ts';
+import type { MixedLoad } from './mixed-load.ts';
 import type { Shop } from './shop.ts';
 
 export interface KillRun {
   readonly committed: number;
-  /** Rows whose key is still cached after everything was worked off: lost deletes. */
-  readonly left: readonly number[];
+  readonly counts: MixedLoad['counts'];
+  /** Keys that are still cached after everything was worked off: lost deletes. */
+  readonly lost: readonly string[];
+  readonly removedWrongly: readonly string[];
 }
 
 /**
- * Kills and restarts a daemon under load, at random moments: while it starts, reads, deletes and stores. Every
- * fifth time the binlog rotates as well.
+ * Kills and restarts a daemon under a load of all kinds of changes, at random moments: while it starts, reads,
+ * deletes and stores.
  */
 export async function killAtRandom(
   shop: Shop,
@@ -20,13 +24,12 @@ export async function killAtRandom(
   const config = shop.config({ source: { resume_by: options.resumeBy } });
   let daemon = await startDaemon(config);
   await daemon.ready();
-  const load = startLoad(shop);
+  const load = startMixedLoad(shop);
   try {
     for (let kill = 0; kill < options.kills; kill += 1) {
       // The moment has to be random, so it cannot be an event.
       await sleep(Math.random() * 300);
       await daemon.kill();
-      if (kill % 5 === 4) await shop.db.query('FLUSH BINARY LOGS');
       await load.more(20);
       daemon = await startDaemon(config);
       if (kill % 3 !== 0) await daemon.ready();
@@ -35,8 +38,9 @@ export async function killAtRandom(
   } finally {
     await load.stop();
   }
-  await shop.settled(60_000);
-  const left = await leftOver(shop, 1, load.committed);
+  await drained(shop, daemon, 60_000);
+  const lost = await load.lost();
+  const removedWrongly = await load.removedWrongly();
   await daemon.stop();
-  return { committed: load.committed, left };
+  return { committed: load.committed, counts: load.counts, lost, removedWrongly };
 }
