@@ -74,6 +74,14 @@ export class MysqlGtidSet implements ExecutedGtids {
     else throw malformed(gtid);
   }
 
+  /** Whether one transaction, tag included, is in the set. @throws UnstaleError for a text that is no GTID. */
+  contains(gtid: string): boolean {
+    const cut = gtid.lastIndexOf(':');
+    const gno = parseGno(gtid.slice(cut + 1), gtid);
+    const intervals = this.#sources.get(gtid.slice(0, cut).toLowerCase()) ?? [];
+    return intervals.some(([first, last]) => first <= gno && gno <= last);
+  }
+
   toString(): string {
     if (this.#around === undefined) return this.#render();
     const { newest, before, after } = this.#around;
