@@ -94,7 +94,7 @@ export class TransactionAssembler {
         this.#moveTo(event.nextOffset);
         break;
       case 'gtid':
-        this.#begin(event.gtid, event.committedAt);
+        this.#begin(event.gtid, event.committedAt, event.nextOffset);
         this.#awaitsGroupEnd = event.opens === 'transaction';
         break;
       case 'statement':
@@ -169,9 +169,9 @@ export class TransactionAssembler {
     this.#commit(event);
   }
 
-  #begin(gtid: string | undefined, committedAt: number | undefined): void {
+  #begin(gtid: string | undefined, committedAt: number | undefined, nextOffset: number): void {
     this.#transaction = {
-      mark: this.#mark(gtid),
+      mark: this.#mark(gtid, nextOffset),
       committedAt,
       changes: [],
       bytes: 0,
@@ -180,13 +180,14 @@ export class TransactionAssembler {
     };
   }
 
-  #mark(gtid: string | undefined): CommitMark {
-    return { gtid, file: this.#file, offset: this.#offset };
+  /** The end of the first event, because after a resumption by GTID the stream does not say where it is before. */
+  #mark(gtid: string | undefined, nextOffset = 0): CommitMark {
+    return { gtid, file: this.#file, offset: nextOffset > 0 ? this.#unwrap(nextOffset) : this.#offset };
   }
 
   #inTransaction(): OpenTransaction {
     this.#awaitsGroupEnd = true;
-    if (this.#transaction === undefined) this.#begin(undefined, undefined);
+    if (this.#transaction === undefined) this.#begin(undefined, undefined, 0);
     const transaction = this.#transaction;
     if (transaction === undefined) throw new UnstaleError('UNSTALE_INTERNAL', 'no open transaction');
     return transaction;

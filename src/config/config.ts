@@ -36,6 +36,9 @@ export interface SourceConfig {
   readonly silenceTimeout: number;
   readonly startTimeout: number;
   readonly maxBufferedBytes: number;
+  /** Whether deletes wait until their changes are visible on the source. */
+  readonly barrier: 'source' | 'none';
+  readonly barrierTimeout: number;
 }
 
 export interface StateConfig {

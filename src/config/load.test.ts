@@ -91,6 +91,7 @@ source:
   start_timeout: 1m
   max_buffered_bytes: 1MiB
   barrier: none
+  barrier_timeout: 500ms
 state:
   url: mysql://s:t@state:3308
   database: my_state

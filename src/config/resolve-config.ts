@@ -73,6 +73,8 @@ async function resolveSource(
     silenceTimeout,
     startTimeout: raw.start_timeout ?? 30_000,
     maxBufferedBytes: raw.max_buffered_bytes ?? 256 * 1024,
+    barrier: raw.barrier ?? 'source',
+    barrierTimeout: raw.barrier_timeout ?? 2000,
   };
 }
 

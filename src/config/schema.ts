@@ -84,9 +84,8 @@ export const configSchema = z.strictObject({
     silence_timeout: duration(),
     start_timeout: duration(),
     max_buffered_bytes: size(),
-    barrier: choice(['none'], {
-      source: 'write none, or remove the field: batches are sent without a barrier',
-    }),
+    barrier: choice(['source', 'none']),
+    barrier_timeout: duration(),
     row_metadata: notYet('remove it, and SET GLOBAL binlog_row_metadata = FULL on the server'),
   }),
   state: section({

@@ -83,7 +83,9 @@ function optionsFor(source: ChangeSource, sink: CommandSink, applied: number[] =
     source,
     sink,
     plan,
+    barrier: undefined,
     limits: { maxCommands: 10, maxBytes: 10_000, maxDelay: 1, inFlight: 2 },
+    sleep: () => new Promise((resolve) => setImmediate(resolve)),
     retryDelay: () => new Promise((resolve) => setImmediate(resolve)),
     observer: {
       transaction() {},
