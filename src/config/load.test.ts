@@ -50,6 +50,8 @@ describe('a configuration', () => {
         silenceTimeout: 20_000,
         startTimeout: 30_000,
         maxBufferedBytes: 262_144,
+        barrier: 'source',
+        barrierTimeout: 2000,
       },
       state: { connection, sameServer: true, database: 'unstale', flushInterval: 1000 },
       redis: {
@@ -142,6 +144,8 @@ log: {level: debug, format: pretty}
         silenceTimeout: 10_000,
         startTimeout: 60_000,
         maxBufferedBytes: 1_048_576,
+        barrier: 'none',
+        barrierTimeout: 500,
       },
       state: {
         connection: { host: 'state', port: 3308, user: 's', password: 't', sslMode: 'preferred' },
