@@ -131,3 +131,37 @@ describe.each(flavours)('a reader that fills keys again at once, the source is %
     expect(await staleKeys('source')).toBe(0);
   });
 });
+
+describe.runIf(flavours.includes('mysql'))('MySQL without GTIDs', () => {
+  it('nobody can tell what is visible: a key is deleted at once, and again before the position moves', async () => {
+    const server = await startMysqlServer({
+      flavour: 'mysql',
+      args: ['--gtid-mode=OFF', '--enforce-gtid-consistency=OFF'],
+    });
+    const redis = await startRedisServer();
+    const shop = await openShop(server, redis.url);
+    const daemon = await startDaemon(shop.config());
+    try {
+      await daemon.ready();
+      const isCached = async (): Promise<boolean> => (await shop.cached(['user:1'])).length > 0;
+      await shop.cache('user:1');
+      await shop.db.query("INSERT INTO users (id, name) VALUES (1, 'new')");
+      const gone = { timeoutMs: 10_000, intervalMs: 2 };
+      await eventually('the first delete', isCached, (cached) => !cached, gone);
+      // What a reader that saw the old row would do.
+      await shop.cache('user:1');
+      expect((await daemon.metrics()).sum('unstale_in_flight_bytes')).toBeGreaterThan(0);
+      await eventually('the second delete', isCached, (cached) => !cached, gone);
+      await drained(shop, daemon);
+      expect(daemon.output()).toContain('UNSTALE_BARRIER_UNAVAILABLE');
+
+      await shop.db.query("UPDATE users SET name = 'newer' WHERE id = 1");
+      expect(await daemon.stop()).toEqual({ code: 0, signal: null });
+    } finally {
+      await daemon.kill();
+      await shop.close();
+      await redis.destroy();
+      await server.destroy();
+    }
+  });
+});
