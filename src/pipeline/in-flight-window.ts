@@ -2,7 +2,7 @@ import type { SourcePosition } from '../change/position.ts';
 import type { CommandBatch } from '../change/command.ts';
 
 interface Outstanding {
-  readonly batch: CommandBatch;
+  batch: CommandBatch;
   acknowledged: boolean;
 }
 
@@ -40,6 +40,8 @@ export class InFlightWindow {
     const entry = this.#queue.find((candidate) => candidate.batch.seq === seq);
     if (entry === undefined) throw new RangeError(`batch ${seq} is not in flight`);
     entry.acknowledged = true;
+    // It may wait long for an older batch, and only its position is still needed.
+    entry.batch = { ...entry.batch, commands: [], marks: [] };
     let resumeAfter: SourcePosition | undefined;
     while (this.#queue[0]?.acknowledged) {
       const [done] = this.#queue.splice(0, 1);

@@ -27,8 +27,10 @@ export function createGtidBarrier(client: SqlClient, timeout: number): ServerBar
       if (!complete) return 'unknowable';
       if (!waits) return 'visible';
       const [row] = await client.query(WAIT, [missing.toString(), timeout / 1000]);
-      if (Number(row?.['timed_out']) !== 0) return 'unknown';
-      executed = MysqlGtidSet.parse(String(row?.['executed'] ?? ''));
+      const timedOut = row?.['timed_out'];
+      if (timedOut !== 0 && timedOut !== '0') return 'unknown';
+      const text = row?.['executed'];
+      if (typeof text === 'string') executed = MysqlGtidSet.parse(text);
       return 'visible';
     },
   };
