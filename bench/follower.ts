@@ -11,6 +11,8 @@ export interface FollowerTask {
   readonly mysqlUrl: string;
   readonly stateDatabase: string;
   readonly redisUrl: string;
+  /** Whether unstale waits until changes can be read; the naive loop never does, so neither is the default. */
+  readonly barrier?: boolean;
   /** Where to begin and what to work off; absent: begin at the end of the binlog and follow. */
   readonly catchUp?: {
     readonly from: BinlogPlace;

@@ -34,6 +34,8 @@ export interface LiveOptions {
   readonly hotRows: number;
   /** Rows of one more UPDATE in the middle of the round; 0: none. */
   readonly bulkRows: number;
+  /** Whether unstale waits until changes can be read. */
+  readonly barrier?: boolean;
   readonly say: (line: string) => void;
 }
 
@@ -94,6 +96,7 @@ async function runRound(side: Side, options: LiveOptions, db: TestDatabase, redi
     mysqlUrl: db.url,
     stateDatabase: db.stateDatabase,
     redisUrl: servers.redis.url,
+    ...(options.barrier === undefined ? {} : { barrier: options.barrier }),
   };
   const follower = await (side === 'unstale' ? startUnstale(task) : startNaive(task));
   const observer = await observeDeletes(servers.redis.url, HOT);

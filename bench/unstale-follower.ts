@@ -11,7 +11,10 @@ const FIRST_EVENT_LINE = 'reading the binlog';
 
 let clients = 0;
 
-/** Starts the built daemon with its defaults, a client id of its own and so without a stored position. */
+/**
+ * Starts the built daemon with its defaults, a client id of its own and so without a stored position. Only the
+ * barrier is off unless the task asks for it, because the naive loop has none.
+ */
 export async function startUnstale(task: FollowerTask): Promise<Follower> {
   const { catchUp } = task;
   clients += 1;
@@ -21,6 +24,7 @@ export async function startUnstale(task: FollowerTask): Promise<Follower> {
       url: task.mysqlUrl,
       // As the naive loop connects: by default unstale would encrypt, which costs both sides the same.
       ssl_mode: 'disabled',
+      barrier: task.barrier === true ? 'source' : 'none',
       ...(catchUp === undefined ? {} : { init_position: `${catchUp.from.file}:${catchUp.from.offset}` }),
     },
     state: { database: task.stateDatabase },

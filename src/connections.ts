@@ -10,10 +10,26 @@ import type { MysqlPositionStore } from './state/position-store.ts';
 
 /** Longest wait for the answer to a short question or to a position write, ms. */
 const QUERY_TIMEOUT = 10_000;
+/** How much later than the server's own timeout a statement of the barrier is given up, ms. */
+const BARRIER_GRACE = 500;
 
 /** The control client of the source: facts, privileges, table definitions. Connects when first asked. */
 export function openSourceClient(config: Config): SqlClient {
   return createSqlClient(config.source.connection, { name: 'source', queryTimeout: QUERY_TIMEOUT });
+}
+
+/** The barrier's client of the source: a connection for each batch in flight, and one for those in doubt. */
+export function openBarrierClient(config: Config): SqlClient {
+  const { connection, barrierTimeout } = config.source;
+  // Connecting and waiting are each bounded by the timeout, so that questions without answer do not pile up.
+  return createSqlClient(
+    { ...connection, connectTimeout: Math.min(connection.connectTimeout, barrierTimeout) },
+    {
+      name: 'barrier',
+      queryTimeout: barrierTimeout + BARRIER_GRACE,
+      maxConnections: config.batch.inFlight + 1,
+    },
+  );
 }
 
 /** What zongji needs to open the dump's connections, TLS settled. */

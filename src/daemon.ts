@@ -2,9 +2,16 @@ import { formatPosition } from './change/position.ts';
 import type { SourcePosition } from './change/position.ts';
 import { formatTable } from './change/table.ts';
 import { createAdminServer } from './admin/http-server.ts';
+import { VisibilityBarrier } from './binlog/barrier/visibility-barrier.ts';
 import { MysqlSource } from './binlog/mysql-source.ts';
 import type { Config } from './config/config.ts';
-import { openRedis, openSourceClient, openStateStore, sourceConnectionOptions } from './connections.ts';
+import {
+  openBarrierClient,
+  openRedis,
+  openSourceClient,
+  openStateStore,
+  sourceConnectionOptions,
+} from './connections.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
 import { assessHealth } from './observability/health.ts';
 import type { HealthReport } from './observability/health.ts';
@@ -14,7 +21,7 @@ import type { Metrics } from './observability/metrics.ts';
 import { CheckpointWriter } from './pipeline/checkpoint-writer.ts';
 import type { PipelineObserver } from './pipeline/observer.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
-import type { StartPoint } from './pipeline/ports.ts';
+import type { Barrier, StartPoint } from './pipeline/ports.ts';
 import { requirePreconditions } from './preconditions.ts';
 import { createRedisSink } from './redis/sink.ts';
 import { createRetryDelay } from './runtime/backoff.ts';
@@ -104,8 +111,10 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
         observer: { replied: (cls) => metrics.redisReplies(cls, 1) },
       }),
       plan: config.plan,
+      barrier: openBarrier(config, metrics, log, closers),
       limits: config.batch,
       retryDelay,
+      sleep,
       observer: observe(metrics, (error) => {
         lastError = asUnstaleError(error);
       }),
@@ -248,6 +257,25 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
     await closeAll();
     throw asUnstaleError(error);
   }
+}
+
+function openBarrier(
+  config: Config,
+  metrics: Metrics,
+  log: Logger,
+  closers: (() => Promise<void>)[],
+): Barrier | undefined {
+  if (config.source.barrier === 'none') return undefined;
+  const client = openBarrierClient(config);
+  closers.push(() => client.close());
+  return new VisibilityBarrier({
+    client,
+    timeout: config.source.barrierTimeout,
+    sleep,
+    log,
+    onWaited: (waited) => metrics.barrierWait(waited),
+    onUnknown: () => metrics.barrierTimeout(),
+  });
 }
 
 function observe(metrics: Metrics, onError: (error: Error) => void): PipelineObserver {

@@ -48,6 +48,19 @@ describe('a MySQL GTID set', () => {
     );
   });
 
+  it('contains exactly the transactions that were added, tags told apart', () => {
+    const gtid = fc.tuple(fc.constantFrom(A, B, `${A}:tag`), fc.integer({ min: 1, max: 20 }));
+    fc.assert(
+      fc.property(fc.array(gtid), gtid, (gtids, [source, gno]) => {
+        const set = new MysqlGtidSet();
+        for (const [from, number] of gtids) set.add({ source: from, sequence: number });
+        const expected = gtids.some(([from, number]) => from === source && number === gno);
+        expect(set.contains({ source, sequence: gno })).toBe(expected);
+        expect(MysqlGtidSet.parse(set.toString()).contains({ source, sequence: gno })).toBe(expected);
+      }),
+    );
+  });
+
   it('merges neighbouring intervals', () => {
     const set = MysqlGtidSet.parse(`${A}:1-4:6-9`);
     set.add({ source: A, sequence: 5 });

@@ -76,6 +76,12 @@ export class MysqlGtidSet implements ExecutedGtids {
     else this.#insert(source, sequence, sequence);
   }
 
+  /** Whether one transaction is in the set. */
+  contains({ source, sequence }: Gtid): boolean {
+    const intervals = this.#sources.get(source) ?? [];
+    return intervals.some(([first, last]) => first <= sequence && sequence <= last);
+  }
+
   toString(): string {
     if (this.#around === undefined) return this.#render();
     const { newest, before, after } = this.#around;

@@ -29,6 +29,8 @@ interface OpenTransaction {
   /** Of an XA transaction, whose rows are kept until it commits. */
   xid: string | undefined;
   mark: CommitMark | undefined;
+  /** 32-bit end of its first event; 0 where the server gives none. */
+  firstEnd: number;
   rows: RowChange[];
   /** Of an XA transaction with too many rows to keep them. */
   tables: readonly TableRef[];
@@ -105,6 +107,7 @@ export class TransactionAssembler {
         break;
       case 'gtid':
         this.#transaction = openTransaction(event.gtid, event.committedAt, event.prepares);
+        this.#transaction.firstEnd = event.nextOffset;
         this.#awaitsGroupEnd = event.opens === 'transaction';
         break;
       case 'begin':
@@ -213,7 +216,10 @@ export class TransactionAssembler {
   }
 
   #markOf(transaction: OpenTransaction): CommitMark {
-    transaction.mark ??= { gtid: transaction.gtid, file: this.#file, offset: this.#offset };
+    const { gtid, firstEnd } = transaction;
+    // After a resumption by GTID the stream does not say where the first event begins.
+    const offset = firstEnd > 0 ? this.#unwrap(firstEnd) : this.#offset;
+    transaction.mark ??= { gtid, file: this.#file, offset };
     return transaction.mark;
   }
 
@@ -296,6 +302,7 @@ function openTransaction(gtid?: Gtid, committedAt?: number, xid?: string): OpenT
     committedAt,
     xid,
     mark: undefined,
+    firstEnd: 0,
     rows: [],
     tables: [],
     bytes: 0,

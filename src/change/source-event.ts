@@ -10,7 +10,8 @@ export interface Gtid {
 
 /**
  * A transaction's place in the binlog, from which the visibility barrier tells whether other sessions see it:
- * its `gtid` where it has one, and the place at which it begins. All slices of a transaction share one object.
+ * its `gtid` where it has one, and a place at or behind its beginning and before its end. All slices of a
+ * transaction share one object.
  */
 export interface CommitMark {
   readonly gtid: Gtid | undefined;

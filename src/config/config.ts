@@ -40,6 +40,9 @@ export interface SourceConfig {
   readonly maxBufferedBytes: number;
   /** `minimal`: column names may come from the catalogue, where the binlog does not hold them. */
   readonly rowMetadata: 'full' | 'minimal';
+  /** Whether deletes wait until their changes are visible on the source. */
+  readonly barrier: 'source' | 'none';
+  readonly barrierTimeout: number;
 }
 
 export interface StateConfig {

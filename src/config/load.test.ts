@@ -52,6 +52,8 @@ describe('a configuration', () => {
         startTimeout: 30_000,
         maxBufferedBytes: 262_144,
         rowMetadata: 'full',
+        barrier: 'source',
+        barrierTimeout: 2000,
       },
       state: { connection, sameServer: true, database: 'unstale', flushInterval: 1000 },
       redis: {
@@ -95,6 +97,7 @@ source:
   max_buffered_bytes: 1MiB
   row_metadata: minimal
   barrier: none
+  barrier_timeout: 500ms
 state:
   url: mysql://s:t@state:3308
   database: my_state
@@ -147,6 +150,8 @@ log: {level: debug, format: pretty}
         startTimeout: 60_000,
         maxBufferedBytes: 1_048_576,
         rowMetadata: 'minimal',
+        barrier: 'none',
+        barrierTimeout: 500,
       },
       state: {
         connection: { host: 'state', port: 3308, user: 's', password: 't', sslMode: 'preferred' },

@@ -75,6 +75,8 @@ async function resolveSource(
     startTimeout: raw.start_timeout ?? 30_000,
     maxBufferedBytes: raw.max_buffered_bytes ?? 256 * 1024,
     rowMetadata: raw.row_metadata ?? 'full',
+    barrier: raw.barrier ?? 'source',
+    barrierTimeout: raw.barrier_timeout ?? 2000,
   };
 }
 

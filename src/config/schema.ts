@@ -86,10 +86,9 @@ export const configSchema = z.strictObject({
     silence_timeout: duration(),
     start_timeout: duration(),
     max_buffered_bytes: size(),
-    barrier: choice(['none'], {
-      source: 'write none, or remove the field: batches are sent without a barrier',
-    }),
     row_metadata: choice(['full', 'minimal']),
+    barrier: choice(['source', 'none']),
+    barrier_timeout: duration(),
   }),
   state: section({
     ...connection,

@@ -142,6 +142,21 @@ export const ERROR_CATALOG = {
     exitCode: 3,
     hint: 'XA transactions on mapped tables cannot be followed yet; use plain transactions for these tables.',
   },
+  UNSTALE_BARRIER_TIMEOUT: {
+    directive: 'retry',
+    exitCode: 3,
+    hint: 'Commits wait for something slow, such as a semi-synchronous replica; deletes are sent and repeated later.',
+  },
+  UNSTALE_BARRIER_FAILED: {
+    directive: 'retry',
+    exitCode: 3,
+    hint: 'The source did not say what is visible; deletes are sent and repeated later.',
+  },
+  UNSTALE_BARRIER_UNAVAILABLE: {
+    directive: 'retry',
+    exitCode: 3,
+    hint: 'Turn gtid_mode on; until then each delete is repeated one second later.',
+  },
 
   // The state tables
   UNSTALE_STATE_UNAVAILABLE: {

@@ -55,6 +55,9 @@ export interface Metrics {
   /** `ok`, or the class of the error: busy, timeout, unreachable, … */
   redisReplies(replyClass: string, count: number): void;
   redisRetry(): void;
+  /** A batch has waited for the visibility of its changes, seconds. */
+  barrierWait(waited: number): void;
+  barrierTimeout(): void;
   positionWrite(): void;
   scopeInvalidation(reason: ScopeReasonLabel): void;
   /** Binds the metrics that are read at scrape time; called once, by the composition root. */
@@ -66,6 +69,11 @@ const ROW_OPERATIONS: readonly RowOperationLabel[] = ['insert', 'update', 'delet
 /** Half a millisecond to a minute: a delete beside the source takes 1 ms, one behind an outage minutes. */
 const COMMIT_TO_REDIS_BUCKETS = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+];
+
+/** A tenth of a millisecond, which is an answer from memory, to the default timeout and beyond. */
+const BARRIER_BUCKETS = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 2.5, 5,
 ];
 
 /**
@@ -116,6 +124,16 @@ export function createMetrics(options: MetricsOptions): Metrics {
     buckets: COMMIT_TO_REDIS_BUCKETS,
     registers: [registry],
   });
+  const barrierWaits = new Histogram({
+    name: 'unstale_barrier_seconds',
+    help: 'Time for which a batch waited until its changes were visible.',
+    buckets: BARRIER_BUCKETS,
+    registers: [registry],
+  });
+  const barrierTimeouts = counter(
+    'barrier_timeouts_total',
+    'Batches sent before they were known to be visible.',
+  );
   const binlogBytes = counter('binlog_bytes_total', 'Binlog bytes received.');
   const binlogConnects = counter('binlog_connects_total', 'Binlog streams opened, the first included.');
   const redisReplies = counter('redis_replies_total', 'Replies of Redis by class.', ['class']);
@@ -170,6 +188,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
     binlogConnect: () => binlogConnects.inc(),
     redisReplies: (replyClass, count) => redisReplies.inc({ class: replyClass }, count),
     redisRetry: () => redisRetries.inc(),
+    barrierWait: (waited) => barrierWaits.observe(waited),
+    barrierTimeout: () => barrierTimeouts.inc(),
     positionWrite: () => positionWrites.inc(),
     scopeInvalidation: (reason) => scopes.inc({ reason }),
     gauges(given) {

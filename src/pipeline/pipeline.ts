@@ -5,11 +5,12 @@ import type { SourceEvent } from '../change/source-event.ts';
 import type { TableRef } from '../change/table.ts';
 import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
 import type { MappingOutput, MappingPlan } from '../mapping/plan.ts';
+import { DoubtfulBatches } from './doubtful-batches.ts';
 import { InFlightWindow } from './in-flight-window.ts';
 import type { PipelineObserver } from './observer.ts';
 import { OpenBatch } from './open-batch.ts';
 import type { BatchLimits } from './open-batch.ts';
-import type { ChangeSource, CommandSink, Log, RetryDelay } from './ports.ts';
+import type { Barrier, ChangeSource, CommandSink, Log, RetryDelay, Sleep, Visibility } from './ports.ts';
 
 export interface PipelineLimits extends BatchLimits {
   /** Longest time that a change waits for company while other batches are in flight, ms. */
@@ -22,8 +23,11 @@ export interface PipelineOptions {
   readonly source: ChangeSource;
   readonly sink: CommandSink;
   readonly plan: MappingPlan;
+  /** Undefined: deletes are sent without waiting until their changes are visible. */
+  readonly barrier: Barrier | undefined;
   readonly limits: PipelineLimits;
   readonly retryDelay: RetryDelay;
+  readonly sleep: Sleep;
   readonly observer: PipelineObserver;
   readonly log: Log;
   /** Redis has acknowledged everything before `position`. */
@@ -31,11 +35,14 @@ export interface PipelineOptions {
 }
 
 /**
- * The one loop: read, map, coalesce, apply, and move the position behind Redis' replies.
+ * The one loop: read, map, coalesce, wait for visibility, apply, and move the position behind Redis' replies.
  *
  * An idle stream sends every change at once. While batches are in flight, changes gather in the open batch
  * until a reply arrives, `maxDelay` passes or the batch is full. When the window is full too, nothing more
  * is read, and the source holds the binlog back: memory stays bounded however long Redis is away.
+ *
+ * A batch whose changes may not be visible yet is sent all the same, and once more later. Until then it holds
+ * the position back, but no place in the window.
  */
 export class Pipeline {
   readonly #options: PipelineOptions;
@@ -43,6 +50,9 @@ export class Pipeline {
   readonly #open: OpenBatch;
   readonly #mapped: MappingOutput = { commands: [], nullKeys: 0 };
   readonly #abort = new AbortController();
+  /** Ends what only waits, when the pipeline drains. */
+  readonly #drain = new AbortController();
+  readonly #doubtful: DoubtfulBatches | undefined;
   #seq = 0;
   #sending = 0;
   #draining = false;
@@ -55,6 +65,7 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#open = new OpenBatch(options.limits);
+    if (options.barrier !== undefined) this.#doubtful = new DoubtfulBatches(options.barrier, options.sleep);
   }
 
   /** Binlog bytes that were read and are not acknowledged by Redis. */
@@ -73,7 +84,8 @@ export class Pipeline {
   }
 
   /**
-   * Runs until the source is closed, then sends what was read and waits for Redis' replies.
+   * Runs until the source is closed, then sends what was read and waits for Redis' replies. Batches that would
+   * have to be repeated later stay unacknowledged then: the next start repeats them.
    * @throws UnstaleError when the source, or Redis for good, refuses; the position stays before the trouble.
    */
   async run(): Promise<void> {
@@ -95,8 +107,9 @@ export class Pipeline {
       this.#fail(asUnstaleError(error));
     }
     this.#draining = true;
+    this.#drain.abort();
     this.#pump();
-    while (this.#sending > 0) {
+    while (this.#sending > 0 || this.#doubtful?.isEmpty === false) {
       await this.#progress();
       this.#pump();
     }
@@ -163,7 +176,7 @@ export class Pipeline {
 
   #pump(): void {
     if (this.#open.isEmpty || this.#failure !== undefined) return;
-    if (this.#sending >= this.#options.limits.inFlight) return;
+    if (this.#sending >= this.#options.limits.inFlight || this.#doubtful?.isFull) return;
     if (this.#sending === 0 || this.#open.isFull || this.#draining || this.#lingered) {
       clearTimeout(this.#linger);
       this.#linger = undefined;
@@ -187,7 +200,7 @@ export class Pipeline {
       return;
     }
     this.#sending += 1;
-    this.#apply(batch)
+    this.#process(batch)
       .catch((error: unknown) => this.#fail(asUnstaleError(error)))
       .finally(() => {
         this.#sending -= 1;
@@ -196,15 +209,37 @@ export class Pipeline {
       });
   }
 
-  async #apply(batch: CommandBatch): Promise<void> {
+  async #process(batch: CommandBatch): Promise<void> {
+    const visibility = (await this.#options.barrier?.pass(batch.marks, this.#abort.signal)) ?? 'visible';
+    const removed = await this.#deliver(batch);
+    if (removed === undefined) return;
+    if (visibility === 'visible') this.#acknowledge(batch, removed);
+    else if (!this.#draining) this.#repeatLater(batch, visibility, removed);
+  }
+
+  #repeatLater(batch: CommandBatch, doubt: Exclude<Visibility, 'visible'>, removed: number): void {
+    const repeat = async (): Promise<void> => {
+      const again = await this.#deliver(batch);
+      if (again !== undefined) this.#acknowledge(batch, Math.max(removed, again));
+    };
+    this.#doubtful
+      ?.repeatLater(batch, doubt, this.#drain.signal, repeat)
+      .catch((error: unknown) => this.#fail(asUnstaleError(error)))
+      .finally(() => {
+        this.#pump();
+        this.#signalProgress();
+      });
+  }
+
+  /** Sends the batch until Redis has acknowledged it: how many keys existed, or undefined after an abort. */
+  async #deliver(batch: CommandBatch): Promise<number | undefined> {
     const { sink, observer, retryDelay } = this.#options;
     const signal = this.#abort.signal;
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       const result = await sink.apply(batch, signal);
       switch (result.outcome) {
         case 'durable':
-          this.#acknowledge(batch, result.removed);
-          return;
+          return result.removed;
         case 'poisoned':
           throw asUnstaleError(result.error);
         case 'retryable':
@@ -216,6 +251,7 @@ export class Pipeline {
           break;
       }
     }
+    return undefined;
   }
 
   #acknowledge(batch: CommandBatch, removed: number): void {
@@ -228,6 +264,7 @@ export class Pipeline {
     if (this.#failure !== undefined) return;
     this.#failure = error;
     this.#abort.abort();
+    this.#drain.abort();
     this.#signalProgress();
     // Ends a read that may wait for an event that never comes.
     this.#options.source

@@ -39,12 +39,15 @@ export interface CommandSink {
  * that is deleted in between is filled again with the old row (protocol.md, the visibility barrier).
  */
 export interface Barrier {
-  /**
-   * Waits until every session of the servers that the application reads sees these transactions. `unknown`: that
-   * could not be found out in time, so a delete that is sent now has to be repeated later.
-   */
-  pass(marks: readonly CommitMark[], signal: AbortSignal): Promise<'visible' | 'unknown'>;
+  /** Waits until other sessions see these transactions; never rejects. An abort ends the wait with `unknown`. */
+  pass(marks: readonly CommitMark[], signal: AbortSignal): Promise<Visibility>;
 }
+
+/**
+ * What a barrier found out. A delete that is sent without `visible` has to be repeated: for `unknown`, which is
+ * worth asking again, after the barrier has passed; for `unknowable`, which is not, after a while.
+ */
+export type Visibility = 'visible' | 'unknown' | 'unknowable';
 
 /** Keeps a daemon's checkpoint. */
 export interface PositionStore {
