@@ -1,36 +1,28 @@
-import type { ConnectionOptions } from 'mysql2';
 import type { SourcePosition } from '../change/position.ts';
 import { formatPosition } from '../change/position.ts';
 import type { SourceEvent } from '../change/source-event.ts';
-import type { TableInterest } from '../change/table.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
-import type { ChangeSource, Log, RetryDelay, SqlClient, StartPoint } from '../pipeline/ports.ts';
-import type { BinlogEvent } from './binlog-event.ts';
-import { readCharsets } from './charsets.ts';
-import { classifyDumpError } from './dump-errors.ts';
+import type { ChangeSource, Log, RetryDelay, Sleep, StartPoint } from '../pipeline/ports.ts';
+import { isGap } from './dump-errors.ts';
+import { openDump, readFileCreatedAt } from './dump.ts';
+import type { Dump, DumpOptions } from './dump.ts';
 import { EventBuffer } from './event-buffer.ts';
+import { GapRecovery } from './gap-recovery.ts';
+import type { OpenGap } from './gap-recovery.ts';
+import { nameOtherClients } from './other-clients.ts';
 import { readServerFacts } from './server-facts.ts';
-import { resolveStart } from './start-position.ts';
+import { currentEnd, resolveStart } from './start-position.ts';
 import type { ResumeBy } from './start-position.ts';
-import { TransactionAssembler } from './transaction-assembler.ts';
-import { ZongjiStream } from './zongji-stream.ts';
 
-export interface MysqlSourceOptions {
-  /** For short questions to the server that is the source. */
-  readonly client: SqlClient;
-  /** Connection options of the dump, TLS settled. */
-  readonly connection: () => Promise<ConnectionOptions>;
-  readonly classifyError: (error: unknown) => UnstaleError;
-  readonly interests: readonly TableInterest[];
-  readonly stateSchema: string | undefined;
-  readonly serverId: number;
+export interface MysqlSourceOptions extends DumpOptions {
   readonly resumeBy: ResumeBy;
-  /** ms */
-  readonly heartbeatInterval: number;
+  /** What to do when a part of the binlog will never be read. */
+  readonly onGap: 'halt' | 'invalidate';
+  /** See GapRecoveryOptions, ms. */
+  readonly gapWait: number;
+  readonly sleep: Sleep;
   /** Longest silence, heartbeats included, before the connection counts as dead, ms. */
   readonly silenceTimeout: number;
-  /** Longest time from connecting to the first event, ms. */
-  readonly startTimeout: number;
   readonly maxBufferedBytes: number;
   readonly retryDelay: RetryDelay;
   readonly log: Log;
@@ -39,8 +31,6 @@ export interface MysqlSourceOptions {
   readonly now?: () => number;
 }
 
-/** Binlog bytes in one slice of a large transaction. */
-const SLICE_BYTES = 16 * 1024;
 /** Few, because what waits long outlives the young generation and has to be collected with the old. */
 const MAX_BUFFERED_EVENTS = 64;
 
@@ -49,16 +39,20 @@ const MAX_BUFFERED_EVENTS = 64;
  *
  * It owns reconnecting: a dump that is lost, or silent for too long, is begun again after the last complete
  * transaction that was handed on. Slices of a transaction that was cut off come again; deletes are idempotent.
+ * Where nothing can be begun again, it halts or recovers: see GapRecovery.
  */
 export class MysqlSource implements ChangeSource {
   readonly #options: MysqlSourceOptions;
   readonly #now: () => number;
   readonly #buffer: EventBuffer;
   readonly #closing = new AbortController();
-  #stream: ZongjiStream | undefined;
+  readonly #recovery: GapRecovery;
+  #dump: Dump | undefined;
   #watchdog: NodeJS.Timeout | undefined;
   #reconnecting: Promise<void> | undefined;
   #position: SourcePosition | undefined;
+  /** Of the newest position that the pipeline knows. */
+  #epoch = 0;
   #lastActivity: number | undefined;
   #pausedSince: number | undefined;
   #pausedTotal = 0;
@@ -71,20 +65,37 @@ export class MysqlSource implements ChangeSource {
       maxEvents: MAX_BUFFERED_EVENTS,
       pause: () => {
         this.#pausedSince = this.#now();
-        this.#stream?.pause();
+        this.#dump?.pause();
       },
       resume: () => {
         if (this.#pausedSince !== undefined) this.#pausedTotal += this.#now() - this.#pausedSince;
         this.#pausedSince = undefined;
         this.#lastActivity = this.#now();
-        this.#stream?.resume();
+        this.#dump?.resume();
       },
+    });
+    this.#recovery = new GapRecovery({
+      mapped: options.interests.map((interest) => interest.table),
+      wait: options.gapWait,
+      sleep: options.sleep,
+      log: options.log,
+      emit: (event) => this.#buffer.push(event),
     });
   }
 
   /** Whether a dump is running. */
   get isStreaming(): boolean {
-    return this.#stream !== undefined;
+    return this.#dump !== undefined;
+  }
+
+  /** A gap in the binlog whose keys are not removed yet. */
+  get openGap(): OpenGap | undefined {
+    return this.#recovery.open;
+  }
+
+  /** Redis has acknowledged everything before `position`. */
+  applied(position: SourcePosition): void {
+    this.#recovery.applied(position);
   }
 
   /** Whether the binlog is held back because Redis does not keep up. */
@@ -113,9 +124,22 @@ export class MysqlSource implements ChangeSource {
   }
 
   async open(start: StartPoint, signal: AbortSignal): Promise<SourcePosition> {
-    const position = await this.#connect(start, signal);
+    const position = await this.#openOrRecover(start, signal);
     this.#watchdog = setInterval(() => this.#checkSilence(), Math.max(50, this.#options.silenceTimeout / 8));
     return position;
+  }
+
+  async #openOrRecover(start: StartPoint, signal: AbortSignal): Promise<SourcePosition> {
+    if (start.from !== 'checkpoint') return this.#connect(start, signal);
+    this.#epoch = start.position.epoch;
+    try {
+      return await this.#connect(start, signal);
+    } catch (error) {
+      const gap = this.#recoverable(error);
+      if (gap === undefined) throw error;
+      const position = await this.#recover(start.position, gap, signal);
+      return this.#connect({ from: 'checkpoint', position }, signal);
+    }
   }
 
   read(): Promise<readonly SourceEvent[]> {
@@ -127,85 +151,47 @@ export class MysqlSource implements ChangeSource {
     this.#closing.abort();
     this.#buffer.close();
     await this.#reconnecting;
-    await this.#dropStream();
+    await this.#dropDump();
   }
 
   /** One attempt; resolves when the server has begun to send. */
   async #connect(start: StartPoint, signal: AbortSignal): Promise<SourcePosition> {
-    const options = this.#options;
-    const server = await readServerFacts(options.client);
-    const { dump, position } = await resolveStart(start, server, options.client, options.resumeBy);
-    const charsets = await readCharsets(options.client);
-    const connection = await options.connection();
-    const at = dump.by === 'gtid' ? `GTID set ${dump.gtidSet}` : `${dump.file}:${dump.offset}`;
-    const assembler = new TransactionAssembler({
-      flavour: server.flavour,
-      start: position,
-      mapped: options.interests.map((interest) => interest.table),
-      sliceBytes: SLICE_BYTES,
-      emit: (event) => this.#emit(event, assembler),
+    const { client, resumeBy, log, onConnect } = this.#options;
+    const server = await readServerFacts(client);
+    const resolved = await resolveStart(start, {
+      server,
+      client,
+      resumeBy,
+      fileCreatedAt: (file) => readFileCreatedAt(file, this.#options, server, signal),
     });
-
-    const begun = Promise.withResolvers<SourcePosition>();
-    let established = false;
-    let early: UnstaleError | undefined;
-    const onEvent = (event: BinlogEvent): void => {
-      assembler.accept(event);
-      if (established || event.kind !== 'format') return;
-      established = true;
-      begun.resolve(assembler.position);
-    };
-    const stream = new ZongjiStream({
-      connection,
-      serverId: options.serverId,
-      start: dump,
-      interests: options.interests,
-      stateSchema: options.stateSchema,
-      charsets,
-      heartbeatInterval: options.heartbeatInterval,
-      onEvent,
-      onActivity: () => {
-        this.#lastActivity = this.#now();
+    const dump = await openDump(
+      this.#options,
+      server,
+      resolved,
+      {
+        onBegin: (reached) => this.#begin(reached),
+        emit: (event, after) => this.#emit(event, after),
+        onActivity: () => {
+          this.#lastActivity = this.#now();
+        },
       },
-      onFailure: (error) => {
-        const failure = this.#classify(error, at);
-        if (!established) begun.reject(failure);
-        else if (this.#stream === stream) this.#lose(stream, failure);
-        else early = failure;
-      },
-    });
-    const deadline = setTimeout(() => {
-      begun.reject(
-        new UnstaleError(
-          'UNSTALE_MYSQL_UNREACHABLE',
-          `no binlog event arrived within ${options.startTimeout} ms of connecting`,
-        ),
-      );
-    }, options.startTimeout);
-    const cancel = (): void =>
-      begun.reject(new UnstaleError('UNSTALE_BINLOG_CONNECTION_LOST', 'stopped while connecting'));
-    signal.addEventListener('abort', cancel, { once: true });
-    if (signal.aborted) cancel();
-    try {
-      const reached = await begun.promise;
-      refuseAnotherFile(position, reached, server.serverUuid);
-      this.#stream = stream;
-      this.#position = reached;
-      if (this.#buffer.isPaused) stream.pause();
-      options.onConnect();
-      options.log.info({ position: formatPosition(reached), by: dump.by }, 'reading the binlog');
-      if (early !== undefined) this.#lose(stream, early);
-      return reached;
-    } catch (error) {
-      await stream.stop();
-      throw error;
-    } finally {
-      clearTimeout(deadline);
-      signal.removeEventListener('abort', cancel);
-    }
+      signal,
+    );
+    this.#dump = dump;
+    if (this.#buffer.isPaused) dump.pause();
+    onConnect();
+    log.info({ position: formatPosition(dump.reached), by: resolved.dump.by }, 'reading the binlog');
+    void dump.lost.then((failure) => this.#lose(dump, failure));
+    return dump.reached;
   }
 
-  #emit(event: SourceEvent, assembler: TransactionAssembler): void {
+  #begin(reached: SourcePosition): void {
+    this.#position = reached;
+    if (reached.epoch !== this.#epoch) this.#buffer.push({ kind: 'idle', position: reached });
+    this.#epoch = reached.epoch;
+  }
+
+  #emit(event: SourceEvent, after: SourcePosition): void {
     if (event.kind === 'idle') this.#position = event.position;
     else if (event.kind === 'slice' && event.slice.resumeAfter !== undefined)
       this.#position = event.slice.resumeAfter;
@@ -214,7 +200,7 @@ export class MysqlSource implements ChangeSource {
         {
           tables: event.tables.map((table) => `${table.schema}.${table.table}`),
           reason: event.reason,
-          after: formatPosition(assembler.position),
+          after: formatPosition(after),
         },
         'a change without rows: every key of these tables is removed',
       );
@@ -222,80 +208,81 @@ export class MysqlSource implements ChangeSource {
     this.#buffer.push(event);
   }
 
-  #classify(error: Error, at: string): UnstaleError {
-    if (error instanceof UnstaleError) return error;
-    const refusal = classifyDumpError(error, at);
-    if (refusal !== undefined) return refusal;
-    const failure = this.#options.classifyError(error);
-    if (failure.policy.directive === 'retry') {
-      return new UnstaleError(
-        'UNSTALE_BINLOG_CONNECTION_LOST',
-        `the binlog connection failed: ${error.message}`,
-        { cause: error },
-      );
-    }
-    return failure;
-  }
-
-  #lose(stream: ZongjiStream, failure: UnstaleError): void {
-    if (this.#stream !== stream || this.#closing.signal.aborted) return;
-    if (failure.policy.directive !== 'retry') {
-      this.#buffer.fail(failure);
-      return;
-    }
-    this.#options.log.warn({ err: failure }, 'the binlog connection is lost; reconnecting');
-    this.#reconnecting ??= this.#reconnect().finally(() => {
+  #lose(dump: Dump, failure: UnstaleError): void {
+    if (this.#dump !== dump || this.#closing.signal.aborted) return;
+    this.#reconnecting ??= this.#reconnect(failure).finally(() => {
       this.#reconnecting = undefined;
     });
   }
 
-  async #reconnect(): Promise<void> {
+  /** Goes on after the dump ended with `failure`, for as long as that can be mended from here. */
+  async #reconnect(failure: UnstaleError): Promise<void> {
+    const { log, retryDelay } = this.#options;
     const signal = this.#closing.signal;
-    await this.#dropStream();
+    await this.#dropDump();
+    // gtid_mode was switched under a dump by GTID: there may be another way to resume.
+    const retried = failure.policy.directive === 'retry' || failure.code === 'UNSTALE_GTID_OFF';
+    if (retried) log.warn({ err: failure }, 'the binlog connection is lost; reconnecting');
+    let gap = this.#recoverable(failure);
+    if (!retried && gap === undefined) return this.#end(failure);
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       const position = this.#position;
       if (position === undefined) return;
       try {
-        await this.#connect({ from: 'checkpoint', position }, signal);
+        if (gap !== undefined) this.#position = await this.#recover(position, gap, signal);
+        gap = undefined;
+        await this.#connect({ from: 'checkpoint', position: this.#position ?? position }, signal);
         return;
       } catch (error) {
-        const failure = error instanceof UnstaleError ? error : this.#options.classifyError(error);
-        if (failure.policy.directive !== 'retry') {
-          this.#buffer.fail(failure);
-          return;
-        }
-        this.#options.log.debug({ err: failure, attempt }, 'the source cannot be reached yet');
-        await this.#options.retryDelay(attempt, signal);
+        const next = error instanceof UnstaleError ? error : this.#options.classifyError(error);
+        gap = this.#recoverable(next) ?? gap;
+        if (gap !== next && next.policy.directive !== 'retry') return this.#end(next);
+        log.debug({ err: next, attempt }, 'the source cannot be followed yet');
+        // A gap that was just found is not waited for.
+        if (gap !== next || attempt > 1) await retryDelay(attempt, signal);
       }
     }
   }
 
-  async #dropStream(): Promise<void> {
-    const stream = this.#stream;
-    this.#stream = undefined;
-    await stream?.stop();
+  /** The gap that an error means, if gaps are to be recovered from. */
+  #recoverable(error: unknown): UnstaleError | undefined {
+    return this.#options.onGap === 'invalidate' && isGap(error) ? error : undefined;
+  }
+
+  #recover(lost: SourcePosition, gap: UnstaleError, signal: AbortSignal): Promise<SourcePosition> {
+    return this.#recovery.run(lost, gap, () => this.#noteHead(signal), signal);
+  }
+
+  /** The end of the binlog as it is now. */
+  async #noteHead(signal: AbortSignal): Promise<SourcePosition> {
+    const { client } = this.#options;
+    const server = await readServerFacts(client);
+    const head = await currentEnd(server, client);
+    return { ...head, fileCreatedAt: await readFileCreatedAt(head.file, this.#options, server, signal) };
+  }
+
+  async #end(failure: UnstaleError): Promise<void> {
+    const { client, serverId } = this.#options;
+    if (failure.code !== 'UNSTALE_SERVER_ID_CLASH') return this.#buffer.fail(failure);
+    // Who cannot be asked is not named.
+    this.#buffer.fail(await nameOtherClients(failure, serverId, client).catch(() => failure));
+  }
+
+  async #dropDump(): Promise<void> {
+    const dump = this.#dump;
+    this.#dump = undefined;
+    await dump?.stop();
   }
 
   #checkSilence(): void {
     const age = this.lastActivityAge;
-    const stream = this.#stream;
+    const dump = this.#dump;
     // A paused connection is silent because it is not read; the server waits.
-    if (stream === undefined || this.isPaused || age === undefined || age < this.#options.silenceTimeout)
+    if (dump === undefined || this.isPaused || age === undefined || age < this.#options.silenceTimeout)
       return;
     this.#lose(
-      stream,
+      dump,
       new UnstaleError('UNSTALE_BINLOG_SILENT', `nothing arrived for ${age} ms, not even a heartbeat`),
     );
   }
-}
-
-/** The creation time of a binlog file is its identity: after a RESET another file has the same name. */
-function refuseAnotherFile(wanted: SourcePosition, reached: SourcePosition, serverUuid: string): void {
-  if (wanted.fileCreatedAt === 0 || wanted.serverUuid !== serverUuid || wanted.file !== reached.file) return;
-  if (wanted.fileCreatedAt === reached.fileCreatedAt) return;
-  throw new UnstaleError(
-    'UNSTALE_POSITION_INVALID',
-    `${wanted.file} was created at ${new Date(reached.fileCreatedAt * 1000).toISOString()}, the stored position is from a ` +
-      `file of that name created at ${new Date(wanted.fileCreatedAt * 1000).toISOString()}: the binlogs were reset or replaced`,
-  );
 }

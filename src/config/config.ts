@@ -30,7 +30,8 @@ export interface SourceConfig {
   readonly serverId: number;
   readonly initPosition: InitPosition;
   readonly resumeBy: 'auto' | 'gtid' | 'file';
-  readonly onGap: 'halt';
+  readonly onGap: 'halt' | 'invalidate';
+  readonly gapWait: number;
   readonly heartbeatInterval: number;
   /** Silence of the binlog stream, heartbeats included, after which it counts as lost. */
   readonly silenceTimeout: number;

@@ -161,7 +161,6 @@ rules: x
   });
 
   it.each([
-    ['source', 'on_gap: invalidate'],
     ['source', 'barrier: source'],
     ['source', 'barrier: [mysql://a]'],
     ['source', 'row_metadata: any'],

@@ -69,6 +69,7 @@ async function resolveSource(
     initPosition: raw.init_position ?? { from: 'latest' },
     resumeBy: raw.resume_by ?? 'auto',
     onGap: raw.on_gap ?? 'halt',
+    gapWait: raw.gap_wait ?? 10_000,
     heartbeatInterval,
     silenceTimeout,
     startTimeout: raw.start_timeout ?? 30_000,
