@@ -28,7 +28,7 @@ import { sleep } from './runtime/sleep.ts';
 const RETRY = { initial: 100, max: 2000 };
 
 /** How often the server's binlog files are looked at, ms. */
-const RETENTION_INTERVAL = 60_000;
+const RETENTION_INTERVAL = 5000;
 
 /** How far a daemon is. */
 type Phase = 'starting' | 'running' | 'draining' | 'stopped';
@@ -122,6 +122,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
     const retention = new RetentionWatch({
       client,
       stored: () => writer.stored,
+      onFiles: (files) => source.compare(files),
       interval: RETENTION_INTERVAL,
       sleep,
       log,

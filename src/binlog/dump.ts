@@ -40,6 +40,10 @@ export interface DumpHandlers {
 export interface Dump {
   /** Where it began, with the identity of the file. */
   readonly reached: SourcePosition;
+  /** The place up to which events arrived, but not behind an XA transaction that is prepared. */
+  readonly position: SourcePosition;
+  /** Events of the binlog that arrived so far, heartbeats not counted. */
+  readonly events: number;
   /** Resolves with what ended the dump, unless it is stopped first. */
   readonly lost: Promise<UnstaleError>;
   pause(): void;
@@ -78,9 +82,11 @@ export async function openDump(
   const begun = Promise.withResolvers<SourcePosition>();
   const lost = Promise.withResolvers<UnstaleError>();
   let state: 'connecting' | 'refused' | 'running' = 'connecting';
+  let events = 0;
   const onEvent = (event: BinlogEvent): void => {
     // What comes behind the beginning of a wrong file must not be taken for changes.
     if (state === 'refused') return;
+    if (event.kind !== 'heartbeat') events += 1;
     assembler.accept(event);
     if (state === 'running' || event.kind !== 'format') return;
     const reached = assembler.position;
@@ -122,6 +128,12 @@ export async function openDump(
     const reached = await begun.promise;
     return {
       reached,
+      get position() {
+        return assembler.position;
+      },
+      get events() {
+        return events;
+      },
       lost: lost.promise,
       pause: () => stream.pause(),
       resume: () => stream.resume(),

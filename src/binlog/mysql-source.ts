@@ -3,6 +3,7 @@ import { formatPosition } from '../change/position.ts';
 import type { SourceEvent } from '../change/source-event.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import type { ChangeSource, Log, RetryDelay, Sleep, StartPoint } from '../pipeline/ports.ts';
+import type { BinlogFile } from './binlog-files.ts';
 import { isGap } from './dump-errors.ts';
 import { openDump, readFileCreatedAt } from './dump.ts';
 import type { Dump, DumpOptions } from './dump.ts';
@@ -11,8 +12,9 @@ import { GapRecovery } from './gap-recovery.ts';
 import type { OpenGap } from './gap-recovery.ts';
 import { nameOtherClients } from './other-clients.ts';
 import { readServerFacts } from './server-facts.ts';
-import { currentEnd, resolveStart } from './start-position.ts';
-import type { ResumeBy } from './start-position.ts';
+import { currentEnd, refuseAnotherFile, resolveStart } from './start-position.ts';
+import type { ResolveContext, ResumeBy } from './start-position.ts';
+import { StreamCheck } from './stream-check.ts';
 
 export interface MysqlSourceOptions extends DumpOptions {
   readonly resumeBy: ResumeBy;
@@ -47,6 +49,7 @@ export class MysqlSource implements ChangeSource {
   readonly #buffer: EventBuffer;
   readonly #closing = new AbortController();
   readonly #recovery: GapRecovery;
+  readonly #check = new StreamCheck();
   #dump: Dump | undefined;
   #watchdog: NodeJS.Timeout | undefined;
   #reconnecting: Promise<void> | undefined;
@@ -96,6 +99,15 @@ export class MysqlSource implements ChangeSource {
   /** Redis has acknowledged everything before `position`. */
   applied(position: SourcePosition): void {
     this.#recovery.applied(position);
+  }
+
+  /** Compares the running dump with the server's files, and begins it again if it cannot be reading them. */
+  compare(files: readonly BinlogFile[]): void {
+    const dump = this.#dump;
+    if (dump === undefined) return;
+    const { position: reached, events } = dump;
+    const doubt = this.#check.look(files, { reached, events, paused: this.isPaused });
+    if (doubt !== undefined) this.#lose(dump, new UnstaleError('UNSTALE_BINLOG_CONNECTION_LOST', doubt));
   }
 
   /** Whether the binlog is held back because Redis does not keep up. */
@@ -156,14 +168,10 @@ export class MysqlSource implements ChangeSource {
 
   /** One attempt; resolves when the server has begun to send. */
   async #connect(start: StartPoint, signal: AbortSignal): Promise<SourcePosition> {
-    const { client, resumeBy, log, onConnect } = this.#options;
-    const server = await readServerFacts(client);
-    const resolved = await resolveStart(start, {
-      server,
-      client,
-      resumeBy,
-      fileCreatedAt: (file) => readFileCreatedAt(file, this.#options, server, signal),
-    });
+    const { log, onConnect } = this.#options;
+    const context = await this.#context(signal);
+    const { server } = context;
+    const resolved = await resolveStart(start, context);
     const dump = await openDump(
       this.#options,
       server,
@@ -178,11 +186,20 @@ export class MysqlSource implements ChangeSource {
       signal,
     );
     this.#dump = dump;
+    this.#check.restart();
     if (this.#buffer.isPaused) dump.pause();
     onConnect();
     log.info({ position: formatPosition(dump.reached), by: resolved.dump.by }, 'reading the binlog');
     void dump.lost.then((failure) => this.#lose(dump, failure));
     return dump.reached;
+  }
+
+  async #context(signal: AbortSignal): Promise<ResolveContext> {
+    const { client, resumeBy } = this.#options;
+    const server = await readServerFacts(client);
+    const fileCreatedAt = (file: string): Promise<number> =>
+      readFileCreatedAt(file, this.#options, server, signal);
+    return { server, client, resumeBy, fileCreatedAt };
   }
 
   #begin(reached: SourcePosition): void {
@@ -215,11 +232,12 @@ export class MysqlSource implements ChangeSource {
     });
   }
 
-  /** Goes on after the dump ended with `failure`, for as long as that can be mended from here. */
-  async #reconnect(failure: UnstaleError): Promise<void> {
+  /** Goes on after the dump ended with `ended`, for as long as that can be mended from here. */
+  async #reconnect(ended: UnstaleError): Promise<void> {
     const { log, retryDelay } = this.#options;
     const signal = this.#closing.signal;
     await this.#dropDump();
+    const failure = isGap(ended) ? await this.#named(ended, signal) : ended;
     // gtid_mode was switched under a dump by GTID: there may be another way to resume.
     const retried = failure.policy.directive === 'retry' || failure.code === 'UNSTALE_GTID_OFF';
     if (retried) log.warn({ err: failure }, 'the binlog connection is lost; reconnecting');
@@ -255,10 +273,23 @@ export class MysqlSource implements ChangeSource {
 
   /** The end of the binlog as it is now. */
   async #noteHead(signal: AbortSignal): Promise<SourcePosition> {
-    const { client } = this.#options;
-    const server = await readServerFacts(client);
+    const { server, client, fileCreatedAt } = await this.#context(signal);
     const head = await currentEnd(server, client);
-    return { ...head, fileCreatedAt: await readFileCreatedAt(head.file, this.#options, server, signal) };
+    return { ...head, fileCreatedAt: await fileCreatedAt(head.file) };
+  }
+
+  /** What the server says of a gap in the middle of reading is vague; asked anew, its files tell more. */
+  async #named(gap: UnstaleError, signal: AbortSignal): Promise<UnstaleError> {
+    const position = this.#position;
+    if (position === undefined) return gap;
+    try {
+      const context = await this.#context(signal);
+      await resolveStart({ from: 'checkpoint', position }, context);
+      if (position.serverUuid === context.server.serverUuid) await refuseAnotherFile(position, context);
+      return gap;
+    } catch (error) {
+      return isGap(error) ? error : gap;
+    }
   }
 
   async #end(failure: UnstaleError): Promise<void> {

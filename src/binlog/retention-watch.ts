@@ -10,6 +10,8 @@ export interface RetentionWatchOptions {
   readonly client: SqlClient;
   /** The position that a restart would resume at. */
   readonly stored: () => SourcePosition | undefined;
+  /** The files were listed, for whoever else has a use for them. */
+  readonly onFiles: (files: readonly BinlogFile[]) => void;
   /** Time between two looks, ms. */
   readonly interval: number;
   readonly sleep: Sleep;
@@ -56,11 +58,13 @@ export class RetentionWatch {
   }
 
   async #look(): Promise<void> {
-    const { client, stored, log } = this.#options;
+    const { client, stored, onFiles, log } = this.#options;
     const files = await listBinlogFiles(client);
+    if (files === undefined) return;
+    onFiles(files);
     const keptFor = await readRetention(client);
     const position = stored();
-    if (files === undefined || position === undefined) return;
+    if (position === undefined) return;
     const retention = judgeRetention(position, files, keptFor, this.#now());
     const before = this.#retention?.purgeNear ?? false;
     this.#retention = retention;

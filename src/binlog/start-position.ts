@@ -136,7 +136,10 @@ async function resumeElsewhere(position: SourcePosition, context: ResolveContext
  * Refuses a file that only has the stored file's name: the creation time is its identity.
  * @throws UnstaleError UNSTALE_BINLOG_RESET
  */
-async function refuseAnotherFile(position: SourcePosition, { fileCreatedAt }: ResolveContext): Promise<void> {
+export async function refuseAnotherFile(
+  position: SourcePosition,
+  { fileCreatedAt }: ResolveContext,
+): Promise<void> {
   if (position.fileCreatedAt === 0) return;
   const createdAt = await fileCreatedAt(position.file);
   if (createdAt !== position.fileCreatedAt) throw anotherFile(position, createdAt);
