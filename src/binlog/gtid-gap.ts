@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors/catalog.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
-import type { SqlClient } from '../pipeline/ports.ts';
+import type { SqlClient, SqlRow } from '../pipeline/ports.ts';
 import { listBinlogFiles } from './binlog-files.ts';
 import { gtidFlavour } from './gtid-set.ts';
 import type { ServerFacts } from './server-facts.ts';
@@ -50,7 +50,7 @@ async function compareMysql(seen: string, client: SqlClient): Promise<Comparison
         'GTID_SUBTRACT(@@GLOBAL.gtid_purged, ?) AS purged',
       [seen, seen],
     );
-    const read = (column: string): string => String(row?.[column] ?? '').replaceAll(/\s/g, '');
+    const read = (column: string): string => textOf(row, column).replaceAll(/\s/g, '');
     return { unknown: read('unknown_gtids'), executed: read('executed'), purged: read('purged') };
   };
   let { unknown, executed, purged } = await compare();
@@ -85,7 +85,7 @@ async function compareMariadb(seen: string, client: SqlClient): Promise<Comparis
 async function unknownToMariadb(seen: string, client: SqlClient): Promise<Comparison['unknown']> {
   // The newest transaction of each domain and server that ever was in the binlog.
   const [row] = await client.query('SELECT @@GLOBAL.gtid_binlog_state AS state');
-  const state = parsePositions(String(row?.['state'] ?? ''));
+  const state = parsePositions(textOf(row, 'state'));
   const unknown = parsePositions(seen).filter(
     ({ domain, server, sequence }) =>
       !state.some(
@@ -106,12 +106,17 @@ async function purgedOnMariadb(seen: string, client: SqlClient): Promise<string>
   // The position at the beginning of the oldest file: everything up to it is purged.
   const [row] = await client.query('SELECT BINLOG_GTID_POS(?, 4) AS gtids', [oldest.name]);
   const positions = parsePositions(seen);
-  return parsePositions(String(row?.['gtids'] ?? ''))
+  return parsePositions(textOf(row, 'gtids'))
     .filter(
       ({ domain, sequence }) => (positions.find((own) => own.domain === domain)?.sequence ?? 0) < sequence,
     )
     .map(({ gtid }) => `everything up to ${gtid}`)
     .join(', ');
+}
+
+function textOf(row: SqlRow | undefined, column: string): string {
+  const value = row?.[column];
+  return typeof value === 'string' ? value : '';
 }
 
 interface DomainPosition {

@@ -162,7 +162,6 @@ describe.each(inject('servers').mysql)('a gap in the binlog of $label', ({ flavo
         ? 'SELECT @@GLOBAL.gtid_executed AS gtids'
         : 'SELECT @@GLOBAL.gtid_binlog_pos AS gtids',
     );
-    await shop.db.pool.query('SET SESSION sql_log_bin = 0');
     const logged = await shop.db.pool.getConnection();
     await logged.query('SET SESSION sql_log_bin = 0');
     await logged.query(`UPDATE ${shop.db.stateDatabase}.positions SET gtid_set = ?`, [
