@@ -29,7 +29,7 @@ export function datasetOf(name: DatasetName, quick: boolean): Dataset {
 }
 
 /** Transactions of one and two rows: updates, inserts and deletes. */
-function narrowSmall(transactions: number): Dataset {
+export function narrowSmall(transactions: number): Dataset {
   const groups = transactions / 4;
   const rows = groups * 6;
   return {
@@ -60,7 +60,7 @@ function narrowSmall(transactions: number): Dataset {
 }
 
 /** A few transactions of very many rows. */
-function narrowHuge(transactions: number, rowsEach: number): Dataset {
+export function narrowHuge(transactions: number, rowsEach: number): Dataset {
   const rows = transactions * rowsEach;
   return {
     name: 'narrow-huge',
@@ -80,7 +80,7 @@ function narrowHuge(transactions: number, rowsEach: number): Dataset {
 }
 
 /** Transactions of five rows with 30 columns of all common types, about 1 kB a row image. */
-function wideSmall(transactions: number): Dataset {
+export function wideSmall(transactions: number): Dataset {
   const rows = transactions * 5;
   return {
     name: 'wide-small',
@@ -88,7 +88,7 @@ function wideSmall(transactions: number): Dataset {
     transactions,
     rows,
     prepare: async (db) => {
-      await createWide(db, rows);
+      await createWide(db, 'wide_small', rows);
       await db.query(`
         CREATE PROCEDURE change_wide_small(first_group INT, last_group INT)
         BEGIN
@@ -109,7 +109,7 @@ export async function createNarrow(db: TestDatabase, table: string, rows: number
   await db.query(`INSERT INTO ${table} SELECT n, n, CONCAT('value ', n) FROM numbers WHERE n <= ?`, [rows]);
 }
 
-async function createWide(db: TestDatabase, rows: number): Promise<void> {
+export async function createWide(db: TestDatabase, table: string, rows: number): Promise<void> {
   const columns: readonly (readonly [definition: string, value: string])[] = [
     ...repeat(8, (no) => [`i${no} INT NOT NULL`, `n + ${no}`]),
     ...repeat(4, (no) => [`l${no} BIGINT NOT NULL`, `n * ${no}000000`]),
@@ -122,10 +122,10 @@ async function createWide(db: TestDatabase, rows: number): Promise<void> {
   ];
   await createNumbers(db, rows);
   await db.query(
-    `CREATE TABLE wide_small (id BIGINT PRIMARY KEY, ${columns.map(([column]) => column).join(', ')})`,
+    `CREATE TABLE ${table} (id BIGINT PRIMARY KEY, ${columns.map(([column]) => column).join(', ')})`,
   );
   await db.query(
-    `INSERT INTO wide_small SELECT n, ${columns.map(([, value]) => value).join(', ')} FROM numbers WHERE n <= ?`,
+    `INSERT INTO ${table} SELECT n, ${columns.map(([, value]) => value).join(', ')} FROM numbers WHERE n <= ?`,
     [rows],
   );
 }
@@ -139,7 +139,7 @@ async function createNumbers(db: TestDatabase, count: number): Promise<void> {
     await db.query('INSERT INTO numbers SELECT n + ? FROM numbers', [have]);
 }
 
-async function callInParallel(db: TestDatabase, procedure: string, groups: number): Promise<void> {
+export async function callInParallel(db: TestDatabase, procedure: string, groups: number): Promise<void> {
   const share = Math.ceil(groups / WRITERS);
   const firsts = Array.from({ length: WRITERS }, (_, no) => no * share + 1);
   await Promise.all(

@@ -3,9 +3,10 @@ import { writeFile } from 'node:fs/promises';
 
 import { measureCatchUp } from './catch-up.ts';
 import { datasetOf } from './datasets.ts';
+import { benchDecode } from './decode/bench-decode.ts';
 import { measureLive } from './live.ts';
 import type { Measurements } from './measurements.ts';
-import { parseOptions, USAGE, UsageError } from './options.ts';
+import { parseDecodeOptions, parseOptions, USAGE, UsageError } from './options.ts';
 import type { BenchOptions } from './options.ts';
 import { describeMachine, formatMachine, formatTable, judge } from './report.ts';
 import { startServers } from './servers.ts';
@@ -14,9 +15,16 @@ import type { BenchServers } from './servers.ts';
 const say = (line: string): void => console.log(line);
 
 try {
-  const options = parseOptions(process.argv.slice(2));
-  if (options === undefined) say(USAGE);
-  else await bench(options);
+  const [first, ...rest] = process.argv.slice(2);
+  if (first === 'decode') {
+    const options = parseDecodeOptions(rest);
+    if (options === undefined) say(USAGE);
+    else await benchDecode(options, say);
+  } else {
+    const options = parseOptions(process.argv.slice(2));
+    if (options === undefined) say(USAGE);
+    else await bench(options);
+  }
 } catch (error) {
   const isUsage = error instanceof UsageError;
   console.error(isUsage ? `${error.message}\n\n${USAGE}` : error);

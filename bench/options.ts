@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util';
 
 import type { MysqlFlavour } from '../scripts/servers/installed.ts';
+import { DECODE_DATASETS } from './decode/datasets.ts';
+import type { DecodeDatasetName } from './decode/datasets.ts';
 
 export const DATASET_NAMES = ['narrow-small', 'narrow-huge', 'wide-small'] as const;
 export type DatasetName = (typeof DATASET_NAMES)[number];
@@ -17,6 +19,18 @@ export interface BenchOptions {
   readonly jsonFile: string | undefined;
 }
 
+/** Of `npm run bench -- decode`. */
+export interface DecodeBenchOptions {
+  readonly flavour: MysqlFlavour;
+  readonly datasets: readonly DecodeDatasetName[];
+  /** Measured rounds, each of all readers in turn. */
+  readonly rounds: number;
+  readonly quick: boolean;
+  /** The server compresses what it writes to the binlog; only readers that can read that take part. */
+  readonly compressed: boolean;
+  readonly jsonFile: string | undefined;
+}
+
 export class UsageError extends Error {}
 
 export const USAGE = `Usage: npm run bench -- [options]
@@ -27,7 +41,15 @@ export const USAGE = `Usage: npm run bench -- [options]
   --pairs N              measured rounds of each side, 3 by default
   --quick                small sizes, one pair, no warm-up; under a minute
   --json FILE            write the figures of every round as JSON
-  --help                 this text`;
+  --help                 this text
+
+       npm run bench -- decode [options]
+
+  compares the readers of the binlog alone; takes --flavour, --quick, --json, and
+
+  --dataset NAME         one of ${DECODE_DATASETS.join(', ')}
+  --rounds N             measured rounds of all readers in turn, 5 by default
+  --compressed           with binlog_transaction_compression (log_bin_compress on MariaDB)`;
 
 /**
  * Undefined when help is asked for.
@@ -52,6 +74,27 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
   };
 }
 
+/**
+ * Options behind the word `decode`; undefined when help is asked for.
+ * @throws UsageError
+ */
+export function parseDecodeOptions(args: readonly string[]): DecodeBenchOptions | undefined {
+  const values = parse(args);
+  if (values.help === true) return undefined;
+  const quick = values.quick ?? false;
+  const rounds = Number(values.rounds ?? (quick ? 1 : 5));
+  if (!Number.isInteger(rounds) || rounds < 1) throw new UsageError('--rounds takes a number from 1');
+  return {
+    flavour: oneOf('--flavour', values.flavour ?? 'mysql', ['mysql', 'mariadb']),
+    datasets:
+      values.dataset === undefined ? DECODE_DATASETS : [oneOf('--dataset', values.dataset, DECODE_DATASETS)],
+    rounds,
+    quick,
+    compressed: values.compressed ?? false,
+    jsonFile: values.json,
+  };
+}
+
 function parse(args: readonly string[]) {
   try {
     return parseArgs({
@@ -61,6 +104,8 @@ function parse(args: readonly string[]) {
         dataset: { type: 'string' },
         flavour: { type: 'string' },
         pairs: { type: 'string' },
+        rounds: { type: 'string' },
+        compressed: { type: 'boolean' },
         quick: { type: 'boolean' },
         json: { type: 'string' },
         help: { type: 'boolean', short: 'h' },

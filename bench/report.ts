@@ -15,14 +15,17 @@ export interface Machine {
   readonly redis: string;
 }
 
-export function describeMachine({ mysql, redis }: BenchServers): Machine {
+export function describeMachine({
+  mysql,
+  redis,
+}: Pick<BenchServers, 'mysql'> & Partial<BenchServers>): Machine {
   return {
     cores: cpus().length,
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     memoryGb: Math.round(totalmem() / 1e9),
     node: process.version,
     mysql: `${mysql.flavour} ${mysql.version}`,
-    redis: `${redis.implementation} ${redis.version}`,
+    redis: redis === undefined ? 'no Redis' : `${redis.implementation} ${redis.version}`,
   };
 }
 

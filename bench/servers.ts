@@ -10,13 +10,18 @@ export interface BenchServers {
   destroy(): Promise<void>;
 }
 
-/** A MySQL or MariaDB that waits for no disk, so that data is made quickly and writing it sets no limit; and a Redis. */
-export async function startServers(flavour: MysqlFlavour): Promise<BenchServers> {
+/** A MySQL or MariaDB that waits for no disk, so that data is made quickly and writing it sets no limit. */
+export function startBenchMysql(flavour: MysqlFlavour, args: readonly string[] = []): Promise<MysqlServer> {
   const redo = flavour === 'mysql' ? '--innodb-redo-log-capacity=1G' : '--innodb-log-file-size=1G';
-  const mysql = await startMysqlServer({
+  return startMysqlServer({
     flavour,
-    args: ['--innodb-flush-log-at-trx-commit=0', '--innodb-buffer-pool-size=1G', redo],
+    args: ['--innodb-flush-log-at-trx-commit=0', '--innodb-buffer-pool-size=1G', redo, ...args],
   });
+}
+
+/** The same and a Redis. */
+export async function startServers(flavour: MysqlFlavour): Promise<BenchServers> {
+  const mysql = await startBenchMysql(flavour);
   try {
     const redis = await startRedisServer({ args: ['--notify-keyspace-events', 'Kg'] });
     return {

@@ -82,6 +82,8 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       resumeBy: config.source.resumeBy,
       onGap: config.source.onGap,
       gapWait: config.source.gapWait,
+      rowMetadata: config.source.rowMetadata,
+      verifyChecksums: config.source.verifyChecksums,
       heartbeatInterval: config.source.heartbeatInterval,
       silenceTimeout: config.source.silenceTimeout,
       startTimeout: config.source.startTimeout,
@@ -104,6 +106,8 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       source,
       sink: createRedisSink({
         connection: redis,
+        scopeScanRate: config.redis.scopeScanRate,
+        sleep,
         log,
         observer: { replied: (cls) => metrics.redisReplies(cls, 1) },
       }),
@@ -273,7 +277,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
 function observe(metrics: Metrics, onError: (error: Error) => void): PipelineObserver {
   return {
     transaction: () => metrics.transactions(1),
-    rows: (op, table, count) => metrics.rowChanges(op, formatTable(table), count),
+    rows: (op, table, count) => metrics.rowChanges(op, table, count),
     rowsSkipped: (count) => metrics.rowsSkipped(count),
     scope: (reason) => metrics.scopeInvalidation(reason),
     applied: (batch, removed) => {

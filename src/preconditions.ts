@@ -96,6 +96,7 @@ function preflight(config: Config, client: SqlClient, log: Log): Promise<Preflig
     serverId: config.source.serverId,
     user: config.source.connection.user,
     stateDatabase: config.state.sameServer ? config.state.database : undefined,
+    rowMetadata: config.source.rowMetadata,
     nearestName,
     log,
   });

@@ -1,10 +1,5 @@
 import type { RowChange } from '../change/row-change.ts';
-
-/** A transaction's identifier: MySQL's `uuid` or `uuid:tag` and number, MariaDB's `domain-server` and number. */
-export interface Gtid {
-  readonly source: string;
-  readonly sequence: number;
-}
+import type { Gtid } from '../change/source-event.ts';
 
 /** How the group of events that a GTID begins goes on: with a BEGIN or another statement, with rows, or with one statement. */
 export type GroupKind = 'by-statement' | 'transaction' | 'standalone';
@@ -15,6 +10,8 @@ export type GroupKind = 'by-statement' | 'transaction' | 'standalone';
  * `timestamp` is the event header's, in ms since the epoch with a resolution of 1 s, 0 on artificial events.
  * `nextOffset` is the header's 32-bit `log_pos`, the end of the event in its file; 0 where the server gives
  * none (artificial events, and MariaDB inside a transaction).
+ *
+ * An event object is valid only while it is handed on: those of which there are very many are used again.
  */
 export type BinlogEvent = {
   readonly timestamp: number;
@@ -36,9 +33,8 @@ export type BinlogEvent = {
     }
   | { readonly kind: 'begin' }
   | { readonly kind: 'statement'; readonly schema: string; readonly text: string }
-  | { readonly kind: 'rows'; readonly changes: readonly RowChange[]; readonly bytes: number }
-  /** Rows of a mapped table that could not be told apart from each other; every key of the table is in doubt. */
-  | { readonly kind: 'unreadable-rows'; readonly schema: string; readonly table: string }
+  /** The array is the receiver's to keep and to add to. */
+  | { readonly kind: 'rows'; readonly changes: RowChange[]; readonly bytes: number }
   /** Rows of unstale's own state tables. */
   | { readonly kind: 'own-rows' }
   | { readonly kind: 'commit' }

@@ -5,6 +5,8 @@ import type { TableInterest } from '../change/table.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import type { SqlClient } from '../pipeline/ports.ts';
 import type { BinlogEvent } from './binlog-event.ts';
+import { CascadeFollower } from './cascades/cascade-follower.ts';
+import { readTableDefinition } from './catalogue.ts';
 import { readCharsets } from './charsets.ts';
 import { classifyDumpError } from './dump-errors.ts';
 import type { ServerFacts } from './server-facts.ts';
@@ -22,6 +24,10 @@ export interface DumpOptions {
   readonly interests: readonly TableInterest[];
   readonly stateSchema: string | undefined;
   readonly serverId: number;
+  /** `minimal`: column names may come from information_schema where the binlog does not hold them. */
+  readonly rowMetadata: 'full' | 'minimal';
+  /** Whether events whose checksum is wrong are refused. */
+  readonly verifyChecksums: boolean;
   /** ms */
   readonly heartbeatInterval: number;
   /** Longest time from connecting to the first event, ms. */
@@ -44,8 +50,11 @@ export interface Dump {
   readonly position: SourcePosition;
   /** Events of the binlog that arrived so far, heartbeats not counted. */
   readonly events: number;
-  /** Resolves with what ended the dump, unless it is stopped first. */
-  readonly lost: Promise<UnstaleError>;
+  /**
+   * Resolves with what ended the dump, unless it is stopped first; `outdated`: foreign keys may have changed, and
+   * nothing more is emitted.
+   */
+  readonly lost: Promise<UnstaleError | 'outdated'>;
   pause(): void;
   resume(): void;
   /** Ends it and frees its connections. */
@@ -62,6 +71,7 @@ const SLICE_BYTES = 16 * 1024;
  */
 export async function openDump(
   options: DumpOptions,
+  cascades: CascadeFollower,
   server: ServerFacts,
   start: ResolvedStart,
   handlers: DumpHandlers,
@@ -69,25 +79,39 @@ export async function openDump(
 ): Promise<Dump> {
   const { dump, position } = start;
   const charsets = await readCharsets(options.client);
+  await cascades.refresh(options.client, server);
   const connection = await options.connection();
   const at = dump.by === 'gtid' ? `GTID set ${dump.gtidSet}` : `${dump.file}:${dump.offset}`;
+  let moved = false;
   const assembler = new TransactionAssembler({
     flavour: server.flavour,
     start: position,
     mapped: options.interests.map((interest) => interest.table),
     sliceBytes: SLICE_BYTES,
-    emit: (event) => handlers.emit(event, assembler.position),
+    emit: (event) => {
+      moved ||= event.kind === 'idle' || (event.kind === 'slice' && event.slice.resumeAfter !== undefined);
+      handlers.emit(event, assembler.position);
+    },
   });
 
   const begun = Promise.withResolvers<SourcePosition>();
-  const lost = Promise.withResolvers<UnstaleError>();
+  const lost = Promise.withResolvers<UnstaleError | 'outdated'>();
+  let outdated = false;
   let state: 'connecting' | 'refused' | 'running' = 'connecting';
   let events = 0;
   const onEvent = (event: BinlogEvent): void => {
     // What comes behind the beginning of a wrong file must not be taken for changes.
     if (state === 'refused') return;
     if (event.kind !== 'heartbeat') events += 1;
-    assembler.accept(event);
+    moved = false;
+    assembler.accept(cascades.complete(event));
+    outdated ||= cascades.isOutdatedBy(event);
+    if (outdated && moved) {
+      // What follows has to be decoded for the foreign keys of then.
+      state = 'refused';
+      lost.resolve('outdated');
+      return;
+    }
     if (state === 'running' || event.kind !== 'format') return;
     const reached = assembler.position;
     const replaced = isAnotherFile(position, reached);
@@ -100,9 +124,14 @@ export async function openDump(
     connection,
     serverId: options.serverId,
     start: dump,
-    interests: options.interests,
-    stateSchema: options.stateSchema,
-    charsets,
+    tables: {
+      interests: cascades.interests,
+      stateSchema: options.stateSchema,
+      charsets,
+      rowMetadata: options.rowMetadata,
+      readCatalogue: (schema, table) => readTableDefinition(options.client, schema, table),
+    },
+    verifyChecksums: options.verifyChecksums,
     heartbeatInterval: options.heartbeatInterval,
     onEvent,
     onActivity: handlers.onActivity,
@@ -163,6 +192,7 @@ export async function readFileCreatedAt(
   const ignore = (): void => undefined;
   const dump = await openDump(
     { ...options, interests: [] },
+    new CascadeFollower([]),
     server,
     { dump: { by: 'file', file, offset: position.offset }, position },
     { onBegin: ignore, emit: ignore, onActivity: ignore },

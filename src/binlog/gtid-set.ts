@@ -1,5 +1,5 @@
+import type { Gtid } from '../change/source-event.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
-import type { Gtid } from './binlog-event.ts';
 
 /** The transactions that were seen, in the notation of the server that assigned the GTIDs. */
 export interface ExecutedGtids {

@@ -4,6 +4,7 @@ import type { SourceEvent } from '../change/source-event.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import type { ChangeSource, Log, RetryDelay, Sleep, StartPoint } from '../pipeline/ports.ts';
 import type { BinlogFile } from './binlog-files.ts';
+import { CascadeFollower } from './cascades/cascade-follower.ts';
 import { isGap } from './dump-errors.ts';
 import { openDump, readFileCreatedAt } from './dump.ts';
 import type { Dump, DumpOptions } from './dump.ts';
@@ -33,8 +34,8 @@ export interface MysqlSourceOptions extends DumpOptions {
   readonly now?: () => number;
 }
 
-/** Few, because what waits long outlives the young generation and has to be collected with the old. */
-const MAX_BUFFERED_EVENTS = 64;
+/** A read of the socket brings some hundred small transactions; holding it back for less would cost more than it saves. */
+const MAX_BUFFERED_EVENTS = 512;
 
 /**
  * The binlog of one MySQL or MariaDB server as a ChangeSource.
@@ -48,6 +49,7 @@ export class MysqlSource implements ChangeSource {
   readonly #now: () => number;
   readonly #buffer: EventBuffer;
   readonly #closing = new AbortController();
+  readonly #cascades: CascadeFollower;
   readonly #recovery: GapRecovery;
   readonly #check = new StreamCheck();
   #dump: Dump | undefined;
@@ -63,6 +65,7 @@ export class MysqlSource implements ChangeSource {
   constructor(options: MysqlSourceOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
+    this.#cascades = new CascadeFollower(options.interests);
     this.#buffer = new EventBuffer({
       maxBytes: options.maxBufferedBytes,
       maxEvents: MAX_BUFFERED_EVENTS,
@@ -174,6 +177,7 @@ export class MysqlSource implements ChangeSource {
     const resolved = await resolveStart(start, context);
     const dump = await openDump(
       this.#options,
+      this.#cascades,
       server,
       resolved,
       {
@@ -225,7 +229,7 @@ export class MysqlSource implements ChangeSource {
     this.#buffer.push(event);
   }
 
-  #lose(dump: Dump, failure: UnstaleError): void {
+  #lose(dump: Dump, failure: UnstaleError | 'outdated'): void {
     if (this.#dump !== dump || this.#closing.signal.aborted) return;
     this.#reconnecting ??= this.#reconnect(failure).finally(() => {
       this.#reconnecting = undefined;
@@ -233,16 +237,28 @@ export class MysqlSource implements ChangeSource {
   }
 
   /** Goes on after the dump ended with `ended`, for as long as that can be mended from here. */
-  async #reconnect(ended: UnstaleError): Promise<void> {
-    const { log, retryDelay } = this.#options;
+  async #reconnect(ended: UnstaleError | 'outdated'): Promise<void> {
+    const { log } = this.#options;
     const signal = this.#closing.signal;
     await this.#dropDump();
+    if (ended === 'outdated') {
+      log.info({}, 'foreign keys may have changed; reading them again');
+      return this.#goOn(undefined);
+    }
     const failure = isGap(ended) ? await this.#named(ended, signal) : ended;
     // gtid_mode was switched under a dump by GTID: there may be another way to resume.
     const retried = failure.policy.directive === 'retry' || failure.code === 'UNSTALE_GTID_OFF';
     if (retried) log.warn({ err: failure }, 'the binlog connection is lost; reconnecting');
-    let gap = this.#recoverable(failure);
+    const gap = this.#recoverable(failure);
     if (!retried && gap === undefined) return this.#end(failure);
+    return this.#goOn(gap);
+  }
+
+  /** Connects again, for as long as it takes; first recovers from a gap. */
+  async #goOn(found: UnstaleError | undefined): Promise<void> {
+    const { log, retryDelay } = this.#options;
+    const signal = this.#closing.signal;
+    let gap = found;
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       const position = this.#position;
       if (position === undefined) return;

@@ -1,13 +1,15 @@
 import type { SourcePosition } from '../change/position.ts';
 import type { RowChange } from '../change/row-change.ts';
-import type { CommitMark, ScopeReason, SourceEvent } from '../change/source-event.ts';
+import type { CommitMark, Gtid, ScopeReason, SourceEvent } from '../change/source-event.ts';
 import type { TableRef } from '../change/table.ts';
-import type { BinlogEvent, Gtid } from './binlog-event.ts';
-import { formatGtid, parseExecutedGtids } from './gtid-set.ts';
+import type { BinlogEvent } from './binlog-event.ts';
+import { parseExecutedGtids } from './gtid-set.ts';
 import type { ExecutedGtids } from './gtid-set.ts';
 import { MAX_PREPARED_BYTES, PreparedTransactions, tablesOf } from './prepared-transactions.ts';
 import type { PreparedChanges } from './prepared-transactions.ts';
-import { classifyStatement, statementEffect, xidOfStatement } from './statement.ts';
+import { classifyStatement } from './statement/classify-statement.ts';
+import { statementEffect } from './statement/statement-effect.ts';
+import { xidOf } from './statement/xid.ts';
 
 const FOUR_GIB = 2 ** 32;
 
@@ -114,21 +116,12 @@ export class TransactionAssembler {
       case 'rows': {
         const transaction = this.#inTransaction();
         transaction.bytes += event.bytes;
-        for (const change of event.changes) transaction.rows.push(change);
+        if (transaction.rows.length === 0) transaction.rows = event.changes;
+        else for (const change of event.changes) transaction.rows.push(change);
         if (transaction.xid !== undefined) forgetExcess(transaction);
         else if (transaction.bytes >= this.#options.sliceBytes) this.#emitSlice(transaction, event.timestamp);
         break;
       }
-      case 'unreadable-rows':
-        this.#inTransaction();
-        this.#emitScope(
-          this.#options.mapped.filter(
-            ({ schema, table }) => schema === event.schema && table === event.table,
-          ),
-          'unreadable',
-          event.timestamp,
-        );
-        break;
       case 'own-rows':
         this.#inTransaction().ownRows = true;
         break;
@@ -158,7 +151,7 @@ export class TransactionAssembler {
     switch (kind) {
       case 'begin': {
         const transaction = this.#inTransaction();
-        transaction.xid ??= xidOfStatement(event.text);
+        transaction.xid ??= xidOf(event.text);
         break;
       }
       case 'nested':
@@ -204,7 +197,7 @@ export class TransactionAssembler {
 
   /** XA COMMIT and XA ROLLBACK, in a group of their own. */
   #endPrepared(event: Extract<BinlogEvent, { kind: 'statement' }>, kind: 'xa-commit' | 'xa-rollback'): void {
-    const xid = xidOfStatement(event.text);
+    const xid = xidOf(event.text);
     const prepared = xid === undefined ? undefined : this.#prepared.take(xid);
     if (kind === 'xa-commit') {
       // Without its PREPARE its rows were written before the stream began, and nobody knows them.
@@ -220,12 +213,7 @@ export class TransactionAssembler {
   }
 
   #markOf(transaction: OpenTransaction): CommitMark {
-    const { gtid } = transaction;
-    transaction.mark ??= {
-      gtid: gtid === undefined ? undefined : formatGtid(gtid, this.#options.flavour),
-      file: this.#file,
-      offset: this.#offset,
-    };
+    transaction.mark ??= { gtid: transaction.gtid, file: this.#file, offset: this.#offset };
     return transaction.mark;
   }
 

@@ -1,11 +1,10 @@
 import ZongJi from '@vlasky/zongji';
 import type { ConnectionOptions } from 'mysql2';
-import type { TableInterest } from '../change/table.ts';
 import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
 import type { BinlogEvent } from './binlog-event.ts';
 import { EventDecoder } from './decoder/event-decoder.ts';
 import { CRC32_BYTES } from './decoder/event-type.ts';
-import type { CollationCharsets } from './decoder/text-decoder.ts';
+import type { KnownTablesOptions } from './decoder/known-tables.ts';
 import { EventFeed } from './event-feed.ts';
 import { tapPackets } from './zongji-tap.ts';
 import type { ByteStream } from './zongji-tap.ts';
@@ -19,10 +18,9 @@ export interface ZongjiStreamOptions {
   readonly connection: ConnectionOptions;
   readonly serverId: number;
   readonly start: DumpStart;
-  readonly interests: readonly TableInterest[];
-  /** Schema of unstale's state tables when they are on this server. */
-  readonly stateSchema: string | undefined;
-  readonly charsets: CollationCharsets;
+  readonly tables: Omit<KnownTablesOptions, 'flavour'>;
+  /** Whether events whose checksum is wrong are refused. */
+  readonly verifyChecksums: boolean;
   /** How often the server reports when it has nothing to send, ms. */
   readonly heartbeatInterval: number;
   readonly onEvent: (event: BinlogEvent) => void;
@@ -110,10 +108,9 @@ export class ZongjiStream {
     try {
       const decoder = new EventDecoder({
         flavour: this.#zongji.isMariaDb ? 'mariadb' : 'mysql',
-        interests: this.#options.interests,
-        stateSchema: this.#options.stateSchema,
-        charsets: this.#options.charsets,
+        ...this.#options.tables,
         checksumBytes: CRC32_BYTES,
+        verifyChecksums: this.#options.verifyChecksums,
         emit: this.#options.onEvent,
         whenWritable: () => this.#writable?.promise,
       });

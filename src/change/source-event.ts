@@ -2,12 +2,18 @@ import type { SourcePosition } from './position.ts';
 import type { RowChange } from './row-change.ts';
 import type { TableRef } from './table.ts';
 
+/** A transaction's identifier: MySQL's `uuid` or `uuid:tag` and number, MariaDB's `domain-server` and number. */
+export interface Gtid {
+  readonly source: string;
+  readonly sequence: number;
+}
+
 /**
  * A transaction's place in the binlog, from which the visibility barrier tells whether other sessions see it:
  * its `gtid` where it has one, and the place at which it begins. All slices of a transaction share one object.
  */
 export interface CommitMark {
-  readonly gtid: string | undefined;
+  readonly gtid: Gtid | undefined;
   readonly file: string;
   readonly offset: number;
 }

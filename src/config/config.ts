@@ -30,6 +30,8 @@ export interface SourceConfig {
   readonly serverId: number;
   readonly initPosition: InitPosition;
   readonly resumeBy: 'auto' | 'gtid' | 'file';
+  /** Whether events whose checksum is wrong are refused. */
+  readonly verifyChecksums: boolean;
   readonly onGap: 'halt' | 'invalidate';
   readonly gapWait: number;
   readonly heartbeatInterval: number;
@@ -37,6 +39,8 @@ export interface SourceConfig {
   readonly silenceTimeout: number;
   readonly startTimeout: number;
   readonly maxBufferedBytes: number;
+  /** `minimal`: column names may come from the catalogue, where the binlog does not hold them. */
+  readonly rowMetadata: 'full' | 'minimal';
 }
 
 export interface StateConfig {
@@ -66,6 +70,8 @@ export interface RedisConfig {
   readonly connectTimeout: number;
   readonly commandTimeout: number;
   readonly socketTimeout: number;
+  /** Keys that a scope looks at in a second; Infinity for no limit. */
+  readonly scopeScanRate: number;
 }
 
 export interface BatchConfig {

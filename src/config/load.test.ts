@@ -45,12 +45,14 @@ describe('a configuration', () => {
         serverId: expect.any(Number),
         initPosition: { from: 'latest' },
         resumeBy: 'auto',
+        verifyChecksums: true,
         onGap: 'halt',
         gapWait: 10_000,
         heartbeatInterval: 5000,
         silenceTimeout: 20_000,
         startTimeout: 30_000,
         maxBufferedBytes: 262_144,
+        rowMetadata: 'full',
       },
       state: { connection, sameServer: true, database: 'unstale', flushInterval: 1000 },
       redis: {
@@ -60,6 +62,7 @@ describe('a configuration', () => {
         connectTimeout: 5000,
         commandTimeout: 5000,
         socketTimeout: 15_000,
+        scopeScanRate: 100_000,
       },
       batch: { maxCommands: 1000, maxBytes: 1_048_576, maxDelay: 2, inFlight: 2 },
       admin: { host: '127.0.0.1', port: 9630 },
@@ -92,6 +95,7 @@ source:
   silence_timeout: 10s
   start_timeout: 1m
   max_buffered_bytes: 1MiB
+  row_metadata: minimal
   barrier: none
 state:
   url: mysql://s:t@state:3308
@@ -107,6 +111,7 @@ redis:
   connect_timeout: 1s
   command_timeout: 2s
   socket_timeout: 3s
+  scope_scan_rate: unlimited
 batch: {max_commands: 500, max_bytes: 64KiB, max_delay: 0ms, in_flight: 1}
 guard: none
 rules:
@@ -143,6 +148,7 @@ log: {level: debug, format: pretty}
         silenceTimeout: 10_000,
         startTimeout: 60_000,
         maxBufferedBytes: 1_048_576,
+        rowMetadata: 'minimal',
       },
       state: {
         connection: { host: 'state', port: 3308, user: 's', password: 't', sslMode: 'preferred' },
@@ -160,6 +166,7 @@ log: {level: debug, format: pretty}
         connectTimeout: 1000,
         commandTimeout: 2000,
         socketTimeout: 3000,
+        scopeScanRate: Number.POSITIVE_INFINITY,
       },
       batch: { maxCommands: 500, maxBytes: 65_536, maxDelay: 0, inFlight: 1 },
       admin: undefined,

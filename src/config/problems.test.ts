@@ -163,7 +163,6 @@ rules: x
   it.each([
     ['source', 'barrier: source'],
     ['source', 'barrier: [mysql://a]'],
-    ['source', 'row_metadata: any'],
     ['redis', 'sentinel: {name: a, nodes: [b]}'],
     ['redis', 'failover_replay: 120s'],
     ['redis', 'wait_replicas: 0'],
@@ -209,6 +208,8 @@ rules: x
     ['redis', 'tls: {ca: cert}', 'rediss://'],
     ['redis', 'tls: {reject_unauthorized: no}', 'true or false'],
     ['redis', 'db: -1', 'from 0'],
+    ['redis', 'scope_scan_rate: 999', 'from 1000'],
+    ['redis', 'scope_scan_rate: 1e6', 'or unlimited'],
   ])('in %s, %s is refused: %s', async (section, line, message) => {
     const files = { p: 'x', cert: '-----BEGIN X-----', key: '-----BEGIN X-----', text: 'no' };
     expect(await messages(with_(section, line), { files })).toContain(message);

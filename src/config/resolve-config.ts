@@ -68,12 +68,14 @@ async function resolveSource(
     serverId: raw.server_id ?? deriveServerId(clientId ?? ''),
     initPosition: raw.init_position ?? { from: 'latest' },
     resumeBy: raw.resume_by ?? 'auto',
+    verifyChecksums: raw.verify_checksums ?? true,
     onGap: raw.on_gap ?? 'halt',
     gapWait: raw.gap_wait ?? 10_000,
     heartbeatInterval,
     silenceTimeout,
     startTimeout: raw.start_timeout ?? 30_000,
     maxBufferedBytes: raw.max_buffered_bytes ?? 256 * 1024,
+    rowMetadata: raw.row_metadata ?? 'full',
   };
 }
 

@@ -43,6 +43,7 @@ export async function resolveRedis(document: ConfigDocument, raw: RawRedis): Pro
     connectTimeout: raw.connect_timeout ?? 5000,
     commandTimeout: raw.command_timeout ?? 5000,
     socketTimeout: raw.socket_timeout ?? 15_000,
+    scopeScanRate: raw.scope_scan_rate ?? 100_000,
   };
 }
 

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { ALL_OPERATIONS } from '../mapping/rule.ts';
 import { parseInitPosition } from './init-position.ts';
+import { parseScanRate } from './scan-rate.ts';
 import { parseListen } from './listen-address.ts';
 import {
   boolean,
@@ -79,6 +80,7 @@ export const configSchema = z.strictObject({
     server_id: integer(1, 2 ** 32 - 1),
     init_position: scalar(parseInitPosition),
     resume_by: choice(['auto', 'gtid', 'file']),
+    verify_checksums: boolean(),
     on_gap: choice(['halt', 'invalidate']),
     gap_wait: duration({ zero: true }),
     heartbeat_interval: duration(),
@@ -88,7 +90,7 @@ export const configSchema = z.strictObject({
     barrier: choice(['none'], {
       source: 'write none, or remove the field: batches are sent without a barrier',
     }),
-    row_metadata: notYet('remove it, and SET GLOBAL binlog_row_metadata = FULL on the server'),
+    row_metadata: choice(['full', 'minimal']),
   }),
   state: section({
     ...connection,
@@ -108,6 +110,7 @@ export const configSchema = z.strictObject({
     connect_timeout: duration(),
     command_timeout: duration(),
     socket_timeout: duration(),
+    scope_scan_rate: scalar(parseScanRate),
     sentinel: notYet('write the url of a single Redis'),
     cluster: notYet('write the url of a single Redis'),
     failover_replay: notYet(REMOVE),

@@ -52,17 +52,7 @@ export const ERROR_CATALOG = {
   UNSTALE_ROW_METADATA: {
     directive: 'fatal',
     exitCode: 3,
-    hint: 'SET GLOBAL binlog_row_metadata = FULL; binlog files written before it cannot be read.',
-  },
-  UNSTALE_TRANSACTION_COMPRESSION: {
-    directive: 'fatal',
-    exitCode: 3,
-    hint: 'SET GLOBAL binlog_transaction_compression = OFF, and let sessions reconnect.',
-  },
-  UNSTALE_PARTIAL_JSON: {
-    directive: 'fatal',
-    exitCode: 3,
-    hint: "SET GLOBAL binlog_row_value_options = '', and let sessions reconnect.",
+    hint: 'SET GLOBAL binlog_row_metadata = FULL, or write source.row_metadata: minimal.',
   },
   UNSTALE_SERVER_ID_CLASH: {
     directive: 'fatal',
@@ -93,7 +83,7 @@ export const ERROR_CATALOG = {
   UNSTALE_CASCADE_UNLOGGED: {
     directive: 'fatal',
     exitCode: 3,
-    hint: 'Delete the child rows in the application instead of by cascade, or add a rule on the parent table.',
+    hint: 'Build keys of the child from the foreign key columns alone, or delete the child rows in the application.',
   },
   UNSTALE_GTID_OFF: {
     directive: 'fatal',

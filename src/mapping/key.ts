@@ -32,10 +32,8 @@ export function compileKey(template: KeyTemplate, columns: readonly string[]): K
 
 function singleColumn(prefix: string, index: number, suffix: string): KeyFunction {
   return (image) => {
-    const value = image[index];
-    if (value === undefined) return undefined;
-    const text = formatKeyPart(value);
-    return text === null ? null : prefix + text + suffix;
+    const text = formatKeyPart(image[index]);
+    return typeof text === 'string' ? prefix + text + suffix : text;
   };
 }
 
@@ -48,14 +46,10 @@ function severalColumns(
     let key = prefix;
     let absent = false;
     for (let part = 0; part < indexes.length; part += 1) {
-      const value = image[indexes[part] ?? -1];
-      if (value === undefined) {
-        absent = true;
-        continue;
-      }
-      const text = formatKeyPart(value);
+      const text = formatKeyPart(image[indexes[part] ?? -1]);
       if (text === null) return null;
-      key += text + (literals[part + 1] ?? '');
+      if (text === undefined) absent = true;
+      else key += text + (literals[part + 1] ?? '');
     }
     return absent ? undefined : key;
   };

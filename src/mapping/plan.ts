@@ -28,7 +28,7 @@ export interface MappingPlan {
    * Appends the commands of one changed row: the keys of both images for an update. An image that lacks a
    * key column gives the template's scope instead of a key, because absent is not NULL.
    * `change.table` must be the table object of one of `interests`.
-   * @throws UnstaleError when the table is not one of `interests`, or a value has no exact text form.
+   * @throws UnstaleError when the table is not one of `interests`.
    */
   map(change: RowChange, out: MappingOutput): void;
   /** One scope for each distinct pattern of these tables' rules; tables are matched by schema and name. */

@@ -22,7 +22,7 @@ describe('the metrics', () => {
     const metrics = createMetrics({ clientId: 'shop' });
     metrics.transactions(2);
     metrics.transactions(3);
-    metrics.rowChanges('update', 'shop.users', 7);
+    metrics.rowChanges('update', { schema: 'shop', table: 'users' }, 7);
     metrics.rowsSkipped(1);
     metrics.commands(5, 'delete', 'removed');
     metrics.commands(1, 'scope', 'done');

@@ -10,6 +10,11 @@ export interface MetricsOptions {
 export type RowOperationLabel = 'insert' | 'update' | 'delete';
 export type ScopeReasonLabel = 'truncate' | 'ddl' | 'statement' | 'unreadable' | 'gap';
 
+export interface TableLabel {
+  readonly schema: string;
+  readonly table: string;
+}
+
 /**
  * A delete either `removed` a cached key or found it `absent`; a scope is `done`; `poisoned` is a command
  * that Redis refuses for good.
@@ -38,8 +43,11 @@ export interface GaugeSources {
 export interface Metrics {
   readonly registry: Registry;
   transactions(count: number): void;
-  /** `table` is `schema.table`; only mapped tables, so that the number of series stays bounded. */
-  rowChanges(op: RowOperationLabel, table: string, count: number): void;
+  /**
+   * Only of mapped tables, so that the number of series stays bounded. A table is recognised by its object; two
+   * objects of one name are one series.
+   */
+  rowChanges(op: RowOperationLabel, table: TableLabel, count: number): void;
   rowsSkipped(count: number): void;
   commands(count: number, ...outcome: CommandOutcome): void;
   /** Redis acknowledged a batch whose oldest commit was at `oldestCommitAt`, ms since the epoch. */
@@ -54,6 +62,8 @@ export interface Metrics {
   /** Binds the metrics that are read at scrape time; called once, by the composition root. */
   gauges(sources: GaugeSources): void;
 }
+
+const ROW_OPERATIONS: readonly RowOperationLabel[] = ['insert', 'update', 'delete'];
 
 /** Half a millisecond to a minute: a delete beside the source takes 1 ms, one behind an outage minutes. */
 const COMMIT_TO_REDIS_BUCKETS = [
@@ -85,8 +95,21 @@ export function createMetrics(options: MetricsOptions): Metrics {
       ...(collect ? { collect } : {}),
     });
 
-  const transactions = counter('transactions_total', 'Transactions read from the binlog.');
-  const rowChanges = counter('row_changes_total', 'Row changes of mapped tables.', ['op', 'table']);
+  // What is counted with every transaction is a plain number until somebody asks: finding a series costs more
+  // than decoding a row.
+  let transactions = 0;
+  const rowChanges = new Map<TableLabel, Record<RowOperationLabel, number>>();
+  counter('transactions_total', 'Transactions read from the binlog.', [], function () {
+    this.reset();
+    this.inc(transactions);
+  });
+  counter('row_changes_total', 'Row changes of mapped tables.', ['op', 'table'], function () {
+    this.reset();
+    for (const [{ schema, table }, counts] of rowChanges) {
+      for (const op of ROW_OPERATIONS)
+        if (counts[op] > 0) this.inc({ op, table: `${schema}.${table}` }, counts[op]);
+    }
+  });
   const rowsSkipped = counter('rows_skipped_total', 'Row changes of mapped tables that gave no key.');
   const commands = counter('commands_total', 'Cache commands by what became of them.', ['kind', 'result']);
   const commitToRedis = new Histogram({
@@ -109,9 +132,6 @@ export function createMetrics(options: MetricsOptions): Metrics {
   for (const result of ['done', 'poisoned']) commands.inc({ kind: 'scope', result }, 0);
   redisReplies.inc({ class: 'ok' }, 0);
   for (const reason of ['truncate', 'ddl', 'statement', 'unreadable', 'gap']) scopes.inc({ reason }, 0);
-
-  // Looking a series up by its labels costs more than counting.
-  const rowSeries = new Map<string, ReturnType<typeof rowChanges.labels>>();
 
   let sources: GaugeSources | undefined;
   const gauge = (name: string, help: string, source: keyof GaugeSources) =>
@@ -142,12 +162,13 @@ export function createMetrics(options: MetricsOptions): Metrics {
 
   return {
     registry,
-    transactions: (count) => transactions.inc(count),
+    transactions: (count) => {
+      transactions += count;
+    },
     rowChanges: (op, table, count) => {
-      const name = `${op} ${table}`;
-      let series = rowSeries.get(name);
-      if (series === undefined) rowSeries.set(name, (series = rowChanges.labels({ op, table })));
-      series.inc(count);
+      let counts = rowChanges.get(table);
+      if (counts === undefined) rowChanges.set(table, (counts = { insert: 0, update: 0, delete: 0 }));
+      counts[op] += count;
     },
     rowsSkipped: (count) => rowsSkipped.inc(count),
     commands: (count, ...[kind, result]) => commands.inc({ kind, result }, count),

@@ -53,6 +53,18 @@ describe('the in-flight window', () => {
     );
   });
 
+  it('keeps little behind a batch that takes long, and moves over all of it at once', () => {
+    const window = new InFlightWindow();
+    for (let seq = 1; seq <= 1000; seq += 1) {
+      window.add({ seq, commands: [], marks: [], bytes: 10, resumeAfter: position(seq) });
+      if (seq > 1) expect(window.acknowledge(seq)).toBeUndefined();
+    }
+    expect(window.bytes).toBe(10_000);
+    expect(() => window.acknowledge(1000)).toThrow(RangeError);
+    expect(window.acknowledge(1)?.offset).toBe(1000);
+    expect(window.bytes).toBe(0);
+  });
+
   it('reports the oldest commit that is not acknowledged', () => {
     const window = new InFlightWindow();
     window.add({ seq: 1, commands: [], marks: [], bytes: 1, oldestCommitAt: 100 });

@@ -1,9 +1,13 @@
 import type { SourcePosition } from '../change/position.ts';
 import type { CommandBatch } from '../change/command.ts';
 
+/** One batch, or neighbours that are acknowledged: no commands are kept, and a slow batch holds few entries up. */
 interface Outstanding {
-  readonly batch: CommandBatch;
-  acknowledged: boolean;
+  readonly lastSeq: number;
+  readonly bytes: number;
+  readonly oldestCommitAt: number | undefined;
+  readonly resumeAfter: SourcePosition | undefined;
+  readonly acknowledged: boolean;
 }
 
 /**
@@ -23,13 +27,14 @@ export class InFlightWindow {
 
   /** Commit time of the oldest change that holds the position back, ms since the epoch. */
   get oldestCommitAt(): number | undefined {
-    return this.#queue.find((entry) => entry.batch.oldestCommitAt !== undefined)?.batch.oldestCommitAt;
+    return this.#queue.find((entry) => entry.oldestCommitAt !== undefined)?.oldestCommitAt;
   }
 
   /** Adds a batch behind all others; `seq` must grow. */
   add(batch: CommandBatch): void {
-    this.#queue.push({ batch, acknowledged: false });
-    this.#bytes += batch.bytes;
+    const { seq, bytes, oldestCommitAt, resumeAfter } = batch;
+    this.#queue.push({ lastSeq: seq, bytes, oldestCommitAt, resumeAfter, acknowledged: false });
+    this.#bytes += bytes;
   }
 
   /**
@@ -37,16 +42,29 @@ export class InFlightWindow {
    * resumed, or undefined when an older batch still holds it back or no transaction ended.
    */
   acknowledge(seq: number): SourcePosition | undefined {
-    const entry = this.#queue.find((candidate) => candidate.batch.seq === seq);
+    const at = this.#queue.findIndex((candidate) => candidate.lastSeq === seq && !candidate.acknowledged);
+    const entry = this.#queue[at];
     if (entry === undefined) throw new RangeError(`batch ${seq} is not in flight`);
-    entry.acknowledged = true;
-    let resumeAfter: SourcePosition | undefined;
-    while (this.#queue[0]?.acknowledged) {
-      const [done] = this.#queue.splice(0, 1);
-      if (done === undefined) break;
-      this.#bytes -= done.batch.bytes;
-      resumeAfter = done.batch.resumeAfter ?? resumeAfter;
-    }
-    return resumeAfter;
+    this.#queue[at] = { ...entry, acknowledged: true };
+    this.#join(at);
+    this.#join(at - 1);
+    const [done] = this.#queue;
+    if (done === undefined || !done.acknowledged) return undefined;
+    this.#queue.shift();
+    this.#bytes -= done.bytes;
+    return done.resumeAfter;
+  }
+
+  /** Makes an entry and the one behind it one, if both are acknowledged. */
+  #join(at: number): void {
+    const [one, other] = [this.#queue[at], this.#queue[at + 1]];
+    if (!one?.acknowledged || !other?.acknowledged) return;
+    this.#queue.splice(at, 2, {
+      lastSeq: other.lastSeq,
+      bytes: one.bytes + other.bytes,
+      oldestCommitAt: one.oldestCommitAt ?? other.oldestCommitAt,
+      resumeAfter: other.resumeAfter ?? one.resumeAfter,
+      acknowledged: true,
+    });
   }
 }

@@ -21,7 +21,7 @@ const position = (offset: number): SourcePosition => ({
 const transaction = (n: number): SourceEvent => ({
   kind: 'slice',
   slice: {
-    mark: { gtid: `u:${n}`, file: 'f', offset: n - 1 },
+    mark: { gtid: { source: 'u', sequence: n }, file: 'f', offset: n - 1 },
     sliceNo: 0,
     changes: [{ op: 'insert', table, after: [n] }],
     bytes: 100,
@@ -233,7 +233,7 @@ describe('the pipeline', () => {
   it('does not end a transaction in the middle: its first slices carry no position', async () => {
     const applied: number[] = [];
     const sink = manualSink();
-    const mark = { gtid: 'u:1', file: 'f', offset: 4 };
+    const mark = { gtid: { source: 'u', sequence: 1 }, file: 'f', offset: 4 };
     const slice = (n: number, last: boolean): SourceEvent => ({
       kind: 'slice',
       slice: {

@@ -22,6 +22,8 @@ interface ScanPage {
 export interface RedisConnection {
   /** Whether commands can be sent right now. */
   isReachable(): boolean;
+  /** How many sessions there were; while it stays, all commands go to the same process. */
+  sessions(): number;
   /** Removes keys; resolves with the number of those that existed. */
   unlink(keys: (string | Buffer)[]): Promise<number>;
   /** One step of SCAN. */
@@ -51,6 +53,7 @@ const READY_POLL = 100;
 export function connectRedis(options: RedisConnectionOptions, log: Log): RedisConnection {
   const endpoint = endpointOf(options);
   let usable = false;
+  let sessions = 0;
   let closing = false;
   // An error during the handshake leaves a session in an unknown state, e.g. in database 0.
   let distrusted = false;
@@ -107,6 +110,7 @@ export function connectRedis(options: RedisConnectionOptions, log: Log): RedisCo
   client.on('ready', () => {
     if (distrusted || closing) return;
     usable = true;
+    sessions += 1;
     attempt = 0;
     leavingReplica = false;
     failure = new UnstaleError('UNSTALE_REDIS_UNREACHABLE', `Redis ${endpoint} closed the connection`);
@@ -153,6 +157,7 @@ export function connectRedis(options: RedisConnectionOptions, log: Log): RedisCo
 
   return {
     isReachable: () => usable,
+    sessions: () => sessions,
     async unlink(keys) {
       const reply: unknown = await command(() => client.unlink(keys));
       if (typeof reply === 'number') return reply;

@@ -1,39 +1,153 @@
+import type { Sleep } from '../pipeline/ports.ts';
 import type { RedisConnection } from './connection.ts';
+import { commonGlob, globMatcher } from './glob.ts';
 
 /** Sends one command when its turn has come; rejects with an UnstaleError or, before it is sent, the abort's reason. */
 export type Send = <T>(command: () => Promise<T>) => Promise<T>;
 
-export interface ScopeOptions {
-  readonly connection: RedisConnection;
-  readonly send: Send;
+export interface SweepOptions {
+  /** All that hold keys. */
+  readonly nodes: readonly RedisConnection[];
   readonly keysPerCommand: number;
+  /** Keys that are looked at in a second, on each node; Infinity for no limit. */
+  readonly scanRate: number;
+  readonly sleep: Sleep;
+  /** Called now and then while it goes on. */
+  readonly onProgress: (progress: SweepProgress) => void;
+}
+
+/** How far a sweep is, over all nodes. */
+export interface SweepProgress {
+  /** Keys, within the accuracy of SCAN's COUNT. */
+  readonly lookedAt: number;
+  readonly removed: number;
 }
 
 /** Keys that one SCAN looks at: well under a millisecond of the server's time. */
 const SCAN_COUNT = 1_000;
+const PROGRESS_INTERVAL = 10_000;
+
+/** One node's part of a sweep, which survives a lost connection. */
+interface NodeSweep {
+  readonly node: RedisConnection;
+  /** Of the connection, and the process that it goes to; undefined where the user may not ask. */
+  session: number;
+  runId: string | undefined;
+  cursor: string;
+  complete: boolean;
+  /** Read up to `cursor`, and not removed yet. */
+  found: Buffer[];
+  lookedAt: number;
+  removed: number;
+  /** When the next SCAN is due, on the monotonic clock, ms. */
+  due: number;
+}
 
 /**
- * Removes every key of the database that matches the glob `pattern` from the beginning of the scan to its end;
- * resolves with the number of keys removed. What fails is repeated from the start: removing is idempotent.
- * @throws UnstaleError of the command that failed.
+ * Removes every key that matches one of the globs on every node, in one pass over each keyspace. Keys that are
+ * there from the beginning of the pass to its end are found, whatever happens to others meanwhile.
  */
-export async function removeScope(pattern: string, options: ScopeOptions): Promise<number> {
-  const { connection, send, keysPerCommand } = options;
-  let removed = 0;
-  let found: Buffer[] = [];
-  for (let cursor = '0'; ;) {
-    const from = cursor;
-    const page = await send(() => connection.scan(from, pattern, SCAN_COUNT));
-    cursor = page.cursor;
-    found = found.concat(page.keys);
-    const complete = cursor === '0';
-    // What does not fill a command waits for the next page.
-    const due = complete ? found.length : found.length - (found.length % keysPerCommand);
-    for (let start = 0; start < due; start += keysPerCommand) {
-      const keys = found.slice(start, Math.min(start + keysPerCommand, due));
-      removed += await send(() => connection.unlink(keys));
+export class ScopeSweep {
+  readonly #options: SweepOptions;
+  readonly #glob: string;
+  /** Undefined when the server's own matching is exact. */
+  readonly #matches: ((key: Buffer) => boolean) | undefined;
+  readonly #parts: readonly NodeSweep[];
+  #reportedAt = performance.now();
+
+  constructor(patterns: readonly string[], options: SweepOptions) {
+    const distinct = [...new Set(patterns)];
+    this.#options = options;
+    this.#glob = commonGlob(distinct);
+    this.#matches = distinct.length > 1 ? globMatcher(distinct) : undefined;
+    this.#parts = options.nodes.map((node) => ({
+      node,
+      session: 0,
+      runId: undefined,
+      cursor: '0',
+      complete: false,
+      found: [],
+      lookedAt: 0,
+      removed: 0,
+      due: 0,
+    }));
+  }
+
+  get progress(): SweepProgress {
+    const sum = (of: (part: NodeSweep) => number): number =>
+      this.#parts.reduce((total, part) => total + of(part), 0);
+    return { lookedAt: sum((part) => part.lookedAt), removed: sum((part) => part.removed) };
+  }
+
+  /**
+   * Goes on to the end; after a failure it may be called again, and goes on where it was on nodes that are still
+   * the same process, and from the beginning on others.
+   * @throws UnstaleError of the command that failed, or the abort's reason; no command is out any more then.
+   */
+  async run(send: Send, signal: AbortSignal): Promise<void> {
+    const outcomes = await Promise.allSettled(this.#parts.map((part) => this.#sweep(part, send, signal)));
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  }
+
+  async #sweep(part: NodeSweep, send: Send, signal: AbortSignal): Promise<void> {
+    const { node } = part;
+    const { keysPerCommand } = this.#options;
+    await this.#identify(part, send);
+    for (;;) {
+      // What does not fill a command waits for the next page.
+      while (part.found.length >= (part.complete ? 1 : keysPerCommand)) {
+        const keys = part.found.slice(0, keysPerCommand);
+        part.removed += await send(() => node.unlink(keys));
+        part.found = part.found.slice(keys.length);
+      }
+      if (part.complete) return;
+      await this.#wait(part, signal);
+      // The server may be another one since, without that a command had failed.
+      const page = await send(async () =>
+        node.sessions() === part.session ? node.scan(part.cursor, this.#glob, SCAN_COUNT) : undefined,
+      );
+      if (page === undefined) {
+        await this.#identify(part, send);
+        continue;
+      }
+      part.lookedAt += SCAN_COUNT;
+      part.found = part.found.concat(
+        this.#matches === undefined ? page.keys : page.keys.filter(this.#matches),
+      );
+      part.cursor = page.cursor;
+      part.complete = page.cursor === '0';
+      this.#report();
     }
-    found = found.slice(due);
-    if (complete) return removed;
+  }
+
+  /** Another process knows nothing of the cursor: with it the keys in front of it would be passed over. */
+  async #identify(part: NodeSweep, send: Send): Promise<void> {
+    const session = part.node.sessions();
+    const runId = (await send(() => part.node.info()))?.runId;
+    if (session !== part.session && (runId === undefined || runId !== part.runId)) {
+      part.cursor = '0';
+      part.complete = false;
+      part.found = [];
+    }
+    part.session = session;
+    part.runId = runId;
+  }
+
+  /** Spreads the SCANs evenly; time that was lost waiting for Redis is not made up for. */
+  async #wait(part: NodeSweep, signal: AbortSignal): Promise<void> {
+    const { scanRate, sleep } = this.#options;
+    const now = performance.now();
+    const interval = (SCAN_COUNT * 1_000) / scanRate;
+    // A timer is late by up to a millisecond or two, which the next SCAN makes up for.
+    part.due = Math.max(part.due, now - interval - 2);
+    if (part.due > now) await sleep(part.due - now, signal);
+    part.due += interval;
+  }
+
+  #report(): void {
+    const now = performance.now();
+    if (now - this.#reportedAt < PROGRESS_INTERVAL) return;
+    this.#reportedAt = now;
+    this.#options.onProgress(this.progress);
   }
 }

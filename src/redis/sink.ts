@@ -1,10 +1,10 @@
 import type { ApplyResult, CacheCommand, CommandBatch } from '../change/command.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
-import type { CommandSink, Log } from '../pipeline/ports.ts';
+import type { CommandSink, Log, Sleep } from '../pipeline/ports.ts';
 import type { RedisConnection } from './connection.ts';
 import { createLimiter } from './limiter.ts';
 import { classifyRedisError, replyClass } from './replies.ts';
-import { removeScope } from './scope.ts';
+import { ScopeSweep } from './scope.ts';
 import type { Send } from './scope.ts';
 
 interface RedisSinkObserver {
@@ -14,6 +14,11 @@ interface RedisSinkObserver {
 
 export interface RedisSinkOptions {
   readonly connection: RedisConnection;
+  /** All that hold keys, for scopes; default: `connection` alone. */
+  readonly nodes?: readonly RedisConnection[];
+  /** Keys that a scope looks at in a second, on each node; Infinity for no limit. */
+  readonly scopeScanRate: number;
+  readonly sleep: Sleep;
   readonly log: Log;
   readonly observer: RedisSinkObserver;
   /** Keys that one UNLINK takes; default 500. */
@@ -24,23 +29,33 @@ export interface RedisSinkOptions {
 
 type ScopeCommand = Extract<CacheCommand, { kind: 'scope' }>;
 
+/** The scopes of one batch, however often it has to be sent. */
+interface Sweeping {
+  readonly sweep: ScopeSweep;
+  /** What the log says of it. */
+  readonly about: { readonly patterns: readonly string[]; readonly reasons: readonly string[] };
+  readonly startedAt: number;
+}
+
 interface Failure {
   readonly error: UnstaleError;
   readonly command: CacheCommand;
 }
 
 /**
- * Applies batches to one Redis: first all deletes, in UNLINKs of many keys, then the scopes one by one.
+ * Applies batches to one Redis: first all deletes, in UNLINKs of many keys, then all scopes in one pass.
  *
  * A batch is durable when every command got the reply that it should. After the first error nothing more of
  * the batch is sent, and what was sent is waited for; the whole batch is then to be sent again.
+ * Its scopes go on where they were.
  */
 export function createRedisSink(options: RedisSinkOptions): CommandSink {
-  const { connection, log, observer, keysPerCommand = 500, commandsInFlight = 2 } = options;
+  const { connection, log, observer, scopeScanRate, sleep } = options;
+  const { nodes = [connection], keysPerCommand = 500, commandsInFlight = 2 } = options;
   const limiter = createLimiter(commandsInFlight);
   const noteOutcome = createRefusalLog(log);
-  // A scope is announced once, however often its batch has to be sent.
-  const announced = new WeakSet<ScopeCommand>();
+  // By batch: commands are shared between batches, and a later one has to look at all keys again.
+  const sweeps = new WeakMap<CommandBatch, Sweeping>();
 
   const send: Send = async (command) => {
     try {
@@ -56,14 +71,36 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
     }
   };
 
-  const removeLogged = async (scope: ScopeCommand, sendInTurn: Send): Promise<number> => {
-    const { pattern, reason } = scope;
-    const startedAt = performance.now();
-    if (!announced.has(scope)) log.info({ pattern, reason }, 'removing all keys of a scope');
-    announced.add(scope);
-    const removed = await removeScope(pattern, { connection, send: sendInTurn, keysPerCommand });
-    const durationMs = Math.round(performance.now() - startedAt);
-    log.info({ pattern, reason, removed, durationMs }, 'removed all keys of a scope');
+  const sweepingOf = (batch: CommandBatch, scopes: readonly ScopeCommand[]): Sweeping => {
+    const known = sweeps.get(batch);
+    if (known !== undefined) return known;
+    const patterns = [...new Set(scopes.map(({ pattern }) => pattern))];
+    const about = { patterns, reasons: [...new Set(scopes.map(({ reason }) => reason))] };
+    const sweep = new ScopeSweep(patterns, {
+      nodes,
+      keysPerCommand,
+      scanRate: scopeScanRate,
+      sleep,
+      onProgress: (progress) =>
+        log.info({ ...about, ...progress }, 'still looking for the keys of scopes to remove'),
+    });
+    log.info(about, 'removing all keys of scopes');
+    const sweeping = { sweep, about, startedAt: performance.now() };
+    sweeps.set(batch, sweeping);
+    return sweeping;
+  };
+
+  const removeScopes = async (
+    { sweep, about, startedAt }: Sweeping,
+    sendInTurn: Send,
+    signal: AbortSignal,
+  ): Promise<number> => {
+    await sweep.run(sendInTurn, signal);
+    const { removed } = sweep.progress;
+    log.info(
+      { ...about, removed, durationMs: Math.round(performance.now() - startedAt) },
+      'removed all keys of scopes',
+    );
     return removed;
   };
 
@@ -96,8 +133,9 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
           signal.throwIfAborted();
           return send(command);
         });
-      for (const scope of scopes) {
-        await attempt(scope, () => removeLogged(scope, sendInTurn));
+      const [first] = scopes;
+      if (first !== undefined) {
+        await attempt(first, () => removeScopes(sweepingOf(batch, scopes), sendInTurn, signal));
       }
       return resultOf(failures, removed);
     },

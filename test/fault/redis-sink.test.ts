@@ -126,28 +126,60 @@ describe('a server that goes away', () => {
     ]);
   });
 
-  test('during a scope makes the batch retryable; the scope starts again', async () => {
+  test('during a scope makes the batch retryable; the scope goes on where it was', async () => {
     const { server, client } = await startServer();
     const proxy = await startProxy(server.port);
     await fill(client, numberedKeys(50_000, 'product:'));
     const opened = await ready(proxy.port);
     const { sink, replies } = opened;
-    const scope = [scopeOf('product:*')];
+    const batch = batchOf([scopeOf('product:*')]);
+    const cursors = await watchCursors(client);
 
-    const first = applyOnce(sink, scope);
+    const first = sink.apply(batch, new AbortController().signal);
     await eventually('some keys are removed', () => replies.length > 10, Boolean, { intervalMs: 1 });
     proxy.cut();
 
     expect(await first).toMatchObject(retryable('UNSTALE_REDIS_UNREACHABLE'));
     expect(await client.dbsize()).toBeGreaterThan(0);
-    await applyUntilDurable(sink, scope);
+    const results = await applyUntilDurable(sink, batch);
+    expect(results.at(-1)).toMatchObject({ outcome: 'durable' });
     expect(await client.dbsize()).toBe(0);
     expect(messagesOf(opened).filter((message) => message.includes('scope'))).toEqual([
-      'removing all keys of a scope',
-      'removed all keys of a scope',
+      'removing all keys of scopes',
+      'removed all keys of scopes',
     ]);
+    expect(cursors.filter((cursor) => cursor === '0')).toHaveLength(1);
+  });
+
+  test('because the server was restarted during a scope lets the scope begin anew', async () => {
+    const { server, client } = await startServer();
+    await fill(client, numberedKeys(50_000, 'product:'));
+    const { sink, replies } = await ready(server.port);
+    const batch = batchOf([scopeOf('product:*')]);
+
+    const first = sink.apply(batch, new AbortController().signal);
+    await eventually('some keys are removed', () => replies.length > 40, Boolean, { intervalMs: 1 });
+    await server.kill();
+    expect(await first).toMatchObject({ outcome: 'retryable' });
+    await server.start();
+    await eventually('the client of the test is back', () => client.ping().catch(() => ''), Boolean);
+    await fill(client, numberedKeys(50_000, 'product:'));
+
+    await applyUntilDurable(sink, batch);
+    expect(await client.dbsize()).toBe(0);
   });
 });
+
+/** The cursors of all SCANs from now on. */
+async function watchCursors(client: Redis): Promise<string[]> {
+  const cursors: string[] = [];
+  const monitor = await client.monitor();
+  cleanUps.push(() => monitor.disconnect());
+  monitor.on('monitor', (_time: string, args: string[]) => {
+    if (args[0] === 'scan') cursors.push(args[1] ?? '');
+  });
+  return cursors;
+}
 
 describe('a server that does not answer', () => {
   test('because it is stopped by a signal makes the batch retryable, and takes it when it continues', async () => {

@@ -228,14 +228,7 @@ describe.each(inject('servers').mysql)('a $flavour with the wrong settings', ({ 
   const cases = [
     { args: ['--skip-log-bin'], code: 'UNSTALE_BINLOG_OFF' },
     { args: ['--binlog-row-metadata=MINIMAL'], code: 'UNSTALE_ROW_METADATA' },
-    { args: ['--binlog-row-image=MINIMAL'], code: 'UNSTALE_ROW_IMAGE' },
     { args: ['--binlog-format=STATEMENT'], code: 'UNSTALE_BINLOG_FORMAT' },
-    ...(flavour === 'mysql'
-      ? [
-          { args: ['--binlog-transaction-compression=ON'], code: 'UNSTALE_TRANSACTION_COMPRESSION' },
-          { args: ['--binlog-row-value-options=PARTIAL_JSON'], code: 'UNSTALE_PARTIAL_JSON' },
-        ]
-      : []),
   ];
 
   it.each(cases)('$args: refused with $code and the statement that fixes it', async ({ args, code }) => {

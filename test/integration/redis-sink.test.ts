@@ -5,6 +5,7 @@ import { installedRedisImplementations } from '../../scripts/servers/installed.t
 import { startRedisServer } from '../../scripts/servers/redis-server.ts';
 import type { RedisServer } from '../../scripts/servers/redis-server.ts';
 import type { RedisConnectionOptions } from '../../src/redis/client.ts';
+import type { RedisSinkOptions } from '../../src/redis/sink.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   applyOnce,
@@ -42,14 +43,20 @@ describe.each(await installedRedisImplementations())('on %s', (implementation) =
     await Promise.all(opened.splice(0).map(({ connection }) => connection.close()));
   });
 
-  async function readySink(options: Partial<RedisConnectionOptions> = {}): Promise<TestSink> {
-    const opening = open(options);
+  async function readySink(
+    options: Partial<RedisConnectionOptions> = {},
+    sinkOptions: Partial<RedisSinkOptions> = {},
+  ): Promise<TestSink> {
+    const opening = open(options, sinkOptions);
     await opening.connection.checkReady(5_000);
     return opening;
   }
 
-  function open(options: Partial<RedisConnectionOptions> = {}): TestSink {
-    const opening = openSink({ port: server.port, ...options });
+  function open(
+    options: Partial<RedisConnectionOptions> = {},
+    sinkOptions: Partial<RedisSinkOptions> = {},
+  ): TestSink {
+    const opening = openSink({ port: server.port, ...options }, sinkOptions);
     opened.push(opening);
     return opening;
   }
@@ -172,12 +179,12 @@ describe.each(await installedRedisImplementations())('on %s', (implementation) =
 
       expect(result).toEqual({ outcome: 'durable', removed: 3_210 });
       expect(await remaining()).toEqual(['my:product:1', 'product', 'products:1', 'user:1']);
-      const fields = { pattern: 'product:*', reason: 'truncate' };
+      const fields = { patterns: ['product:*'], reasons: ['truncate'] };
       expect(lines.slice(1)).toEqual([
-        { level: 'info', message: 'removing all keys of a scope', fields },
+        { level: 'info', message: 'removing all keys of scopes', fields },
         {
           level: 'info',
-          message: 'removed all keys of a scope',
+          message: 'removed all keys of scopes',
           fields: { ...fields, removed: 3_210, durationMs: expect.any(Number) },
         },
       ]);
@@ -201,6 +208,100 @@ describe.each(await installedRedisImplementations())('on %s', (implementation) =
       expect(await remaining()).toEqual(others.toSorted());
     });
 
+    test('of several patterns is removed in one pass over the keyspace', async () => {
+      const others = ['user:7', 'product', 'product:1:x', 'products:1', 'übel:1'];
+      const gone = ['product:1', 'item:1:2', 'über:1', 'über:2', 'a*b:1', 'line\n:1'];
+      await fill(client, [...gone, ...others]);
+      const { sink, lines } = await readySink();
+
+      const patterns = ['product:1', 'item:*:*', 'über:*', String.raw`a\*b:*`, 'line\n:*'];
+      const result = await applyOnce(sink, patterns.map(scopeOf));
+
+      expect(result).toEqual({ outcome: 'durable', removed: gone.length });
+      expect(await remaining()).toEqual(others.toSorted());
+      expect(await callsOf('scan')).toBe(1);
+      expect(lines.filter(({ message }) => message === 'removed all keys of scopes')).toHaveLength(1);
+    });
+
+    test('of several patterns with one beginning asks only for keys that have it', async () => {
+      await fill(client, ['shop:user:1', 'shop:über:1', 'shop:x:1', 'other:user:1']);
+      const { sink } = await readySink();
+      const monitor = await client.monitor();
+      const seen: string[][] = [];
+      monitor.on('monitor', (_time: string, args: string[]) => seen.push(args));
+
+      expect(await applyOnce(sink, ['shop:user:*', 'shop:über:*'].map(scopeOf))).toMatchObject({
+        removed: 2,
+      });
+
+      await eventually('the SCAN is seen', () => seen.some(([name]) => name === 'scan'));
+      monitor.disconnect();
+      expect(seen.find(([name]) => name === 'scan')).toContain('shop:*');
+    });
+
+    test('is removed on every node', async () => {
+      const second = await startRedisServer({ implementation });
+      const secondClient = testClient(second.port);
+      try {
+        await fill(client, [...numberedKeys(2_345, 'product:'), 'user:1']);
+        await fill(secondClient, [...numberedKeys(1_234, 'product:'), 'user:2']);
+        const { connection: other } = await readySink({ port: second.port });
+        const { connection } = await readySink();
+        const { sink } = open({}, { nodes: [connection, other] });
+
+        const result = await applyOnce(sink, [scopeOf('product:*')]);
+
+        expect(result).toEqual({ outcome: 'durable', removed: 3_579 });
+        expect(await remaining()).toEqual(['user:1']);
+        expect(await secondClient.keys('*')).toEqual(['user:2']);
+      } finally {
+        secondClient.disconnect();
+        await second.destroy();
+      }
+    });
+
+    test('looks at no more keys in a second than it may', async () => {
+      await fill(client, numberedKeys(6_000, 'product:'));
+      const waited: number[] = [];
+      const { sink } = await readySink(
+        {},
+        {
+          scopeScanRate: 10_000,
+          sleep: async (ms) => {
+            waited.push(ms);
+          },
+        },
+      );
+
+      expect(await applyOnce(sink, [scopeOf('product:*')])).toMatchObject({ removed: 6_000 });
+      // The clock stands nearly still, so that each page of 1,000 keys is due 100 ms after the one before it.
+      expect(waited.length).toBeGreaterThanOrEqual(4);
+      expect(waited.at(-1)).toBeGreaterThan(100);
+    });
+
+    test('holds no other batch up while it waits for its next page', async () => {
+      await fill(client, [...numberedKeys(6_000, 'product:'), 'user:1']);
+      const waiting = Promise.withResolvers<void>();
+      const goOn = Promise.withResolvers<void>();
+      const { sink } = await readySink(
+        {},
+        {
+          scopeScanRate: 1_000,
+          sleep: () => {
+            waiting.resolve();
+            return goOn.promise;
+          },
+        },
+      );
+      const scope = applyOnce(sink, [scopeOf('product:*')]);
+      await waiting.promise;
+
+      expect(await applyOnce(sink, deletesOf(['user:1']))).toEqual({ outcome: 'durable', removed: 1 });
+
+      goOn.resolve();
+      expect(await scope).toEqual({ outcome: 'durable', removed: 6_000 });
+    });
+
     test('removes keys that are not valid UTF-8', async () => {
       await client.set(Buffer.from([0x75, 0x3a, 0xff, 0x00, 0xc3]), 'value');
       const { sink } = await readySink();
@@ -221,7 +322,8 @@ describe.each(await installedRedisImplementations())('on %s', (implementation) =
 
       await eventually('the commands are seen', () => seen.at(-1) === 'unlink' && seen.includes('scan'));
       monitor.disconnect();
-      expect(seen.slice(0, 4)).toEqual(['unlink', 'unlink', 'unlink', 'scan']);
+      const order = seen.filter((name) => name !== 'info');
+      expect(order.slice(0, 4)).toEqual(['unlink', 'unlink', 'unlink', 'scan']);
     });
   });
 

@@ -239,23 +239,6 @@ describe.each(inject('servers').mysql)('row changes of $label', (server) => {
     expect(await shop.cached(['user:1', 'profile:1', 'profile:2'])).toEqual(['profile:2']);
   });
 
-  it('DML that a session logs as a statement removes every key of the tables that it names', async () => {
-    await emptied();
-    await shop.db.query("INSERT INTO users VALUES (1, 'a@x', 'Ann')");
-    await shop.settled();
-    await shop.cache('user:1', 'user:2', 'user:by-email:a@x', 'item:1:1');
-    const connection = await shop.db.pool.getConnection();
-    try {
-      await connection.query('SET SESSION binlog_format = STATEMENT');
-      await connection.query("UPDATE users SET name = 'Zed' WHERE id = 1");
-      await connection.query('SET SESSION binlog_format = ROW');
-    } finally {
-      connection.release();
-    }
-    await shop.settled();
-    expect(await shop.cached(['user:1', 'user:2', 'user:by-email:a@x', 'item:1:1'])).toEqual(['item:1:1']);
-  });
-
   it('a row image without a key column removes the whole scope instead of guessing', async () => {
     await emptied();
     await shop.db.query("INSERT INTO users VALUES (1, 'a@x', 'Ann'), (2, 'b@x', 'Bob')");

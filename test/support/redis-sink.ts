@@ -6,6 +6,8 @@ import type { RedisConnectionOptions } from '../../src/redis/client.ts';
 import { connectRedis } from '../../src/redis/connection.ts';
 import type { RedisConnection } from '../../src/redis/connection.ts';
 import { createRedisSink } from '../../src/redis/sink.ts';
+import type { RedisSinkOptions } from '../../src/redis/sink.ts';
+import { sleep } from '../../src/runtime/sleep.ts';
 import { eventually } from './eventually.ts';
 
 /** Times of these tests, ms: short enough to wait for, long enough for a busy machine. */
@@ -26,7 +28,10 @@ export interface TestSink {
   readonly replies: string[];
 }
 
-export function openSink(target: { port: number } & Partial<RedisConnectionOptions>): TestSink {
+export function openSink(
+  target: { port: number } & Partial<RedisConnectionOptions>,
+  options: Partial<RedisSinkOptions> = {},
+): TestSink {
   const lines: LogLine[] = [];
   const replies: string[] = [];
   const note =
@@ -47,7 +52,8 @@ export function openSink(target: { port: number } & Partial<RedisConnectionOptio
     log,
   );
   const observer = { replied: (replyClass: string): void => void replies.push(replyClass) };
-  return { sink: createRedisSink({ connection, log, observer }), connection, lines, replies };
+  const sink = createRedisSink({ connection, scopeScanRate: 1_000_000, sleep, log, observer, ...options });
+  return { sink, connection, lines, replies };
 }
 
 /** A client for the test itself: fills the server, asks and configures it. */
@@ -87,13 +93,14 @@ export async function applyOnce(sink: CommandSink, commands: readonly CacheComma
 /** Sends the batch again and again, as the pipeline does; resolves with the results up to the durable one. */
 export async function applyUntilDurable(
   sink: CommandSink,
-  commands: readonly CacheCommand[],
+  work: readonly CacheCommand[] | CommandBatch,
 ): Promise<ApplyResult[]> {
   const results: ApplyResult[] = [];
+  const batch = 'commands' in work ? work : batchOf(work);
   await eventually(
     'the batch is durable',
     async () => {
-      const result = await applyOnce(sink, commands);
+      const result = await sink.apply(batch, new AbortController().signal);
       results.push(result);
       return result;
     },

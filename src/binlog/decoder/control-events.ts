@@ -1,5 +1,6 @@
 import { inflateSync } from 'node:zlib';
-import type { Gtid, GroupKind } from '../binlog-event.ts';
+import type { Gtid } from '../../change/source-event.ts';
+import type { GroupKind } from '../binlog-event.ts';
 import { ByteReader } from './byte-reader.ts';
 
 /** Bodies of events that carry no rows. Every reader stands behind the event's header and ends before its checksum. */
@@ -125,7 +126,7 @@ export function readXaPrepare(reader: ByteReader): { readonly onePhase: boolean;
 }
 
 function readXid(reader: ByteReader, lengthBytes: number): string {
-  const format = reader.uint(4) | 0;
+  const format = reader.uint(4);
   const gtrid = reader.uint(lengthBytes);
   const bqual = reader.uint(lengthBytes);
   return `${reader.bytes(gtrid).toString('hex')},${reader.bytes(bqual).toString('hex')},${format}`;

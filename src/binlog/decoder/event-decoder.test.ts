@@ -18,7 +18,11 @@ function decoderInto(events: BinlogEvent[], checksumBytes = 0): EventDecoder {
     stateSchema: 'unstale',
     charsets: CHARSETS,
     checksumBytes,
-    emit: (event) => events.push(event),
+    verifyChecksums: true,
+    rowMetadata: 'full',
+    readCatalogue: async () => undefined,
+    // Event objects are used again.
+    emit: (event) => events.push({ ...event }),
   });
 }
 
@@ -101,10 +105,25 @@ describe('the event decoder', () => {
     expect(decodeAll(tableMap(), rows(31, [...image(9, 'a@x', ''), ...nulls]))).toMatchObject([
       { changes: [{ op: 'update', before: ['a@x', 9], after: [null, 9] }] },
     ]);
+  });
+
+  it('takes what an UPDATE left out of its after image from the before image, and nothing the other way', () => {
     // A before image with the id only, an after image with the note only.
-    const minimal = rows(31, [0, ...u32(9), 0, 1, ...text('n')], [0b001, 0b100]);
-    expect(decodeAll(tableMap(), minimal)).toMatchObject([
-      { changes: [{ op: 'update', before: [undefined, 9], after: [undefined, undefined] }] },
+    const other = rows(31, [0, ...u32(9), 0, 1, ...text('n')], [0b001, 0b100]);
+    expect(decodeAll(tableMap(), other)).toMatchObject([
+      { changes: [{ op: 'update', before: [undefined, 9], after: [undefined, 9] }] },
+    ]);
+    const email = rows(31, [0, ...u32(9), 0, ...u16(3), ...text('b@x')], [0b001, 0b010]);
+    expect(decodeAll(tableMap(), email)).toMatchObject([
+      { changes: [{ op: 'update', before: [undefined, 9], after: ['b@x', 9] }] },
+    ]);
+    const toNull = rows(31, [0, ...u32(9), ...u16(3), ...text('a@x'), 1], [0b011, 0b010]);
+    expect(decodeAll(tableMap(), toNull)).toMatchObject([
+      { changes: [{ op: 'update', before: ['a@x', 9], after: [null, 9] }] },
+    ]);
+    const inserted = rows(30, [0, ...u32(9)], [0b001]);
+    expect(decodeAll(tableMap(), inserted)).toMatchObject([
+      { changes: [{ op: 'insert', after: [undefined, 9] }] },
     ]);
   });
 
@@ -143,7 +162,8 @@ describe('the event decoder', () => {
     for (let cut = 1; cut < 10; cut += 1) {
       const events: BinlogEvent[] = [];
       const decoder = decoderInto(events);
-      decoder.decode(tableMap(), 0, tableMap().length);
+      void decoder.decode(tableMap(), 0, tableMap().length);
+      whole.writeUInt32LE(whole.length - cut, 9);
       expect(() => decoder.decode(whole, 0, whole.length - cut)).toThrow(UnstaleError);
       expect(events).toEqual([]);
     }
@@ -196,8 +216,9 @@ describe('the event decoder', () => {
     const decoder = decoderInto(events, 4);
     for (const whole of [tableMap(), rows(30, image(7, 'a@x', 'n'))]) {
       const checked = Buffer.concat([whole, Buffer.alloc(4)]);
-      checked.writeUInt32LE(crc32(whole), whole.length);
-      decoder.decode(checked, 0, checked.length);
+      checked.writeUInt32LE(checked.length, 9);
+      checked.writeUInt32LE(crc32(checked.subarray(0, whole.length)), whole.length);
+      void decoder.decode(checked, 0, checked.length);
     }
     expect(events).toMatchObject([{ changes: [{ after: ['a@x', 7] }] }]);
   });
@@ -239,7 +260,7 @@ describe('the event decoder', () => {
         const decoder = decoderInto([]);
         for (const buffer of [...whole, ...random.map(([type, body]) => event(type, [...body]))]) {
           try {
-            decoder.decode(buffer, 0, buffer.length);
+            void decoder.decode(buffer, 0, buffer.length);
           } catch (error) {
             expect(error).toBeInstanceOf(UnstaleError);
           }

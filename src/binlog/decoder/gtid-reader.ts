@@ -1,5 +1,6 @@
+import { hasBytes, viewOf } from './byte-reader.ts';
+import type { Gtid } from '../../change/source-event.ts';
 import { formatUuid } from './control-events.ts';
-import type { GtidEvent } from './control-events.ts';
 
 const UUID_BYTES = 16;
 
@@ -12,32 +13,29 @@ const UUID_BYTES = 16;
  * Source: MySQL, libs/mysql/binlog/event/control_events.h, Gtid_event.
  */
 export class GtidReader {
-  #bytes: Buffer = Buffer.alloc(UUID_BYTES);
-  #uuid = formatUuid(this.#bytes);
+  #known = viewOf(Buffer.alloc(UUID_BYTES));
+  #uuid = '';
 
   /** @throws RangeError for a truncated event */
-  read(buffer: Buffer, body: number, end: number): GtidEvent {
+  gtid(view: DataView, body: number, end: number): Gtid {
     if (body + 25 > end) throw new RangeError('truncated GTID event');
-    const source = this.#sourceAt(buffer, body + 1);
-    const sequence = buffer.readUInt32LE(body + 17) + buffer.readUInt32LE(body + 21) * 2 ** 32;
-    const at = body + 42;
-    const committedAt =
-      at + 7 > end
-        ? undefined
-        : (buffer.readUInt32LE(at) +
-            buffer.readUInt16LE(at + 4) * 2 ** 32 +
-            ((buffer[at + 6] ?? 0) & 0x7f) * 2 ** 48) /
-          1000;
-    return { gtid: { source, sequence }, opens: 'by-statement', committedAt, prepares: undefined };
+    const source = this.#sourceAt(view, body + 1);
+    return { source, sequence: view.getUint32(body + 17, true) + view.getUint32(body + 21, true) * 2 ** 32 };
   }
 
-  #sourceAt(buffer: Buffer, at: number): string {
-    const known = this.#bytes;
-    for (let index = 0; index < UUID_BYTES; index += 1) {
-      if (buffer[at + index] === known[index]) continue;
-      this.#bytes = Buffer.from(buffer.subarray(at, at + UUID_BYTES));
-      this.#uuid = formatUuid(this.#bytes);
-      break;
+  /** ms since the epoch. */
+  committedAt(view: DataView, body: number, end: number): number | undefined {
+    const at = body + 42;
+    if (at + 7 > end) return undefined;
+    const low = view.getUint32(at, true) + view.getUint16(at + 4, true) * 2 ** 32;
+    return (low + (view.getUint8(at + 6) & 0x7f) * 2 ** 48) / 1000;
+  }
+
+  #sourceAt(view: DataView, at: number): string {
+    if (this.#uuid === '' || !hasBytes(view, at, this.#known)) {
+      const bytes = Buffer.from(new Uint8Array(view.buffer, view.byteOffset + at, UUID_BYTES));
+      this.#known = viewOf(bytes);
+      this.#uuid = formatUuid(bytes);
     }
     return this.#uuid;
   }

@@ -3,16 +3,10 @@ import type { TableInterest } from '../../change/table.ts';
 import type { ByteReader } from './byte-reader.ts';
 import { TYPE } from './column-type.ts';
 import { inflate } from './control-events.ts';
+import { RowProgram, stepOf } from './row-program.ts';
+import type { Step } from './row-program.ts';
 import type { ColumnDefinition } from './table-map.ts';
 import type { CollationCharsets } from './text-decoder.ts';
-import { valueReader } from './value-readers.ts';
-import type { ValueReader } from './value-readers.ts';
-
-/** What to do with one column, or with several neighbours that are only skipped. */
-type Step =
-  | { readonly kind: 'skip'; readonly bytes: number }
-  | { readonly kind: 'skip-prefixed'; readonly prefix: number }
-  | { readonly kind: 'take'; readonly read: ValueReader; readonly slot: number };
 
 export type RowsKind = 'insert' | 'update' | 'delete';
 
@@ -31,8 +25,10 @@ export interface RowsFormat {
 interface Presence {
   /** Their steps, in the order in which the bitmap of NULLs counts. */
   readonly steps: readonly Step[];
-  /** For an image without NULL: neighbours that are skipped are one step. */
-  readonly dense: readonly Step[];
+  /** For an image without NULL. */
+  readonly program: RowProgram;
+  /** Places of wanted columns that they do not hold, though the table has them. */
+  readonly absent: readonly number[];
 }
 
 const PARTIAL_JSON_UPDATES = 1;
@@ -60,14 +56,9 @@ export class RowDecoder {
       // Column names are case-insensitive in MySQL.
       const name = column.name?.toLowerCase();
       const slot = interest.columns.findIndex((wanted) => wanted.toLowerCase() === name);
-      const read = slot < 0 ? undefined : valueReader(column, charsets);
-      if (read !== undefined) return { kind: 'take', read, slot };
-      const { extent } = column;
-      return extent.kind === 'fixed'
-        ? { kind: 'skip', bytes: extent.bytes }
-        : { kind: 'skip-prefixed', prefix: extent.prefix };
+      return stepOf(column, slot, charsets);
     });
-    this.#complete = { steps: this.#steps, dense: mergeSkips(this.#steps) };
+    this.#complete = { steps: this.#steps, program: new RowProgram(this.#steps), absent: [] };
   }
 
   /**
@@ -105,7 +96,7 @@ export class RowDecoder {
         return { op: 'delete', table, before: image };
       case 'update': {
         if (format.partial) this.#skipValueOptions(rows);
-        return { op: 'update', table, before: image, after: this.#image(rows, second) };
+        return { op: 'update', table, before: image, after: this.#afterImage(rows, second, image) };
       }
     }
   }
@@ -126,13 +117,26 @@ export class RowDecoder {
       present += ((buffer[at + (index >> 3)] ?? 0) >> (index & 7)) & 1;
     }
     if (present === count) return this.#complete;
-    const steps = this.#steps.filter(
-      (_, index) => (((buffer[at + (index >> 3)] ?? 0) >> (index & 7)) & 1) === 1,
-    );
-    return { steps, dense: mergeSkips(steps) };
+    const steps: Step[] = [];
+    const absent: number[] = [];
+    for (const [index, step] of this.#steps.entries()) {
+      if ((((buffer[at + (index >> 3)] ?? 0) >> (index & 7)) & 1) === 1) steps.push(step);
+      else if (step.kind === 'take') absent.push(step.slot);
+    }
+    return { steps, program: new RowProgram(steps), absent };
   }
 
-  #image(reader: ByteReader, presence: Presence): RowImage {
+  /**
+   * Under binlog_row_image = MINIMAL and NOBLOB an after image leaves out what the UPDATE did not touch. Not so the
+   * images of an INSERT, which leave out columns that took their default, and before images.
+   */
+  #afterImage(reader: ByteReader, presence: Presence, before: RowImage): RowImage {
+    const after = this.#image(reader, presence);
+    for (const slot of presence.absent) after[slot] = before[slot];
+    return after;
+  }
+
+  #image(reader: ByteReader, presence: Presence): ColumnValue[] {
     const image = this.#blank.slice();
     const { steps } = presence;
     const { buffer } = reader;
@@ -142,7 +146,7 @@ export class RowDecoder {
     let nulls = 0;
     for (let index = 0; index < nullBytes; index += 1) nulls |= buffer[nullsAt + index] ?? 0;
     if (nulls === 0) {
-      for (const step of presence.dense) run(step, reader, image);
+      presence.program.run(reader, image);
       return image;
     }
     for (let index = 0; index < steps.length; index += 1) {
@@ -168,17 +172,4 @@ function run(step: Step, reader: ByteReader, image: ColumnValue[]): void {
       reader.skip(step.prefix === 1 ? reader.byte() : reader.uint(step.prefix));
       break;
   }
-}
-
-function mergeSkips(steps: readonly Step[]): Step[] {
-  const merged: Step[] = [];
-  for (const step of steps) {
-    const last = merged.at(-1);
-    if (step.kind === 'skip' && last?.kind === 'skip') {
-      merged[merged.length - 1] = { kind: 'skip', bytes: last.bytes + step.bytes };
-    } else {
-      merged.push(step);
-    }
-  }
-  return merged;
 }

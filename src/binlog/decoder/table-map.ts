@@ -8,17 +8,25 @@ export interface ColumnDefinition {
   /** Effective type: ENUM and SET rather than the STRING that stands for them. */
   readonly type: number;
   readonly extent: Extent;
+  /** Character and binary strings: bytes at most; 0 for others. */
+  readonly length: number;
   /** DECIMAL: all digits, and those behind the point. */
   readonly precision: number;
   /** DECIMAL: digits behind the point; temporal types: digits of the second's fraction. */
   readonly decimals: number;
+  /** This and all below are what the metadata does not say, where they are undefined or empty. */
   name: string | undefined;
-  unsigned: boolean;
+  unsigned: boolean | undefined;
   /** Collation id of text and ENUM columns; 63 is binary. */
   collation: number | undefined;
-  /** Labels of an ENUM or SET, in the column's character set. */
-  labels: readonly Buffer[];
+  /** Labels of an ENUM or SET: bytes in the column's character set, or text. */
+  labels: readonly (Buffer | string)[];
+  /** A type that the binlog shows as a binary string. */
+  hint: ColumnTypeHint | undefined;
 }
+
+/** MariaDB's types that are binary strings in the binlog and text in a SELECT. */
+export type ColumnTypeHint = 'uuid' | 'inet4' | 'inet6';
 
 /** The names in a TABLE_MAP event, which decide whether the rest is worth reading. */
 export interface TableMapNames {
@@ -139,7 +147,7 @@ function readColumn(type: number, next: () => number): ColumnDefinition {
     case TYPE.VARCHAR:
     case TYPE.VARCHAR_COMPRESSED: {
       const low = next();
-      return prefixed(type, low + next() * 256 > 255 ? 2 : 1);
+      return string(type, low + next() * 256);
     }
     case TYPE.BLOB:
     case TYPE.BLOB_COMPRESSED:
@@ -153,7 +161,7 @@ function readColumn(type: number, next: () => number): ColumnDefinition {
       const low = next();
       if (high === TYPE.ENUM || high === TYPE.SET) return fixed(high, low);
       // CHAR over 255 bytes: two bits of the length hide, inverted, in the type byte.
-      return prefixed(type, (((high >> 4) & 3) ^ 3) * 256 + low > 255 ? 2 : 1);
+      return string(type, (((high >> 4) & 3) ^ 3) * 256 + low);
     }
     default:
       throw new UnstaleError(
@@ -167,12 +175,14 @@ function column(type: number, extent: Extent): ColumnDefinition {
   return {
     type,
     extent,
+    length: 0,
     precision: 0,
     decimals: 0,
     name: undefined,
-    unsigned: false,
+    unsigned: undefined,
     collation: undefined,
     labels: [],
+    hint: undefined,
   };
 }
 
@@ -182,6 +192,10 @@ function fixed(type: number, bytes: number): ColumnDefinition {
 
 function prefixed(type: number, prefix: number): ColumnDefinition {
   return column(type, { kind: 'prefixed', prefix });
+}
+
+function string(type: number, length: number): ColumnDefinition {
+  return { ...prefixed(type, length > 255 ? 2 : 1), length };
 }
 
 function temporal(type: number, bytes: number, decimals: number): ColumnDefinition {

@@ -3,8 +3,8 @@ import type { ByteReader } from './byte-reader.ts';
 import { HEADER_BYTES } from './event-type.ts';
 
 export interface PayloadConsumer {
-  /** One event of the transaction; it lies in the buffer only during the call. */
-  event(buffer: Buffer, start: number, end: number): void;
+  /** One event of the transaction, which lies in the buffer; a promise holds the next ones back. */
+  event(buffer: Buffer, start: number, end: number): Promise<void> | undefined;
   /** A promise while nothing more should be delivered. It rejects when the stream is over. */
   whenWritable(): Promise<void> | undefined;
 }
@@ -25,13 +25,11 @@ const PIECE = 64 * 1024;
 export function expandPayload(reader: ByteReader, consumer: PayloadConsumer): Promise<void> | undefined {
   const { compression, uncompressedSize, body } = readPayload(reader);
   if (compression === COMPRESSION.NONE) {
-    deliverAll(body, consumer);
-    return undefined;
+    return deliverAll(body, consumer);
   }
   if (compression !== COMPRESSION.ZSTD) throw new RangeError(`unknown compression ${compression}`);
   if (uncompressedSize <= AT_ONCE) {
-    deliverAll(zstdDecompressSync(body, { maxOutputLength: AT_ONCE }), consumer);
-    return undefined;
+    return deliverAll(zstdDecompressSync(body, { maxOutputLength: AT_ONCE }), consumer);
   }
   return expandInPieces(body, consumer);
 }
@@ -69,19 +67,27 @@ function readPayload(reader: ByteReader): Payload {
   return { compression, uncompressedSize, body };
 }
 
-function deliverAll(buffer: Buffer, consumer: PayloadConsumer): void {
-  if (deliver(buffer, consumer) !== buffer.length) throw new RangeError('truncated events in a payload');
+function deliverAll(buffer: Buffer, consumer: PayloadConsumer): Promise<void> | undefined {
+  const requireAll = (delivered: number): void => {
+    if (delivered !== buffer.length) throw new RangeError('truncated events in a payload');
+  };
+  const delivered = deliver(buffer, 0, consumer);
+  if (typeof delivered !== 'number') return delivered.then(requireAll);
+  requireAll(delivered);
+  return undefined;
 }
 
-/** Delivers the events that are complete; returns where the first incomplete one begins. */
-function deliver(buffer: Buffer, consumer: PayloadConsumer): number {
-  let at = 0;
+/** Delivers the events from `from` on that are complete; gives where the first incomplete one begins. */
+function deliver(buffer: Buffer, from: number, consumer: PayloadConsumer): number | Promise<number> {
+  let at = from;
   while (at + HEADER_BYTES <= buffer.length) {
     const length = buffer.readUInt32LE(at + 9);
     if (length < HEADER_BYTES) throw new RangeError('an event shorter than its header');
     if (at + length > buffer.length) break;
-    consumer.event(buffer, at, at + length);
-    at += length;
+    const end = at + length;
+    const pending = consumer.event(buffer, at, end);
+    at = end;
+    if (pending !== undefined) return pending.then(() => deliver(buffer, end, consumer));
   }
   return at;
 }
@@ -99,7 +105,7 @@ async function expandInPieces(body: Buffer, consumer: PayloadConsumer): Promise<
     // An event over many pieces is put together once, not once a piece.
     if (have < need) continue;
     const joined = parts.length === 1 ? piece : Buffer.concat(parts, have);
-    const rest = joined.subarray(deliver(joined, consumer));
+    const rest = joined.subarray(await deliver(joined, 0, consumer));
     parts = rest.length === 0 ? [] : [rest];
     have = rest.length;
     need = have < HEADER_BYTES ? HEADER_BYTES : rest.readUInt32LE(9);

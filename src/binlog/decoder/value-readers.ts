@@ -2,17 +2,18 @@ import { inflateRawSync, inflateSync } from 'node:zlib';
 import type { ColumnValue } from '../../change/row-change.ts';
 import type { ByteReader } from './byte-reader.ts';
 import { decimalBytes, fractionBytes, TYPE } from './column-type.ts';
+import { HINTED } from './hinted-types.ts';
 import type { ColumnDefinition } from './table-map.ts';
 import { textReader } from './text-decoder.ts';
-import type { CollationCharsets, TextReader } from './text-decoder.ts';
+import type { CollationCharsets } from './text-decoder.ts';
 
 /** Reads one value that is not NULL and leaves the reader behind it. */
 export type ValueReader = (reader: ByteReader) => ColumnValue;
 
 /**
  * The reader that gives a column's values as a SELECT does; undefined for types without an exact text form
- * (FLOAT, DOUBLE, JSON, BIT, binary and spatial types, temporal types from before MySQL 5.6, and character sets that
- * cannot be decoded): their values count as unknown.
+ * (FLOAT, JSON and spatial types, temporal types from before MySQL 5.6, and character sets that cannot be decoded) and
+ * where the metadata is missing: their values count as unknown. Bytes are copies.
  *
  * Source of the layouts: MySQL, sql-common/my_time.cc, strings/decimal.cc, sql/field.cc.
  */
@@ -27,6 +28,7 @@ export function valueReader(column: ColumnDefinition, charsets: CollationCharset
     case TYPE.LONG:
       return integer(4, column.unsigned);
     case TYPE.LONGLONG:
+      if (column.unsigned === undefined) return undefined;
       return column.unsigned ? readUnsigned64 : readSigned64;
     case TYPE.NEWDECIMAL:
       return decimal(column.precision, column.decimals);
@@ -46,18 +48,24 @@ export function valueReader(column: ColumnDefinition, charsets: CollationCharset
     case TYPE.ENUM:
     case TYPE.SET:
       return labelled(column, charsets);
-    case TYPE.VARCHAR:
+    case TYPE.DOUBLE:
+      return readDouble;
+    case TYPE.BIT:
+      return bit(column);
     case TYPE.STRING:
+      return fixedString(column, charsets);
+    case TYPE.VARCHAR:
     case TYPE.BLOB:
     case TYPE.VARCHAR_COMPRESSED:
     case TYPE.BLOB_COMPRESSED:
-      return text(column, charsets);
+      return string(column, charsets);
     default:
       return undefined;
   }
 }
 
-function integer(bytes: 1 | 2 | 3 | 4, unsigned: boolean): ValueReader {
+function integer(bytes: 1 | 2 | 3 | 4, unsigned: boolean | undefined): ValueReader | undefined {
+  if (unsigned === undefined) return undefined;
   if (unsigned) return (reader) => reader.uint(bytes);
   const shift = 32 - bytes * 8;
   return (reader) => (reader.uint(bytes) << shift) >> shift;
@@ -170,8 +178,10 @@ function time(decimals: number): ValueReader {
 /** ENUM: number of the label from 1, 0 for the empty string of an invalid value. SET: one bit a label. */
 function labelled(column: ColumnDefinition, charsets: CollationCharsets): ValueReader | undefined {
   const decode = textReader(charsetOf(column, charsets));
-  if (decode === undefined || column.extent.kind !== 'fixed') return undefined;
-  const labels = column.labels.map((label) => decode(label, 0, label.length));
+  if (decode === undefined || column.extent.kind !== 'fixed' || column.labels.length === 0) return undefined;
+  const labels = column.labels.map((label) =>
+    typeof label === 'string' ? label : decode(label, 0, label.length),
+  );
   const { bytes } = column.extent;
   if (column.type === TYPE.ENUM) {
     return (reader) => {
@@ -182,12 +192,42 @@ function labelled(column: ColumnDefinition, charsets: CollationCharsets): ValueR
   return (reader) => {
     const low = reader.uint(Math.min(bytes, 4));
     const high = bytes > 4 ? reader.uint(bytes - 4) : 0;
-    return labels.filter((_, index) => (((index < 32 ? low : high) >>> (index & 31)) & 1) === 1).join(',');
+    const chosen = labels.filter((_, index) => (((index < 32 ? low : high) >>> (index & 31)) & 1) === 1);
+    return chosen.includes(undefined) ? undefined : chosen.join(',');
   };
 }
 
-function text(column: ColumnDefinition, charsets: CollationCharsets): ValueReader | undefined {
-  const decode = textReader(charsetOf(column, charsets));
+const readDouble: ValueReader = (reader) => {
+  const at = reader.offset;
+  reader.skip(8);
+  return reader.buffer.readDoubleLE(at);
+};
+
+/** Big-endian, as a SELECT gives it. */
+function bit({ extent }: ColumnDefinition): ValueReader | undefined {
+  if (extent.kind !== 'fixed') return undefined;
+  const { bytes } = extent;
+  return (reader) => Uint8Array.from(reader.bytes(bytes));
+}
+
+/** CHAR and BINARY. Zeros at the end of a binary value are not in the binlog, as spaces of a CHAR are not. */
+function fixedString(column: ColumnDefinition, charsets: CollationCharsets): ValueReader | undefined {
+  if (!isBinary(column)) return string(column, charsets);
+  const { extent, length, hint } = column;
+  if (extent.kind !== 'prefixed') return undefined;
+  const { prefix } = extent;
+  const format = hint === undefined ? undefined : HINTED[hint];
+  return (reader) => {
+    const value = new Uint8Array(length);
+    const stored = reader.bytes(reader.uint(prefix));
+    if (stored.length > length) throw new RangeError('a binary value is longer than its column');
+    value.set(stored);
+    return format === undefined ? value : format(value);
+  };
+}
+
+function string(column: ColumnDefinition, charsets: CollationCharsets): ValueReader | undefined {
+  const decode = isBinary(column) ? copyBytes : textReader(charsetOf(column, charsets));
   const { extent } = column;
   if (decode === undefined || extent.kind !== 'prefixed') return undefined;
   const { prefix } = extent;
@@ -208,14 +248,24 @@ function text(column: ColumnDefinition, charsets: CollationCharsets): ValueReade
  *
  * Source: MariaDB, sql/field.cc, Field_longstr::uncompress.
  */
-function readCompressed(bytes: Buffer, decode: TextReader): ColumnValue {
+function readCompressed(bytes: Buffer, decode: BytesReader): ColumnValue {
   const [header] = bytes;
-  if (header === undefined) return '';
+  if (header === undefined) return decode(bytes, 0, 0);
   if (header >> 4 === 0) return decode(bytes, 1, bytes.length);
   if (header >> 4 !== 8) return undefined;
   const body = bytes.subarray(1 + (header & 7));
   const value = (header & 8) === 0 ? inflateSync(body) : inflateRawSync(body);
   return decode(value, 0, value.length);
+}
+
+type BytesReader = (buffer: Buffer, start: number, end: number) => string | Uint8Array | undefined;
+
+const copyBytes: BytesReader = (buffer, start, end) => Uint8Array.from(buffer.subarray(start, end));
+
+const BINARY_COLLATION = 63;
+
+function isBinary(column: ColumnDefinition): boolean {
+  return column.collation === BINARY_COLLATION;
 }
 
 function charsetOf(column: ColumnDefinition, charsets: CollationCharsets): string | undefined {

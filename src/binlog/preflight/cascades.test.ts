@@ -1,21 +1,28 @@
 import { expect, it } from 'vitest';
 
-import { parseCascades } from './cascades.ts';
+import type { ForeignKeyCascade } from '../cascades/foreign-key.ts';
+import { findWideCascades } from './cascades.ts';
 
-it('finds the foreign keys whose actions change the child, and names their parents', () => {
-  const ddl = [
-    'CREATE TABLE `items` (',
-    "  `id` int NOT NULL COMMENT 'CONSTRAINT `no` FOREIGN KEY (`id`) REFERENCES `x` (`id`) ON DELETE CASCADE',",
-    '  PRIMARY KEY (`id`),',
-    '  CONSTRAINT `a` FOREIGN KEY (`order_id`) REFERENCES `orders` (`id`) ON DELETE CASCADE ON UPDATE SET NULL,',
-    '  CONSTRAINT `b``c` FOREIGN KEY (`x`, `y`) REFERENCES `other``db`.`t` (`x`, `y`) ON UPDATE CASCADE,',
-    '  CONSTRAINT `d` FOREIGN KEY (`z`) REFERENCES `quiet` (`z`) ON DELETE RESTRICT ON UPDATE NO ACTION,',
-    '  CONSTRAINT `e` FOREIGN KEY (`z`) REFERENCES `quiet` (`z`),',
-    "  CONSTRAINT `f` CHECK (`z` <> 'ON DELETE CASCADE')",
-    ") ENGINE=InnoDB COMMENT='ON DELETE CASCADE'",
-  ].join('\n');
-  expect(parseCascades(ddl, 'shop')).toEqual([
-    { constraint: 'a', parent: 'shop.orders', actions: 'ON DELETE CASCADE, ON UPDATE SET NULL' },
-    { constraint: 'b`c', parent: 'other`db.t', actions: 'ON UPDATE CASCADE' },
+const ref = (table: string): { readonly schema: string; readonly table: string } => ({
+  schema: 'shop',
+  table,
+});
+const foreignKey = (child: string, parent: string): ForeignKeyCascade => ({
+  constraint: 'f',
+  child: ref(child),
+  parent: ref(parent),
+  columns: [{ parent: 'id', child: 'parent_id', exact: true }],
+  onDelete: 'cascade',
+  onUpdate: 'none',
+});
+
+it('finds the columns of keys that do not follow from the row of a parent, however far above', () => {
+  const exact = { table: ref('exact'), columns: ['parent_id'] };
+  const wide = { table: ref('wide'), columns: ['id', 'parent_id'] };
+  const cascades = [foreignKey('exact', 'middle'), foreignKey('wide', 'middle'), foreignKey('middle', 'top')];
+  expect(findWideCascades(cascades, [exact, wide])).toEqual([
+    { child: wide.table, parents: [ref('middle'), ref('top')], open: ['id', 'parent_id'] },
+    { child: exact.table, parents: [ref('top')], open: ['parent_id'] },
   ]);
+  expect(findWideCascades([foreignKey('exact', 'middle')], [exact])).toEqual([]);
 });

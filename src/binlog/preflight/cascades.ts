@@ -1,80 +1,99 @@
-import type { TableInterest } from '../../change/table.ts';
+import type { RowChange } from '../../change/row-change.ts';
+import type { TableInterest, TableRef } from '../../change/table.ts';
 import { formatTable } from '../../change/table.ts';
 import type { SqlClient } from '../../pipeline/ports.ts';
-import { attempt } from './attempt.ts';
+import { compileCascades } from '../cascades/cascade-plan.ts';
+import type { ForeignKeyCascade } from '../cascades/foreign-key.ts';
+import { readCascades } from '../cascades/read-cascades.ts';
+import type { ServerFacts } from '../server-facts.ts';
+import type { Account } from './privileges.ts';
 import { quoteTable } from './problem.ts';
 import type { PreflightProblem } from './problem.ts';
-import { isAtLeast, readGlobalVariables } from '../server-facts.ts';
-import type { ServerFacts } from '../server-facts.ts';
 
-/** A foreign key through which a change of the parent changes rows of the child. */
-export interface Cascade {
-  readonly constraint: string;
-  readonly parent: string;
-  /** E.g. `ON DELETE CASCADE, ON UPDATE SET NULL`. */
-  readonly actions: string;
-}
-
-/** Mapped tables whose rows change by cascade without a trace in the binlog. */
+/** Mapped tables whose rows change by cascade without a trace in the binlog, where that costs more than their keys. */
 export async function checkCascades(
   client: SqlClient,
   server: ServerFacts,
   tables: readonly TableInterest[],
+  account: Account,
 ): Promise<readonly PreflightProblem[]> {
-  if (await logsCascades(client, server)) return [];
-  const problems: PreflightProblem[] = [];
-  for (const { table } of tables) {
-    // MariaDB's information_schema hides foreign keys from accounts that may only SELECT.
-    const shown = await attempt(client, `SHOW CREATE TABLE ${quoteTable(table.schema, table.table)}`);
-    if (shown.outcome !== 'rows') continue;
-    const child = formatTable(table);
-    for (const { constraint, parent, actions } of parseCascades(ddlOf(shown.rows[0]), table.schema)) {
-      problems.push({
-        code: 'UNSTALE_CASCADE_UNLOGGED',
-        severity: 'warning',
-        subject: child,
-        message:
-          `Rows of ${child} change through the foreign key ${constraint} when ${parent} changes (${actions}), ` +
-          'and this server does not log such changes: keys of these rows stay stale. ' +
-          `Change the rows of ${child} in the application, or map ${parent} too.`,
+  const { cascades, hidden } = await readCascades(
+    client,
+    server,
+    tables.map(({ table }) => table),
+  );
+  return [
+    ...findWideCascades(cascades, tables).map(describeWide),
+    ...hidden.map((table) => describeHidden(table, account)),
+  ];
+}
+
+/** A mapped table of which a cascade removes every key, because columns of its keys do not follow from the parent. */
+export interface WideCascade {
+  readonly child: TableRef;
+  /** Tables whose changes cascade to it. */
+  readonly parents: readonly TableRef[];
+  /** The columns of its keys that do not follow. */
+  readonly open: readonly string[];
+}
+
+/** Finds them by looking at what a change of each parent would bring about. */
+export function findWideCascades(
+  cascades: readonly ForeignKeyCascade[],
+  mapped: readonly TableInterest[],
+): readonly WideCascade[] {
+  const plan = compileCascades(cascades, mapped);
+  const found = new Map<TableRef, { readonly parents: Set<TableRef>; readonly open: Set<string> }>();
+  for (const { table, columns } of plan.interests) {
+    const row = (value: number): number[] => columns.map(() => value);
+    const changes: RowChange[] = [
+      { op: 'delete', table, before: row(1) },
+      { op: 'update', table, before: row(1), after: row(2) },
+    ];
+    for (const change of changes) {
+      plan.expand(change, (brought) => {
+        const image = 'before' in brought ? brought.before : brought.after;
+        const keyColumns = mapped.find((interest) => interest.table === brought.table)?.columns ?? [];
+        const open = keyColumns.filter((_, index) => image[index] === undefined);
+        if (open.length === 0) return;
+        const wide = found.get(brought.table) ?? { parents: new Set(), open: new Set() };
+        found.set(brought.table, wide);
+        wide.parents.add(table);
+        for (const column of open) wide.open.add(column);
       });
     }
   }
-  return problems;
+  return Array.from(found, ([child, { parents, open }]) => ({
+    child,
+    parents: [...parents],
+    open: [...open],
+  }));
 }
 
-/** MySQL logs them since 9.6, where foreign keys moved out of InnoDB, unless they were moved back. */
-async function logsCascades(client: SqlClient, server: ServerFacts): Promise<boolean> {
-  if (server.flavour === 'mariadb' || !isAtLeast(server.version, 9, 6)) return false;
-  const variables = await readGlobalVariables(client, ['innodb_native_foreign_keys']);
-  return (variables.get('innodb_native_foreign_keys') ?? 'OFF') === 'OFF';
+function describeWide({ child, parents, open }: WideCascade): PreflightProblem {
+  const name = formatTable(child);
+  const from = parents.map(formatTable).join(', ');
+  return {
+    code: 'UNSTALE_CASCADE_UNLOGGED',
+    severity: 'warning',
+    subject: name,
+    message:
+      `Rows of ${name} change by foreign keys when ${from} changes, and this server does not log such changes. ` +
+      `Templates with ${open.join(', ')} have no key that follows from the parent's row: every key that they can ` +
+      'produce is removed instead. A template of the foreign key columns alone, of an integer type, is exact; or ' +
+      `change the rows of ${name} in the application.`,
+  };
 }
 
-const NAME = '`((?:[^`]|``)*)`';
-const FOREIGN_KEY = new RegExp(
-  `^\\s*CONSTRAINT ${NAME} FOREIGN KEY \\(.*?\\) REFERENCES (?:${NAME}\\.)?${NAME} \\(.*?\\)(.*)$`,
-  'gm',
-);
-const ACTION = /ON (?:DELETE|UPDATE) (?:CASCADE|SET NULL|SET DEFAULT)/g;
-
-/** The cascading foreign keys of a table, from what SHOW CREATE TABLE gives for it. */
-export function parseCascades(ddl: string, schema: string): readonly Cascade[] {
-  return [...ddl.matchAll(FOREIGN_KEY)].flatMap(([, constraint, parentSchema, parentTable, rest]) => {
-    const actions = (rest ?? '').match(ACTION) ?? [];
-    if (actions.length === 0) return [];
-    const parent = formatTable({
-      schema: unescape(parentSchema ?? schema),
-      table: unescape(parentTable ?? ''),
-    });
-    return [{ constraint: unescape(constraint ?? ''), parent, actions: actions.join(', ') }];
-  });
-}
-
-function unescape(identifier: string): string {
-  return identifier.replaceAll('``', '`');
-}
-
-function ddlOf(row: Readonly<Record<string, unknown>> | undefined): string {
-  const value = row?.['Create Table'];
-  return typeof value === 'string' ? value : '';
+function describeHidden(table: TableRef, account: Account): PreflightProblem {
+  const name = formatTable(table);
+  return {
+    code: 'UNSTALE_CASCADE_UNLOGGED',
+    severity: 'warning',
+    subject: name,
+    message:
+      `The account may not see the definition of ${name}, so foreign keys that change its rows are not known, ` +
+      'and this server does not log what they change: keys that depend on these rows stay stale.',
+    fix: `GRANT SELECT ON ${quoteTable(table.schema, table.table)} TO ${account.name}`,
+  };
 }

@@ -31,20 +31,22 @@ export async function readColumns(
   table: string,
 ): Promise<readonly ColumnFacts[]> {
   const rows = await client.query(
-    'SELECT COLUMN_NAME AS name, DATA_TYPE AS dataType, COLUMN_TYPE AS columnType, IS_NULLABLE AS nullable ' +
+    'SELECT COLUMN_NAME AS name, DATA_TYPE AS dataType, COLUMN_TYPE AS columnType, IS_NULLABLE AS nullable, ' +
+      'COLUMN_KEY AS columnKey ' +
       'FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION',
     [schema, table],
   );
   return rows.map(toColumn);
 }
 
-/** A row with the names `name`, `dataType`, `columnType` and `nullable`. */
+/** A row with the names `name`, `dataType`, `columnType`, `nullable` and `columnKey`. */
 export function toColumn(row: SqlRow): ColumnFacts {
   return {
     name: text(row, 'name'),
     dataType: text(row, 'dataType').toLowerCase(),
     columnType: text(row, 'columnType'),
     nullable: text(row, 'nullable') === 'YES',
+    inPrimaryKey: text(row, 'columnKey') === 'PRI',
   };
 }
 

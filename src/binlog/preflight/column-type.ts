@@ -6,6 +6,8 @@ export interface ColumnFacts {
   /** `COLUMN_TYPE`, e.g. `int(5) unsigned zerofill`. */
   readonly columnType: string;
   readonly nullable: boolean;
+  /** Or in the unique key without NULL that stands for it. */
+  readonly inPrimaryKey: boolean;
 }
 
 /** Types whose text form is the same in the binlog and in a SELECT; what is not here is refused. */
@@ -14,13 +16,13 @@ const EXACT_TYPES: ReadonlySet<string> = new Set(
     ['tinyint', 'smallint', 'mediumint', 'int', 'bigint', 'decimal', 'year'],
     ['char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext', 'enum', 'set'],
     ['date', 'time', 'datetime', 'timestamp'],
+    // MariaDB's, whose types come from the catalogue.
+    ['uuid', 'inet4', 'inet6'],
   ].flat(),
 );
 
 const BINARY =
   'it holds bytes, which have no text form that every application writes alike. Use a text column, or a generated one such as HEX(…)';
-const MARIADB_OBJECT =
-  'the binlog holds its bytes, a SELECT gives text. Use a generated column such as CAST(… AS CHAR)';
 
 const REFUSALS: ReadonlyMap<string, string> = new Map([
   ['float', 'its value in the binlog is not the text that a SELECT gives. Use DECIMAL'],
@@ -30,7 +32,6 @@ const REFUSALS: ReadonlyMap<string, string> = new Map([
   ...['binary', 'varbinary', 'tinyblob', 'blob', 'mediumblob', 'longblob'].map(
     (type) => [type, BINARY] as const,
   ),
-  ...['uuid', 'inet4', 'inet6'].map((type) => [type, MARIADB_OBJECT] as const),
 ]);
 
 /** Why a column cannot stand in a key and what to use instead, to follow its type's name; undefined if it can. */

@@ -5,6 +5,7 @@ import { checkReplicationPrivileges, checkStateDatabase, readAccount } from './p
 import type { PreflightReport } from './problem.ts';
 import { checkLogFilters, checkServerIds, listReplicas } from './server.ts';
 import { CHECKED_VARIABLES, checkSettings } from './settings.ts';
+import type { RowMetadata } from './settings.ts';
 import { checkTables } from './tables.ts';
 import type { NearestName } from './tables.ts';
 import { readGlobalVariables, readServerFacts } from '../server-facts.ts';
@@ -19,6 +20,8 @@ export interface PreflightOptions {
   readonly user: string;
   /** The state database on this server; undefined when the state is elsewhere. */
   readonly stateDatabase: string | undefined;
+  /** `source.row_metadata`; full by default. */
+  readonly rowMetadata?: RowMetadata;
   readonly log: Log;
   /** Finds what a mistyped table or column may have meant; without it no suggestions are made. */
   readonly nearestName?: NearestName;
@@ -32,7 +35,9 @@ export async function runPreflight(options: PreflightOptions): Promise<Preflight
   const { client, interests, user, stateDatabase, log } = options;
   const server = await readServerFacts(client);
   const account = await readAccount(client);
-  const settings = checkSettings(server, await readGlobalVariables(client, CHECKED_VARIABLES));
+  const variables = await readGlobalVariables(client, CHECKED_VARIABLES);
+  const settings = checkSettings(server, variables, options.rowMetadata ?? 'full');
+  const rowImage = variables.get('binlog_row_image') ?? 'FULL';
   const replicas = await listReplicas(client);
   const privileges = await checkReplicationPrivileges(client, server, account, user, replicas);
   const schemas = [...new Set(interests.map(({ table }) => table.schema))];
@@ -41,8 +46,8 @@ export async function runPreflight(options: PreflightOptions): Promise<Preflight
   const state =
     stateDatabase === undefined ? [] : await checkStateDatabase(client, stateDatabase, account, user);
   const nearestName = options.nearestName ?? ((): undefined => undefined);
-  const tables = await checkTables({ client, server, interests, account, nearestName });
-  const cascades = await checkCascades(client, server, tables.existing);
+  const tables = await checkTables({ client, server, interests, account, rowImage, nearestName });
+  const cascades = await checkCascades(client, server, tables.existing, account);
   const problems = [
     ...settings,
     ...filters,

@@ -27,7 +27,7 @@ export async function listPrimaryKeys(
   const names = all ? SYSTEM_SCHEMAS : schemas;
   const rows = await client.query(
     'SELECT t.TABLE_SCHEMA AS s, t.TABLE_NAME AS t, c.COLUMN_NAME AS name, c.DATA_TYPE AS dataType, ' +
-      'c.COLUMN_TYPE AS columnType, c.IS_NULLABLE AS nullable, c.EXTRA AS extra, k.ORDINAL_POSITION AS place ' +
+      'c.COLUMN_TYPE AS columnType, c.IS_NULLABLE AS nullable, c.COLUMN_KEY AS columnKey, c.EXTRA AS extra, k.ORDINAL_POSITION AS place ' +
       'FROM information_schema.TABLES t ' +
       'JOIN information_schema.COLUMNS c ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME ' +
       'LEFT JOIN information_schema.KEY_COLUMN_USAGE k ON k.TABLE_SCHEMA = c.TABLE_SCHEMA ' +

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { CHECKED_VARIABLES, checkSettings } from './settings.ts';
+import type { RowMetadata } from './settings.ts';
 import type { ServerFacts } from '../server-facts.ts';
 
 const mysql: ServerFacts = {
@@ -15,18 +16,20 @@ const good = new Map([
   ['binlog_format', 'ROW'],
   ['binlog_row_image', 'FULL'],
   ['binlog_row_metadata', 'FULL'],
-  ['binlog_transaction_compression', 'OFF'],
-  ['binlog_row_value_options', ''],
   ['gtid_mode', 'ON'],
   ['enforce_gtid_consistency', 'ON'],
 ]);
-const found = (server: ServerFacts, changes: Record<string, string | undefined>): readonly string[] => {
+const found = (
+  server: ServerFacts,
+  changes: Record<string, string | undefined>,
+  rowMetadata: RowMetadata = 'full',
+): readonly string[] => {
   const variables = new Map(good);
   for (const [name, value] of Object.entries(changes)) {
     if (value === undefined) variables.delete(name);
     else variables.set(name, value);
   }
-  return checkSettings(server, variables).map(({ code, severity, fix }) =>
+  return checkSettings(server, variables, rowMetadata).map(({ code, severity, fix }) =>
     [severity, code, fix ?? '-'].join(' '),
   );
 };
@@ -41,17 +44,11 @@ describe('the settings of the server', () => {
     expect(
       found(mysql, {
         binlog_format: 'MIXED',
-        binlog_row_image: 'NOBLOB',
         binlog_row_metadata: 'MINIMAL',
-        binlog_transaction_compression: 'ON',
-        binlog_row_value_options: 'PARTIAL_JSON',
       }),
     ).toEqual([
       'error UNSTALE_BINLOG_FORMAT SET PERSIST binlog_format = ROW',
-      'error UNSTALE_ROW_IMAGE SET PERSIST binlog_row_image = FULL',
       'error UNSTALE_ROW_METADATA SET PERSIST binlog_row_metadata = FULL',
-      'error UNSTALE_TRANSACTION_COMPRESSION SET PERSIST binlog_transaction_compression = OFF',
-      "error UNSTALE_PARTIAL_JSON SET PERSIST binlog_row_value_options = ''",
     ]);
   });
 
@@ -63,14 +60,18 @@ describe('the settings of the server', () => {
   });
 
   it('may lack variables that the server does not know, except for the metadata', () => {
-    expect(
-      found(mysql, {
-        binlog_format: undefined,
-        binlog_transaction_compression: undefined,
-        binlog_row_value_options: undefined,
-      }),
-    ).toEqual([]);
+    expect(found(mysql, { binlog_format: undefined, binlog_row_image: undefined })).toEqual([]);
     expect(found(mysql, { binlog_row_metadata: undefined })).toEqual(['error UNSTALE_ROW_METADATA -']);
+  });
+
+  it('only warn of missing column names where the configuration reads them from the catalogue', () => {
+    expect(found(mysql, { binlog_row_metadata: 'MINIMAL' }, 'minimal')).toEqual([
+      'warning UNSTALE_ROW_METADATA SET PERSIST binlog_row_metadata = FULL',
+    ]);
+    expect(found(mysql, { binlog_row_metadata: undefined }, 'minimal')).toEqual([
+      'warning UNSTALE_ROW_METADATA -',
+    ]);
+    expect(found(mysql, {}, 'minimal')).toEqual([]);
   });
 
   it('only warn of GTIDs that are off, and tell the steps from where the server is', () => {

@@ -1,4 +1,3 @@
-import type { ErrorCode } from '../../errors/catalog.ts';
 import type { PreflightProblem } from './problem.ts';
 import type { ServerFacts } from '../server-facts.ts';
 
@@ -7,59 +6,20 @@ export const CHECKED_VARIABLES: readonly string[] = [
   'binlog_format',
   'binlog_row_image',
   'binlog_row_metadata',
-  'binlog_transaction_compression',
-  'binlog_row_value_options',
   'gtid_mode',
   'enforce_gtid_consistency',
 ];
 
-interface Requirement {
-  readonly variable: string;
-  readonly value: string;
-  readonly code: ErrorCode;
-  readonly why: string;
-  /** What it means that the server does not have the variable; fine unless given. */
-  readonly missing?: string;
-}
+/** Where column names come from; see `source.row_metadata`. */
+export type RowMetadata = 'full' | 'minimal';
 
-const REQUIREMENTS: readonly Requirement[] = [
-  {
-    variable: 'binlog_format',
-    value: 'ROW',
-    code: 'UNSTALE_BINLOG_FORMAT',
-    why: 'Other formats log statements, which do not tell the changed rows.',
-  },
-  {
-    variable: 'binlog_row_image',
-    value: 'FULL',
-    code: 'UNSTALE_ROW_IMAGE',
-    why: 'Other images leave out columns that a key may need.',
-  },
-  {
-    variable: 'binlog_row_metadata',
-    value: 'FULL',
-    code: 'UNSTALE_ROW_METADATA',
-    why: 'Without column names in the binlog a table that changed meanwhile is misread.',
-    missing: 'The server is too old to write column names into its binlog: MySQL 8.0 or MariaDB 10.5 does.',
-  },
-  {
-    variable: 'binlog_transaction_compression',
-    value: 'OFF',
-    code: 'UNSTALE_TRANSACTION_COMPRESSION',
-    why: 'Compressed transactions cannot be read yet.',
-  },
-  {
-    variable: 'binlog_row_value_options',
-    value: '',
-    code: 'UNSTALE_PARTIAL_JSON',
-    why: 'It makes every UPDATE an event that cannot be read yet, even on tables without JSON.',
-  },
-];
+const RECONNECT = 'Sessions that are connected already keep the old value until they reconnect.';
 
 /** Settings of the binlog and of GTIDs, from the values of `CHECKED_VARIABLES`. */
 export function checkSettings(
   server: ServerFacts,
   variables: ReadonlyMap<string, string>,
+  rowMetadata: RowMetadata,
 ): readonly PreflightProblem[] {
   if (!server.logBin) {
     return [
@@ -73,36 +33,72 @@ export function checkSettings(
     ];
   }
   return [
-    ...REQUIREMENTS.flatMap((requirement) => checkRequirement(requirement, server, variables)),
+    ...checkFormat(server, variables),
+    ...checkRowMetadata(server, variables, rowMetadata),
     ...checkGtidMode(server, variables),
   ];
 }
 
-function checkRequirement(
-  { variable, value, code, why, missing }: Requirement,
+function checkFormat(
   server: ServerFacts,
   variables: ReadonlyMap<string, string>,
 ): readonly PreflightProblem[] {
-  const actual = variables.get(variable);
-  if (actual === undefined) {
-    return missing === undefined ? [] : [{ code, severity: 'error', subject: variable, message: missing }];
-  }
-  if (actual.toUpperCase() === value) return [];
-  const lasting =
-    server.flavour === 'mysql'
-      ? ''
-      : ' Put it into the configuration file too, or the next restart undoes it.';
+  const format = variables.get('binlog_format')?.toUpperCase();
+  if (format === undefined || format === 'ROW') return [];
   return [
     {
-      code,
+      code: 'UNSTALE_BINLOG_FORMAT',
       severity: 'error',
-      subject: variable,
+      subject: 'binlog_format',
       message:
-        `${variable} is ${actual === '' ? 'empty' : actual}, it has to be ${value === '' ? 'empty' : value}. ${why} ` +
-        `Sessions that are connected already keep the old value until they reconnect.${lasting}`,
-      fix: setGlobal(server, variable, value === '' ? "''" : value),
+        `binlog_format is ${format}, it has to be ROW. Other formats log statements, which do not tell the changed rows. ` +
+        `${RECONNECT}${lasting(server)}`,
+      fix: setGlobal(server, 'binlog_format', 'ROW'),
     },
   ];
+}
+
+function checkRowMetadata(
+  server: ServerFacts,
+  variables: ReadonlyMap<string, string>,
+  rowMetadata: RowMetadata,
+): readonly PreflightProblem[] {
+  const metadata = variables.get('binlog_row_metadata')?.toUpperCase();
+  if (metadata === 'FULL') return [];
+  const problem = { code: 'UNSTALE_ROW_METADATA', subject: 'binlog_row_metadata' } as const;
+  const state =
+    metadata === undefined
+      ? 'The server is too old to write column names into its binlog: MySQL 8.0 or MariaDB 10.5 does.'
+      : `binlog_row_metadata is ${metadata}.`;
+  const fix = metadata === undefined ? {} : { fix: setGlobal(server, 'binlog_row_metadata', 'FULL') };
+  if (rowMetadata === 'minimal') {
+    return [
+      {
+        ...problem,
+        ...fix,
+        severity: 'warning',
+        message:
+          `${state} Column names are read from the catalogue, as source.row_metadata allows. Rows of a table whose ` +
+          'columns changed between the write and the reading, or that is gone, remove all keys of its rules instead of their own.',
+      },
+    ];
+  }
+  return [
+    {
+      ...problem,
+      ...fix,
+      severity: 'error',
+      message:
+        `${state} Without column names in the binlog a table that changed meanwhile is misread. Where it cannot be FULL, ` +
+        `write source.row_metadata: minimal.${metadata === undefined ? '' : lasting(server)}`,
+    },
+  ];
+}
+
+function lasting(server: ServerFacts): string {
+  return server.flavour === 'mysql'
+    ? ''
+    : ' Put it into the configuration file too, or the next restart undoes it.';
 }
 
 function checkGtidMode(

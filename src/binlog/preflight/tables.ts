@@ -9,6 +9,7 @@ import type { ColumnFacts } from './column-type.ts';
 import { quoteName, quoteTable } from './problem.ts';
 import type { PreflightProblem } from './problem.ts';
 import type { Account } from './privileges.ts';
+import { checkRowImage } from './row-image.ts';
 import { readGlobalVariables } from '../server-facts.ts';
 import type { ServerFacts } from '../server-facts.ts';
 
@@ -20,6 +21,8 @@ export interface TableCheckOptions {
   readonly server: ServerFacts;
   readonly interests: readonly TableInterest[];
   readonly account: Account;
+  /** The server's binlog_row_image. */
+  readonly rowImage: string;
   readonly nearestName: NearestName;
 }
 
@@ -103,6 +106,7 @@ async function checkColumns(
     if (column === undefined) problems.push(await explainMissingColumn(options, interest, name, columns));
     else problems.push(...checkKeyColumn(interest, column));
   }
+  problems.push(...checkRowImage(interest, columns, options));
   const refused = new Set(problems.map(({ subject }) => subject));
   const unreadable = checkWholeRow(interest, columns).filter(({ subject }) => !refused.has(subject));
   return [...problems, ...unreadable];
