@@ -4,6 +4,8 @@ import { formatTable } from './change/table.ts';
 import { createAdminServer } from './admin/http-server.ts';
 import { VisibilityBarrier } from './binlog/barrier/visibility-barrier.ts';
 import { MysqlSource } from './binlog/mysql-source.ts';
+import { RetentionWatch } from './binlog/retention-watch.ts';
+import type { Retention } from './binlog/retention-watch.ts';
 import type { Config } from './config/config.ts';
 import {
   openBarrierClient,
@@ -31,6 +33,9 @@ import { sleep } from './runtime/sleep.ts';
 
 /** Redis' and MySQL's absence is bridged for ever; what waits is stale, so the pauses stay short (ms). */
 const RETRY = { initial: 100, max: 2000 };
+
+/** How often the server's binlog files are looked at, ms. */
+const RETENTION_INTERVAL = 5000;
 
 /** How far a daemon is. */
 type Phase = 'starting' | 'running' | 'draining' | 'stopped';
@@ -82,6 +87,8 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       stateSchema: config.state.sameServer ? config.state.database : undefined,
       serverId: config.source.serverId,
       resumeBy: config.source.resumeBy,
+      onGap: config.source.onGap,
+      gapWait: config.source.gapWait,
       rowMetadata: config.source.rowMetadata,
       verifyChecksums: config.source.verifyChecksums,
       heartbeatInterval: config.source.heartbeatInterval,
@@ -89,6 +96,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       startTimeout: config.source.startTimeout,
       maxBufferedBytes: config.source.maxBufferedBytes,
       retryDelay,
+      sleep,
       log,
       onConnect: () => metrics.binlogConnect(),
     });
@@ -119,7 +127,18 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
         lastError = asUnstaleError(error);
       }),
       log,
-      onApplied: (position) => writer.advance(position),
+      onApplied: (position) => {
+        writer.advance(position);
+        source.applied(position);
+      },
+    });
+    const retention = new RetentionWatch({
+      client,
+      stored: () => writer.stored,
+      onFiles: (files) => source.compare(files),
+      interval: RETENTION_INTERVAL,
+      sleep,
+      log,
     });
 
     const lagMs = (): number => {
@@ -131,6 +150,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       lastEventAgeSeconds: () => seconds(source.lastActivityAge),
       inFlightBytes: () => pipeline.inFlightBytes + source.bufferedBytes,
       pausedSeconds: () => source.pausedMs / 1000,
+      gapBytesToOldestBinlog: () => retention.retention?.bytesToOldest,
       positionAgeSeconds: () => writer.staleness / 1000,
     });
     const health = (): HealthReport =>
@@ -144,6 +164,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
         redisReachable: redis.isReachable() && !pipeline.retrying,
         lagMs: lagMs(),
         maxLagMs: config.health.maxLag,
+        ...(source.openGap === undefined ? {} : { gap: source.openGap }),
         ...(fatal === undefined ? {} : { fatal: { code: fatal.code, message: fatal.message } }),
       });
 
@@ -166,6 +187,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
               applied: describePosition(writer.applied),
               stored: describePosition(writer.stored),
             },
+            retention: describeRetention(retention.retention),
             lag_ms: lagMs(),
             paused: source.isPaused,
             in_flight_bytes: pipeline.inFlightBytes + source.bufferedBytes,
@@ -201,13 +223,14 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
         resumed: checkpoint !== undefined,
         mapping_hash: config.plan.hash,
       },
-      'ready: following changes',
+      source.openGap === undefined ? 'ready: following changes' : 'following changes behind the gap',
     );
 
     let abandoning: NodeJS.Timeout | undefined;
     const drain = async (): Promise<void> => {
       const work = pipeline.run();
       const writing = writer.run(stopping.signal);
+      const watching = retention.run(stopping.signal);
       // Whichever fails ends the other; the source's end is what ends the pipeline in order.
       const watch = writing.catch(async (error: unknown) => {
         fatal ??= asUnstaleError(error);
@@ -222,6 +245,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       phase = 'draining';
       stopping.abort();
       await watch;
+      await watching;
       try {
         await withDeadline(
           writer.flush(),
@@ -307,6 +331,11 @@ function observe(metrics: Metrics, onError: (error: Error) => void): PipelineObs
 function describePosition(position: SourcePosition | undefined): object | null {
   if (position === undefined) return null;
   return { file: position.file, offset: position.offset, gtid_set: position.gtidSet ?? null };
+}
+
+function describeRetention(retention: Retention | undefined): object | null {
+  if (retention === undefined) return null;
+  return { bytes_to_oldest_binlog: retention.bytesToOldest, purge_near: retention.purgeNear };
 }
 
 function seconds(ms: number | undefined): number | undefined {

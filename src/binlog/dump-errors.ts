@@ -10,13 +10,30 @@ const DUMP_REFUSALS: readonly (readonly [RegExp, ErrorCode])[] = [
     /could not find first log file|purged required binary logs|could not find GTID state requested/i,
     'UNSTALE_POSITION_PURGED',
   ],
-  [
-    /position > file size|impossible position|truncated in the middle of event|could not find next log/i,
-    'UNSTALE_POSITION_INVALID',
-  ],
-  [/more GTIDs than|not in the master's binlog|AUTO_POSITION|GTID_MODE/i, 'UNSTALE_POSITION_INVALID'],
+  [/could not find next log/i, 'UNSTALE_BINLOG_RESET'],
+  [/position > file size|impossible position/i, 'UNSTALE_POSITION_AHEAD'],
+  [/more GTIDs than|not in the master's binlog/i, 'UNSTALE_SERVER_BEHIND'],
+  [/AUTO_POSITION|GTID_MODE/i, 'UNSTALE_GTID_OFF'],
   [/same server_uuid\/server_id|same server_id|server with the same/i, 'UNSTALE_SERVER_ID_CLASH'],
+  // The setting was changed between our asking for it and the dump.
+  [/can not handle replication events with the checksum/i, 'UNSTALE_BINLOG_CONNECTION_LOST'],
 ];
+
+/** What means that a part of the binlog will never be read. */
+const GAPS: ReadonlySet<ErrorCode> = new Set([
+  'UNSTALE_POSITION_PURGED',
+  'UNSTALE_POSITION_AHEAD',
+  'UNSTALE_POSITION_INVALID',
+  'UNSTALE_BINLOG_RESET',
+  'UNSTALE_SERVER_BEHIND',
+  'UNSTALE_SERVER_CHANGED',
+  'UNSTALE_GTID_FOREIGN',
+]);
+
+/** Whether an error means a gap: the server cannot continue after the position, and no repetition mends it. */
+export function isGap(error: unknown): error is UnstaleError {
+  return error instanceof UnstaleError && GAPS.has(error.code);
+}
 
 const ER_MASTER_FATAL_ERROR_READING_BINLOG = 1236;
 /** MariaDB ends the older of two clients with the same server id so; mysql2 has another name for the number. */

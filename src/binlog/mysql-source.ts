@@ -1,42 +1,31 @@
-import type { ConnectionOptions } from 'mysql2';
 import type { SourcePosition } from '../change/position.ts';
 import { formatPosition } from '../change/position.ts';
 import type { SourceEvent } from '../change/source-event.ts';
-import type { TableInterest } from '../change/table.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
-import type { ChangeSource, Log, RetryDelay, SqlClient, StartPoint } from '../pipeline/ports.ts';
-import type { BinlogEvent } from './binlog-event.ts';
+import type { ChangeSource, Log, RetryDelay, Sleep, StartPoint } from '../pipeline/ports.ts';
+import type { BinlogFile } from './binlog-files.ts';
 import { CascadeFollower } from './cascades/cascade-follower.ts';
-import { readTableDefinition } from './catalogue.ts';
-import { readCharsets } from './charsets.ts';
-import { classifyDumpError } from './dump-errors.ts';
+import { isGap } from './dump-errors.ts';
+import { openDump, readFileCreatedAt } from './dump.ts';
+import type { Dump, DumpOptions } from './dump.ts';
 import { EventBuffer } from './event-buffer.ts';
+import { GapRecovery } from './gap-recovery.ts';
+import type { OpenGap } from './gap-recovery.ts';
+import { nameOtherClients } from './other-clients.ts';
 import { readServerFacts } from './server-facts.ts';
-import { resolveStart } from './start-position.ts';
-import type { ResumeBy } from './start-position.ts';
-import { TransactionAssembler } from './transaction-assembler.ts';
-import { ZongjiStream } from './zongji-stream.ts';
+import { currentEnd, refuseAnotherFile, resolveStart } from './start-position.ts';
+import type { ResolveContext, ResumeBy } from './start-position.ts';
+import { StreamCheck } from './stream-check.ts';
 
-export interface MysqlSourceOptions {
-  /** For short questions to the server that is the source. */
-  readonly client: SqlClient;
-  /** Connection options of the dump, TLS settled. */
-  readonly connection: () => Promise<ConnectionOptions>;
-  readonly classifyError: (error: unknown) => UnstaleError;
-  readonly interests: readonly TableInterest[];
-  readonly stateSchema: string | undefined;
-  readonly serverId: number;
+export interface MysqlSourceOptions extends DumpOptions {
   readonly resumeBy: ResumeBy;
-  /** `minimal`: column names may come from information_schema where the binlog does not hold them. */
-  readonly rowMetadata: 'full' | 'minimal';
-  /** Whether events whose checksum is wrong are refused. */
-  readonly verifyChecksums: boolean;
-  /** ms */
-  readonly heartbeatInterval: number;
+  /** What to do when a part of the binlog will never be read. */
+  readonly onGap: 'halt' | 'invalidate';
+  /** See GapRecoveryOptions, ms. */
+  readonly gapWait: number;
+  readonly sleep: Sleep;
   /** Longest silence, heartbeats included, before the connection counts as dead, ms. */
   readonly silenceTimeout: number;
-  /** Longest time from connecting to the first event, ms. */
-  readonly startTimeout: number;
   readonly maxBufferedBytes: number;
   readonly retryDelay: RetryDelay;
   readonly log: Log;
@@ -45,8 +34,6 @@ export interface MysqlSourceOptions {
   readonly now?: () => number;
 }
 
-/** Binlog bytes in one slice of a large transaction. */
-const SLICE_BYTES = 16 * 1024;
 /** A read of the socket brings some hundred small transactions; holding it back for less would cost more than it saves. */
 const MAX_BUFFERED_EVENTS = 512;
 
@@ -55,17 +42,22 @@ const MAX_BUFFERED_EVENTS = 512;
  *
  * It owns reconnecting: a dump that is lost, or silent for too long, is begun again after the last complete
  * transaction that was handed on. Slices of a transaction that was cut off come again; deletes are idempotent.
+ * Where nothing can be begun again, it halts or recovers: see GapRecovery.
  */
 export class MysqlSource implements ChangeSource {
   readonly #options: MysqlSourceOptions;
   readonly #now: () => number;
   readonly #buffer: EventBuffer;
-  readonly #cascades: CascadeFollower;
   readonly #closing = new AbortController();
-  #stream: ZongjiStream | undefined;
+  readonly #cascades: CascadeFollower;
+  readonly #recovery: GapRecovery;
+  readonly #check = new StreamCheck();
+  #dump: Dump | undefined;
   #watchdog: NodeJS.Timeout | undefined;
   #reconnecting: Promise<void> | undefined;
   #position: SourcePosition | undefined;
+  /** Of the newest position that the pipeline knows. */
+  #epoch = 0;
   #lastActivity: number | undefined;
   #pausedSince: number | undefined;
   #pausedTotal = 0;
@@ -79,20 +71,46 @@ export class MysqlSource implements ChangeSource {
       maxEvents: MAX_BUFFERED_EVENTS,
       pause: () => {
         this.#pausedSince = this.#now();
-        this.#stream?.pause();
+        this.#dump?.pause();
       },
       resume: () => {
         if (this.#pausedSince !== undefined) this.#pausedTotal += this.#now() - this.#pausedSince;
         this.#pausedSince = undefined;
         this.#lastActivity = this.#now();
-        this.#stream?.resume();
+        this.#dump?.resume();
       },
+    });
+    this.#recovery = new GapRecovery({
+      mapped: options.interests.map((interest) => interest.table),
+      wait: options.gapWait,
+      sleep: options.sleep,
+      log: options.log,
+      emit: (event) => this.#buffer.push(event),
     });
   }
 
   /** Whether a dump is running. */
   get isStreaming(): boolean {
-    return this.#stream !== undefined;
+    return this.#dump !== undefined;
+  }
+
+  /** A gap in the binlog whose keys are not removed yet. */
+  get openGap(): OpenGap | undefined {
+    return this.#recovery.open;
+  }
+
+  /** Redis has acknowledged everything before `position`. */
+  applied(position: SourcePosition): void {
+    this.#recovery.applied(position);
+  }
+
+  /** Compares the running dump with the server's files, and begins it again if it cannot be reading them. */
+  compare(files: readonly BinlogFile[]): void {
+    const dump = this.#dump;
+    if (dump === undefined) return;
+    const { position: reached, events } = dump;
+    const doubt = this.#check.look(files, { reached, events, paused: this.isPaused });
+    if (doubt !== undefined) this.#lose(dump, new UnstaleError('UNSTALE_BINLOG_CONNECTION_LOST', doubt));
   }
 
   /** Whether the binlog is held back because Redis does not keep up. */
@@ -121,9 +139,22 @@ export class MysqlSource implements ChangeSource {
   }
 
   async open(start: StartPoint, signal: AbortSignal): Promise<SourcePosition> {
-    const position = await this.#connect(start, signal);
+    const position = await this.#openOrRecover(start, signal);
     this.#watchdog = setInterval(() => this.#checkSilence(), Math.max(50, this.#options.silenceTimeout / 8));
     return position;
+  }
+
+  async #openOrRecover(start: StartPoint, signal: AbortSignal): Promise<SourcePosition> {
+    if (start.from !== 'checkpoint') return this.#connect(start, signal);
+    this.#epoch = start.position.epoch;
+    try {
+      return await this.#connect(start, signal);
+    } catch (error) {
+      const gap = this.#recoverable(error);
+      if (gap === undefined) throw error;
+      const position = await this.#recover(start.position, gap, signal);
+      return this.#connect({ from: 'checkpoint', position }, signal);
+    }
   }
 
   read(): Promise<readonly SourceEvent[]> {
@@ -135,96 +166,53 @@ export class MysqlSource implements ChangeSource {
     this.#closing.abort();
     this.#buffer.close();
     await this.#reconnecting;
-    await this.#dropStream();
+    await this.#dropDump();
   }
 
   /** One attempt; resolves when the server has begun to send. */
   async #connect(start: StartPoint, signal: AbortSignal): Promise<SourcePosition> {
-    const options = this.#options;
-    const server = await readServerFacts(options.client);
-    const { dump, position } = await resolveStart(start, server, options.client, options.resumeBy);
-    const charsets = await readCharsets(options.client);
-    const cascades = this.#cascades;
-    await cascades.refresh(options.client, server);
-    const connection = await options.connection();
-    const at = dump.by === 'gtid' ? `GTID set ${dump.gtidSet}` : `${dump.file}:${dump.offset}`;
-    const assembler = new TransactionAssembler({
-      flavour: server.flavour,
-      start: position,
-      mapped: options.interests.map((interest) => interest.table),
-      sliceBytes: SLICE_BYTES,
-      emit: (event) => this.#emit(event, assembler),
-    });
-
-    const begun = Promise.withResolvers<SourcePosition>();
-    let established = false;
-    let early: (() => void) | undefined;
-    const onEvent = (event: BinlogEvent): void => {
-      assembler.accept(cascades.complete(event));
-      if (cascades.isOutdatedBy(event)) {
-        if (this.#stream === stream) this.#renew(stream);
-        else early ??= () => this.#renew(stream);
-      }
-      if (established || event.kind !== 'format') return;
-      established = true;
-      begun.resolve(assembler.position);
-    };
-    const stream = new ZongjiStream({
-      connection,
-      serverId: options.serverId,
-      start: dump,
-      tables: {
-        interests: cascades.interests,
-        stateSchema: options.stateSchema,
-        charsets,
-        rowMetadata: options.rowMetadata,
-        readCatalogue: (schema, table) => readTableDefinition(options.client, schema, table),
+    const { log, onConnect } = this.#options;
+    const context = await this.#context(signal);
+    const { server } = context;
+    const resolved = await resolveStart(start, context);
+    const dump = await openDump(
+      this.#options,
+      this.#cascades,
+      server,
+      resolved,
+      {
+        onBegin: (reached) => this.#begin(reached),
+        emit: (event, after) => this.#emit(event, after),
+        onActivity: () => {
+          this.#lastActivity = this.#now();
+        },
       },
-      verifyChecksums: options.verifyChecksums,
-      heartbeatInterval: options.heartbeatInterval,
-      onEvent,
-      onActivity: () => {
-        this.#lastActivity = this.#now();
-      },
-      onFailure: (error) => {
-        const failure = this.#classify(error, at);
-        if (!established) begun.reject(failure);
-        else if (this.#stream === stream) this.#lose(stream, failure);
-        else early = () => this.#lose(stream, failure);
-      },
-    });
-    const deadline = setTimeout(() => {
-      begun.reject(
-        new UnstaleError(
-          'UNSTALE_MYSQL_UNREACHABLE',
-          `no binlog event arrived within ${options.startTimeout} ms of connecting`,
-        ),
-      );
-    }, options.startTimeout);
-    const cancel = (): void =>
-      begun.reject(new UnstaleError('UNSTALE_BINLOG_CONNECTION_LOST', 'stopped while connecting'));
-    signal.addEventListener('abort', cancel, { once: true });
-    if (signal.aborted) cancel();
-    try {
-      const reached = await begun.promise;
-      refuseAnotherFile(position, reached, server.serverUuid);
-      this.#stream = stream;
-      this.#position = reached;
-      if (this.#buffer.isPaused) stream.pause();
-      options.onConnect();
-      options.log.info({ position: formatPosition(reached), by: dump.by }, 'reading the binlog');
-      early?.();
-      return reached;
-    } catch (error) {
-      await stream.stop();
-      throw error;
-    } finally {
-      clearTimeout(deadline);
-      signal.removeEventListener('abort', cancel);
-    }
+      signal,
+    );
+    this.#dump = dump;
+    this.#check.restart();
+    if (this.#buffer.isPaused) dump.pause();
+    onConnect();
+    log.info({ position: formatPosition(dump.reached), by: resolved.dump.by }, 'reading the binlog');
+    void dump.lost.then((failure) => this.#lose(dump, failure));
+    return dump.reached;
   }
 
-  #emit(event: SourceEvent, assembler: TransactionAssembler): void {
+  async #context(signal: AbortSignal): Promise<ResolveContext> {
+    const { client, resumeBy } = this.#options;
+    const server = await readServerFacts(client);
+    const fileCreatedAt = (file: string): Promise<number> =>
+      readFileCreatedAt(file, this.#options, server, signal);
+    return { server, client, resumeBy, fileCreatedAt };
+  }
+
+  #begin(reached: SourcePosition): void {
+    this.#position = reached;
+    if (reached.epoch !== this.#epoch) this.#buffer.push({ kind: 'idle', position: reached });
+    this.#epoch = reached.epoch;
+  }
+
+  #emit(event: SourceEvent, after: SourcePosition): void {
     if (event.kind === 'idle') this.#position = event.position;
     else if (event.kind === 'slice' && event.slice.resumeAfter !== undefined)
       this.#position = event.slice.resumeAfter;
@@ -233,7 +221,7 @@ export class MysqlSource implements ChangeSource {
         {
           tables: event.tables.map((table) => `${table.schema}.${table.table}`),
           reason: event.reason,
-          after: formatPosition(assembler.position),
+          after: formatPosition(after),
         },
         'a change without rows: every key of these tables is removed',
       );
@@ -241,102 +229,107 @@ export class MysqlSource implements ChangeSource {
     this.#buffer.push(event);
   }
 
-  #classify(error: Error, at: string): UnstaleError {
-    if (error instanceof UnstaleError) return error;
-    const refusal = classifyDumpError(error, at);
-    if (refusal !== undefined) return refusal;
-    const failure = this.#options.classifyError(error);
-    if (failure.policy.directive === 'retry') {
-      return new UnstaleError(
-        'UNSTALE_BINLOG_CONNECTION_LOST',
-        `the binlog connection failed: ${error.message}`,
-        { cause: error },
-      );
-    }
-    return failure;
-  }
-
-  #lose(stream: ZongjiStream, failure: UnstaleError): void {
-    if (this.#stream !== stream || this.#closing.signal.aborted) return;
-    if (failure.policy.directive !== 'retry') {
-      this.#buffer.fail(failure);
-      return;
-    }
-    this.#options.log.warn({ err: failure }, 'the binlog connection is lost; reconnecting');
-    this.#restart();
-  }
-
-  /** Begins again behind a change of foreign keys, because what follows has to be decoded for those of now. */
-  #renew(stream: ZongjiStream): void {
-    if (this.#stream !== stream || this.#closing.signal.aborted) return;
-    this.#options.log.info({}, 'foreign keys may have changed; reading them again');
-    this.#restart();
-  }
-
-  #restart(): void {
-    this.#reconnecting ??= this.#reconnect().finally(() => {
+  #lose(dump: Dump, failure: UnstaleError | 'outdated'): void {
+    if (this.#dump !== dump || this.#closing.signal.aborted) return;
+    this.#reconnecting ??= this.#reconnect(failure).finally(() => {
       this.#reconnecting = undefined;
     });
   }
 
-  async #reconnect(): Promise<void> {
+  /** Goes on after the dump ended with `ended`, for as long as that can be mended from here. */
+  async #reconnect(ended: UnstaleError | 'outdated'): Promise<void> {
+    const { log } = this.#options;
     const signal = this.#closing.signal;
-    await this.#dropStream();
+    await this.#dropDump();
+    if (ended === 'outdated') {
+      log.info({}, 'foreign keys may have changed; reading them again');
+      return this.#goOn(undefined);
+    }
+    const failure = isGap(ended) ? await this.#named(ended, signal) : ended;
+    // gtid_mode was switched under a dump by GTID: there may be another way to resume.
+    const retried = failure.policy.directive === 'retry' || failure.code === 'UNSTALE_GTID_OFF';
+    if (retried) log.warn({ err: failure }, 'the binlog connection is lost; reconnecting');
+    const gap = this.#recoverable(failure);
+    if (!retried && gap === undefined) return this.#end(failure);
+    return this.#goOn(gap);
+  }
+
+  /** Connects again, for as long as it takes; first recovers from a gap. */
+  async #goOn(found: UnstaleError | undefined): Promise<void> {
+    const { log, retryDelay } = this.#options;
+    const signal = this.#closing.signal;
+    let gap = found;
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       const position = this.#position;
       if (position === undefined) return;
       try {
-        await this.#awaitExecuted(position);
-        await this.#connect({ from: 'checkpoint', position }, signal);
+        if (gap !== undefined) this.#position = await this.#recover(position, gap, signal);
+        gap = undefined;
+        await this.#connect({ from: 'checkpoint', position: this.#position ?? position }, signal);
         return;
       } catch (error) {
-        const failure = error instanceof UnstaleError ? error : this.#options.classifyError(error);
-        if (failure.policy.directive !== 'retry') {
-          this.#buffer.fail(failure);
-          return;
-        }
-        this.#options.log.debug({ err: failure, attempt }, 'the source cannot be reached yet');
-        await this.#options.retryDelay(attempt, signal);
+        const next = error instanceof UnstaleError ? error : this.#options.classifyError(error);
+        gap = this.#recoverable(next) ?? gap;
+        if (gap !== next && next.policy.directive !== 'retry') return this.#end(next);
+        log.debug({ err: next, attempt }, 'the source cannot be followed yet');
+        // A gap that was just found is not waited for.
+        if (gap !== next || attempt > 1) await retryDelay(attempt, signal);
       }
     }
   }
 
-  /**
-   * MySQL sends a transaction before it counts as executed, and would be asked to resume behind one that it does
-   * not know yet. A set that stays unknown is found when connecting.
-   */
-  async #awaitExecuted({ gtidSet }: SourcePosition): Promise<void> {
-    // Only MySQL's sets have colons.
-    if (gtidSet?.includes(':') !== true) return;
-    await this.#options.client.query('SELECT WAIT_FOR_EXECUTED_GTID_SET(?, 1)', [gtidSet]);
+  /** The gap that an error means, if gaps are to be recovered from. */
+  #recoverable(error: unknown): UnstaleError | undefined {
+    return this.#options.onGap === 'invalidate' && isGap(error) ? error : undefined;
   }
 
-  async #dropStream(): Promise<void> {
-    const stream = this.#stream;
-    this.#stream = undefined;
-    await stream?.stop();
+  #recover(lost: SourcePosition, gap: UnstaleError, signal: AbortSignal): Promise<SourcePosition> {
+    return this.#recovery.run(lost, gap, () => this.#noteHead(signal), signal);
+  }
+
+  /** The end of the binlog as it is now. */
+  async #noteHead(signal: AbortSignal): Promise<SourcePosition> {
+    const { server, client, fileCreatedAt } = await this.#context(signal);
+    const head = await currentEnd(server, client);
+    return { ...head, fileCreatedAt: await fileCreatedAt(head.file) };
+  }
+
+  /** What the server says of a gap in the middle of reading is vague; asked anew, its files tell more. */
+  async #named(gap: UnstaleError, signal: AbortSignal): Promise<UnstaleError> {
+    const position = this.#position;
+    if (position === undefined) return gap;
+    try {
+      const context = await this.#context(signal);
+      await resolveStart({ from: 'checkpoint', position }, context);
+      if (position.serverUuid === context.server.serverUuid) await refuseAnotherFile(position, context);
+      return gap;
+    } catch (error) {
+      return isGap(error) ? error : gap;
+    }
+  }
+
+  async #end(failure: UnstaleError): Promise<void> {
+    const { client, serverId } = this.#options;
+    if (failure.code !== 'UNSTALE_SERVER_ID_CLASH') return this.#buffer.fail(failure);
+    // Who cannot be asked is not named.
+    this.#buffer.fail(await nameOtherClients(failure, serverId, client).catch(() => failure));
+  }
+
+  async #dropDump(): Promise<void> {
+    const dump = this.#dump;
+    this.#dump = undefined;
+    await dump?.stop();
   }
 
   #checkSilence(): void {
     const age = this.lastActivityAge;
-    const stream = this.#stream;
+    const dump = this.#dump;
     // A paused connection is silent because it is not read; the server waits.
-    if (stream === undefined || this.isPaused || age === undefined || age < this.#options.silenceTimeout)
+    if (dump === undefined || this.isPaused || age === undefined || age < this.#options.silenceTimeout)
       return;
     this.#lose(
-      stream,
+      dump,
       new UnstaleError('UNSTALE_BINLOG_SILENT', `nothing arrived for ${age} ms, not even a heartbeat`),
     );
   }
-}
-
-/** The creation time of a binlog file is its identity: after a RESET another file has the same name. */
-function refuseAnotherFile(wanted: SourcePosition, reached: SourcePosition, serverUuid: string): void {
-  if (wanted.fileCreatedAt === 0 || wanted.serverUuid !== serverUuid || wanted.file !== reached.file) return;
-  if (wanted.fileCreatedAt === reached.fileCreatedAt) return;
-  throw new UnstaleError(
-    'UNSTALE_POSITION_INVALID',
-    `${wanted.file} was created at ${new Date(reached.fileCreatedAt * 1000).toISOString()}, the stored position is from a ` +
-      `file of that name created at ${new Date(wanted.fileCreatedAt * 1000).toISOString()}: the binlogs were reset or replaced`,
-  );
 }

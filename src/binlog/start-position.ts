@@ -2,17 +2,31 @@ import type { SourcePosition } from '../change/position.ts';
 import { formatPosition } from '../change/position.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import type { SqlClient, SqlRow, StartPoint } from '../pipeline/ports.ts';
+import { listBinlogFiles, locate } from './binlog-files.ts';
+import type { BinlogFile } from './binlog-files.ts';
+import { refuseGtidGap } from './gtid-gap.ts';
 import { gtidFlavour } from './gtid-set.ts';
 import type { ServerFacts } from './server-facts.ts';
 import type { DumpStart } from './zongji-stream.ts';
 
-/** How a stored position is resumed. `auto` takes the GTID set where there is one, else file and offset. */
+/**
+ * How a stored position is resumed. `auto` takes file and offset on the server that they belong to, where the
+ * file's identity can be verified, and the GTID set everywhere else.
+ */
 export type ResumeBy = 'auto' | 'gtid' | 'file';
 
 /** What to ask the server for, and the position that it stands for. */
 export interface ResolvedStart {
   readonly dump: DumpStart;
   readonly position: SourcePosition;
+}
+
+export interface ResolveContext {
+  readonly server: ServerFacts;
+  readonly client: SqlClient;
+  readonly resumeBy: ResumeBy;
+  /** Creation time of a binlog file that the server has, s since the epoch. */
+  readonly fileCreatedAt: (file: string) => Promise<number>;
 }
 
 /** COM_BINLOG_DUMP carries a 32-bit offset. */
@@ -23,27 +37,22 @@ const FIRST_OFFSET = 4;
 
 /**
  * Decides where the dump begins.
- * @throws UnstaleError UNSTALE_POSITION_INVALID when the position cannot belong to this server.
+ * @throws UnstaleError with a code of `isGap` when the server cannot continue after a stored position;
+ *   UNSTALE_BINLOG_OFF, UNSTALE_GTID_OFF.
  */
-export async function resolveStart(
-  start: StartPoint,
-  server: ServerFacts,
-  client: SqlClient,
-  resumeBy: ResumeBy,
-): Promise<ResolvedStart> {
+export async function resolveStart(start: StartPoint, context: ResolveContext): Promise<ResolvedStart> {
+  const { server, client } = context;
+  if (!server.logBin) throw new UnstaleError('UNSTALE_BINLOG_OFF', 'the server writes no binlog');
   switch (start.from) {
     case 'checkpoint':
-      return resume(start.position, server, client, resumeBy);
-    case 'latest': {
-      const end = await currentEnd(server, client);
-      return byFile({ ...unknownFile(server), ...end });
-    }
+      return resume(start.position, context);
+    case 'latest':
+      return byFile(await currentEnd(server, client));
     case 'earliest': {
-      const [oldest] = await client.query('SHOW BINARY LOGS');
-      const file = text(oldest, 'Log_name');
-      if (file === undefined)
+      const [oldest] = (await listBinlogFiles(client)) ?? [];
+      if (oldest === undefined)
         throw new UnstaleError('UNSTALE_BINLOG_OFF', 'the server lists no binlog files');
-      return byFile({ ...unknownFile(server), file, offset: FIRST_OFFSET });
+      return byFile({ ...unknownFile(server), file: oldest.name, offset: FIRST_OFFSET });
     }
     case 'file': {
       const gtidSet = await mariadbGtidAt(start.file, start.offset, server, client);
@@ -59,69 +68,124 @@ export async function resolveStart(
   }
 }
 
-async function resume(
-  position: SourcePosition,
-  server: ServerFacts,
-  client: SqlClient,
-  resumeBy: ResumeBy,
-): Promise<ResolvedStart> {
+function resume(position: SourcePosition, context: ResolveContext): Promise<ResolvedStart> {
+  return position.serverUuid === context.server.serverUuid
+    ? resumeHere(position, context)
+    : resumeElsewhere(position, context);
+}
+
+/** On the server that the position belongs to. */
+async function resumeHere(position: SourcePosition, context: ResolveContext): Promise<ResolvedStart> {
+  const { server, client, resumeBy } = context;
   const { gtidSet } = position;
-  const sameServer = position.serverUuid === server.serverUuid;
-  if (resumeBy !== 'file' && gtidSet !== undefined && gtidSet !== '' && server.gtidEnabled) {
-    await refuseUnknownGtids(gtidSet, server, client);
-    // On another server of the topology the GTID set says where to go on; file and offset mean nothing there.
-    const here = sameServer ? position : { ...unknownFile(server), epoch: position.epoch, gtidSet };
-    return byGtid(here, gtidSet, server);
-  }
-  if (resumeBy === 'gtid') {
-    throw invalid(
+  const usable = resumeBy !== 'file' && server.gtidEnabled && gtidSet !== undefined ? gtidSet : undefined;
+  if (resumeBy === 'gtid' && usable === undefined) {
+    throw new UnstaleError(
+      'UNSTALE_GTID_OFF',
       `there is no GTID set to resume by at ${formatPosition(position)}, or the server has gtid_mode off`,
     );
   }
-  if (!sameServer) {
-    throw invalid(
+  const files = await listBinlogFiles(client);
+  // Without the right to look, the server's own refusals have to do.
+  const place = files === undefined ? 'listed' : locate(position.file, position.offset, files);
+  switch (place) {
+    case 'replaced':
+      throw new UnstaleError(
+        'UNSTALE_BINLOG_RESET',
+        `the stored position is ${formatPosition(position)}, but the server's binlogs are ${describe(files)}: they were reset or replaced`,
+      );
+    case 'ahead':
+      await refuseAnotherFile(position, context);
+      throw new UnstaleError(
+        'UNSTALE_POSITION_AHEAD',
+        `the stored position ${formatPosition(position)} is behind the end of that file; the server's binlogs are ${describe(files)}`,
+      );
+    case 'purged':
+      if (usable !== undefined) {
+        await refuseGtidGap(usable, server, client);
+        return byGtid({ ...unknownFile(server), epoch: position.epoch, gtidSet: usable }, usable, server);
+      }
+      throw new UnstaleError(
+        'UNSTALE_POSITION_PURGED',
+        `the stored position is ${formatPosition(position)}, but the server's binlogs are ${describe(files)}: the file was purged`,
+      );
+    case 'listed':
+      if (resumeBy !== 'gtid' || usable === undefined) return byFile(position);
+      await refuseAnotherFile(position, context);
+      await refuseGtidGap(usable, server, client);
+      return byGtid(position, usable, server);
+  }
+}
+
+/** On another server of the topology only the GTID set says where to go on. Versions are ordered by the epoch. */
+async function resumeElsewhere(position: SourcePosition, context: ResolveContext): Promise<ResolvedStart> {
+  const { server, client, resumeBy } = context;
+  const { gtidSet } = position;
+  if (resumeBy === 'file' || gtidSet === undefined || !server.gtidEnabled) {
+    throw new UnstaleError(
+      'UNSTALE_SERVER_CHANGED',
       `the stored position ${formatPosition(position)} belongs to server ${position.serverUuid}, ` +
         `this is ${server.serverUuid}; file and offset mean nothing here, and there is no GTID set to resume by`,
     );
   }
-  return byFile(position);
+  await refuseGtidGap(gtidSet, server, client);
+  return byGtid({ ...unknownFile(server), epoch: position.epoch + 1, gtidSet }, gtidSet, server);
 }
 
+/**
+ * Refuses a file that only has the stored file's name: the creation time is its identity.
+ * @throws UnstaleError UNSTALE_BINLOG_RESET
+ */
+export async function refuseAnotherFile(
+  position: SourcePosition,
+  { fileCreatedAt }: ResolveContext,
+): Promise<void> {
+  if (position.fileCreatedAt === 0) return;
+  const createdAt = await fileCreatedAt(position.file);
+  if (createdAt !== position.fileCreatedAt) throw anotherFile(position, createdAt);
+}
+
+/** The error of a file that was created at `createdAt` (s) and not when the stored position's was. */
+export function anotherFile(position: SourcePosition, createdAt: number): UnstaleError {
+  const when = (seconds: number): string => new Date(seconds * 1000).toISOString();
+  return new UnstaleError(
+    'UNSTALE_BINLOG_RESET',
+    `${position.file} was created at ${when(createdAt)}, the stored position ${formatPosition(position)} is from a ` +
+      `file of that name created at ${when(position.fileCreatedAt)}: the binlogs were reset or replaced`,
+  );
+}
+
+/**
+ * Behind 4 GiB the dump begins at the start of the file, and what was applied already is applied again. A GTID
+ * set would not help: the server would skip to the same place, and the offset there could not be known.
+ */
 function byFile(position: SourcePosition): ResolvedStart {
-  if (position.offset > MAX_DUMP_OFFSET) {
-    throw invalid(
-      `the offset of ${formatPosition(position)} is over 4 GiB, which only a GTID set can resume`,
-    );
-  }
-  return { dump: { by: 'file', file: position.file, offset: position.offset }, position };
+  const offset = position.offset > MAX_DUMP_OFFSET ? FIRST_OFFSET : position.offset;
+  return { dump: { by: 'file', file: position.file, offset }, position: { ...position, offset } };
 }
 
 function byGtid(position: SourcePosition, gtidSet: string, server: ServerFacts): ResolvedStart {
-  if (gtidFlavour(gtidSet) !== server.flavour) {
-    throw invalid(
+  if (gtidFlavour(gtidSet) !== server.flavour && gtidSet !== '') {
+    throw new UnstaleError(
+      'UNSTALE_GTID_FOREIGN',
       `the GTID set "${gtidSet}" is not one of ${server.flavour === 'mysql' ? 'MySQL' : 'MariaDB'}`,
     );
   }
   return { dump: { by: 'gtid', gtidSet }, position };
 }
 
-/**
- * A set that holds transactions which the server never executed comes from another server, or from a time
- * that a RESET or a restored backup has undone. The server itself would answer by replaying all history.
- */
-async function refuseUnknownGtids(gtidSet: string, server: ServerFacts, client: SqlClient): Promise<void> {
-  if (server.flavour === 'mariadb') return;
-  const [row] = await client.query('SELECT GTID_SUBSET(?, @@GLOBAL.gtid_executed) AS known', [gtidSet]);
-  if (Number(row?.['known']) === 1) return;
-  throw invalid(
-    'the stored GTID set holds transactions that this server never executed (RESET, restored backup, or another server)',
-  );
+function describe(files: readonly BinlogFile[] | undefined): string {
+  const oldest = files?.[0];
+  const newest = files?.at(-1);
+  if (oldest === undefined || newest === undefined) return 'none';
+  return `${oldest.name} to ${newest.name}:${newest.size}`;
 }
 
-async function currentEnd(
-  server: ServerFacts,
-  client: SqlClient,
-): Promise<Pick<SourcePosition, 'file' | 'offset' | 'gtidSet'>> {
+/**
+ * The end of the binlog as it is now, in the epoch 0.
+ * @throws UnstaleError UNSTALE_BINLOG_OFF
+ */
+export async function currentEnd(server: ServerFacts, client: SqlClient): Promise<SourcePosition> {
   const row = await binlogStatus(client);
   const file = text(row, 'File');
   const offset = Number(row?.['Position']);
@@ -133,6 +197,7 @@ async function currentEnd(
       ? await mariadbGtidAt(file, offset, server, client)
       : text(row, 'Executed_Gtid_Set');
   return {
+    ...unknownFile(server),
     file,
     offset,
     ...(gtidSet === undefined || !server.gtidEnabled ? {} : { gtidSet: gtidSet.replaceAll(/\s/g, '') }),
@@ -168,8 +233,4 @@ function unknownFile(server: ServerFacts): SourcePosition {
 function text(row: SqlRow | undefined, column: string): string | undefined {
   const value = row?.[column];
   return typeof value === 'string' ? value : undefined;
-}
-
-function invalid(message: string): UnstaleError {
-  return new UnstaleError('UNSTALE_POSITION_INVALID', message);
 }

@@ -32,7 +32,8 @@ export interface SourceConfig {
   readonly resumeBy: 'auto' | 'gtid' | 'file';
   /** Whether events whose checksum is wrong are refused. */
   readonly verifyChecksums: boolean;
-  readonly onGap: 'halt';
+  readonly onGap: 'halt' | 'invalidate';
+  readonly gapWait: number;
   readonly heartbeatInterval: number;
   /** Silence of the binlog stream, heartbeats included, after which it counts as lost. */
   readonly silenceTimeout: number;

@@ -47,6 +47,7 @@ describe('a configuration', () => {
         resumeBy: 'auto',
         verifyChecksums: true,
         onGap: 'halt',
+        gapWait: 10_000,
         heartbeatInterval: 5000,
         silenceTimeout: 20_000,
         startTimeout: 30_000,
@@ -90,7 +91,8 @@ source:
   server_id: 64001
   init_position: binlog.000042:4
   resume_by: gtid
-  on_gap: halt
+  on_gap: invalidate
+  gap_wait: 3s
   heartbeat_interval: 1s
   silence_timeout: 10s
   start_timeout: 1m

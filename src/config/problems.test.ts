@@ -161,7 +161,6 @@ rules: x
   });
 
   it.each([
-    ['source', 'on_gap: invalidate'],
     ['source', 'barrier: [mysql://a]'],
     ['redis', 'sentinel: {name: a, nodes: [b]}'],
     ['redis', 'failover_replay: 120s'],

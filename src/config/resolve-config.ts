@@ -70,6 +70,7 @@ async function resolveSource(
     resumeBy: raw.resume_by ?? 'auto',
     verifyChecksums: raw.verify_checksums ?? true,
     onGap: raw.on_gap ?? 'halt',
+    gapWait: raw.gap_wait ?? 10_000,
     heartbeatInterval,
     silenceTimeout,
     startTimeout: raw.start_timeout ?? 30_000,

@@ -125,12 +125,42 @@ export const ERROR_CATALOG = {
   UNSTALE_POSITION_PURGED: {
     directive: 'fatal',
     exitCode: 3,
-    hint: 'The server no longer has the binlog at the stored position: delete the row in unstale.positions, start again, then flush the mapped keys (docs/errors.md, "Begin anew"); keep binlogs longer.',
+    hint: 'The server no longer has the binlog at the stored position: begin anew (docs/errors.md), or set source.on_gap to invalidate; keep binlogs longer.',
+  },
+  UNSTALE_POSITION_AHEAD: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'The server lost the end of its binlog (a crash, an older copy of its files): see what MySQL lost, then begin anew (docs/errors.md), or set source.on_gap to invalidate.',
   },
   UNSTALE_POSITION_INVALID: {
     directive: 'fatal',
     exitCode: 3,
-    hint: 'The stored position does not exist on this server (RESET, restored backup, another server): delete the row in unstale.positions, start again, then flush the mapped keys (docs/errors.md, "Begin anew").',
+    hint: 'No transaction begins at the stored position, or the server cannot read its binlog there: begin anew (docs/errors.md), or set source.on_gap to invalidate.',
+  },
+  UNSTALE_BINLOG_RESET: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'The binlogs of the stored position are gone (RESET, restored backup): begin anew (docs/errors.md), or set source.on_gap to invalidate.',
+  },
+  UNSTALE_SERVER_BEHIND: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'The server lacks transactions that were read before (an older backup, a failover that lost some): begin anew (docs/errors.md), or set source.on_gap to invalidate.',
+  },
+  UNSTALE_GTID_FOREIGN: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'The server has nothing in common with the stored GTID set: correct source.url, or begin anew (docs/errors.md).',
+  },
+  UNSTALE_SERVER_CHANGED: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'A position without GTIDs means nothing on another server: correct source.url, or begin anew (docs/errors.md).',
+  },
+  UNSTALE_PURGE_NEAR: {
+    directive: 'retry',
+    exitCode: 3,
+    hint: 'The server will soon delete binlog that was not read: keep binlogs longer, and see what holds the daemon back.',
   },
   UNSTALE_EVENT_UNDECODABLE: {
     directive: 'fatal',

@@ -26,6 +26,7 @@ const snapshots: fc.Arbitrary<HealthSnapshot> = fc.record(
     redisReachable: fc.boolean(),
     lagMs: fc.option(fc.nat(60_000), { nil: undefined }),
     maxLagMs: fc.nat(60_000),
+    gap: fc.constant({ code: 'UNSTALE_BINLOG_RESET', message: 'reset' }),
     fatal: fc.constant({ code: 'UNSTALE_POSITION_PURGED', message: 'gone' }),
   },
   {
@@ -55,6 +56,11 @@ describe('health', () => {
   it.each<[string, Partial<HealthSnapshot>, string]>([
     ['before start-up is complete', { started: false }, 'Start-up is not complete.'],
     ['while draining', { draining: true }, 'The daemon is stopping.'],
+    [
+      'while it recovers from a gap',
+      { gap: { code: 'UNSTALE_BINLOG_RESET', message: 'the binlogs were reset' } },
+      'Recovering from a gap in the binlog: the binlogs were reset (UNSTALE_BINLOG_RESET).',
+    ],
     ['without a stream', { streaming: false }, 'The binlog stream is not open.'],
     [
       'when the stream is silent',

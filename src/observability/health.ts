@@ -4,6 +4,8 @@ export interface HealthSnapshot {
   readonly started: boolean;
   /** The daemon was told to stop and finishes what is open. */
   readonly draining: boolean;
+  /** Why every mapped key has to be removed before Redis follows MySQL again. */
+  readonly gap?: { readonly code: string; readonly message: string };
   /** A binlog stream is open. */
   readonly streaming: boolean;
   /** The stream waits for a slow Redis on purpose. */
@@ -35,11 +37,12 @@ export function assessHealth(snapshot: HealthSnapshot): HealthReport {
   return { ready: reasons.length === 0, live: snapshot.fatal === undefined, reasons };
 }
 
-function ownReasons({ fatal, draining, started }: HealthSnapshot): string[] {
+function ownReasons({ fatal, draining, started, gap }: HealthSnapshot): string[] {
   const reasons: string[] = [];
   if (fatal !== undefined) reasons.push(`A fatal error ended the work: ${fatal.message} (${fatal.code}).`);
   if (draining) reasons.push('The daemon is stopping.');
   else if (!started) reasons.push('Start-up is not complete.');
+  if (gap !== undefined) reasons.push(`Recovering from a gap in the binlog: ${gap.message} (${gap.code}).`);
   return reasons;
 }
 

@@ -9,6 +9,7 @@ const sources: GaugeSources = {
   inFlightBytes: () => 4096,
   pausedSeconds: () => 12,
   positionAgeSeconds: () => 0.75,
+  gapBytesToOldestBinlog: () => 8192,
 };
 
 async function sample(metrics: Metrics, name: string): Promise<string[]> {
@@ -81,6 +82,7 @@ describe('the metrics', () => {
     expect(await sample(metrics, 'unstale_last_event_age_seconds')).toEqual(['{client_id="shop"} 0.25']);
     expect(await sample(metrics, 'unstale_in_flight_bytes')).toEqual(['{client_id="shop"} 4096']);
     expect(await sample(metrics, 'unstale_position_age_seconds')).toEqual(['{client_id="shop"} 0.75']);
+    expect(await sample(metrics, 'unstale_gap_bytes_to_oldest_binlog')).toEqual(['{client_id="shop"} 8192']);
   });
 
   it('show paused time as a total, however often they are read', async () => {

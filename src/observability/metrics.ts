@@ -33,6 +33,8 @@ export interface GaugeSources {
   readonly inFlightBytes: () => number | undefined;
   /** Total time that the binlog stood paused for a slow Redis since the start, seconds; never falls. */
   readonly pausedSeconds: () => number | undefined;
+  /** Binlog from the beginning of the server's oldest file to the stored position, bytes. */
+  readonly gapBytesToOldestBinlog: () => number | undefined;
   /** Age of the stored position while a newer one waits to be stored, seconds; 0 when none waits. */
   readonly positionAgeSeconds: () => number | undefined;
 }
@@ -166,6 +168,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
   gauge('last_event_age_seconds', 'Time since any event or heartbeat arrived.', 'lastEventAgeSeconds');
   gauge('in_flight_bytes', 'Binlog bytes that Redis has not acknowledged yet.', 'inFlightBytes');
   gauge('position_age_seconds', 'Age of the stored position while a newer one waits.', 'positionAgeSeconds');
+  gauge(
+    'gap_bytes_to_oldest_binlog',
+    "Binlog from the beginning of the server's oldest file to the stored position.",
+    'gapBytesToOldestBinlog',
+  );
   counter('paused_seconds_total', 'Time for which the binlog stood paused for Redis.', [], function () {
     this.reset();
     this.inc(Math.max(0, sources?.pausedSeconds() ?? 0));

@@ -28,6 +28,8 @@ export interface TcpProxy {
   refuse(): void;
   /** Holds every byte back for so long, in both directions. */
   delay(milliseconds: number): void;
+  /** Leads new connections to another server, and resets all open ones. */
+  redirect(target: TcpProxyTarget): void;
   close(): Promise<void>;
 }
 
@@ -46,7 +48,8 @@ interface Mode {
 
 const bufferLimit = 1024 * 1024;
 
-export async function startTcpProxy(target: TcpProxyTarget): Promise<TcpProxy> {
+export async function startTcpProxy(first: TcpProxyTarget): Promise<TcpProxy> {
+  let target = first;
   const mode: Mode = { refusing: false, dropReplies: false, delayMs: 0, flowing: Promise.resolve() };
   const pairs = new Set<readonly [Socket, Socket]>();
   let accepted = 0;
@@ -105,6 +108,10 @@ export async function startTcpProxy(target: TcpProxyTarget): Promise<TcpProxy> {
     },
     refuse: () => {
       mode.refusing = true;
+      cut();
+    },
+    redirect: (other) => {
+      target = other;
       cut();
     },
     delay: (milliseconds) => {
