@@ -37,7 +37,8 @@ export interface DumpOptions {
 export interface DumpHandlers {
   /** The server has begun to send, and nothing of it was emitted yet. */
   readonly onBegin: (reached: SourcePosition) => void;
-  readonly emit: (event: SourceEvent, after: SourcePosition) => void;
+  /** `after` gives the place after the last complete transaction. */
+  readonly emit: (event: SourceEvent, after: () => SourcePosition) => void;
   /** Bytes arrived, of whatever kind. */
   readonly onActivity: () => void;
 }
@@ -87,9 +88,10 @@ export async function openDump(
     start: position,
     mapped: options.interests.map((interest) => interest.table),
     sliceBytes: SLICE_BYTES,
-    emit: (event) => handlers.emit(event, assembler.position),
+    emit: (event) => handlers.emit(event, after),
   });
 
+  const after = (): SourcePosition => assembler.position;
   const begun = Promise.withResolvers<SourcePosition>();
   const lost = Promise.withResolvers<UnstaleError | 'outdated'>();
   let state: 'connecting' | 'refused' | 'running' = 'connecting';

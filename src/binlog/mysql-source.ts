@@ -212,7 +212,7 @@ export class MysqlSource implements ChangeSource {
     this.#epoch = reached.epoch;
   }
 
-  #emit(event: SourceEvent, after: SourcePosition): void {
+  #emit(event: SourceEvent, after: () => SourcePosition): void {
     if (event.kind === 'idle') this.#position = event.position;
     else if (event.kind === 'slice' && event.slice.resumeAfter !== undefined)
       this.#position = event.slice.resumeAfter;
@@ -221,7 +221,7 @@ export class MysqlSource implements ChangeSource {
         {
           tables: event.tables.map((table) => `${table.schema}.${table.table}`),
           reason: event.reason,
-          after: formatPosition(after),
+          after: formatPosition(after()),
         },
         'a change without rows: every key of these tables is removed',
       );

@@ -54,6 +54,8 @@ export class PreparedTransactions {
 
   /** Where the binlog has to be resumed for nothing to be missed; undefined when no transaction is prepared. */
   get floor(): SourcePosition | undefined {
+    // Asked after every transaction, nearly always in vain.
+    if (this.#prepared.size === 0) return undefined;
     // They stand in the order of the binlog.
     for (const { before } of this.#prepared.values()) return before;
     return undefined;
