@@ -33,6 +33,15 @@ const ZONGJI_DIFFERS: readonly {
   },
 ];
 
+/** Whether a value that cannot stand in a key is zongji's, which leaves out the zeros that fill a BINARY column. */
+function isSame(own: unknown, other: unknown): boolean {
+  if (!(own instanceof Uint8Array) || !(other instanceof Uint8Array)) return own === other;
+  const padded = new Uint8Array(own.length);
+  if (other.length > own.length) return false;
+  padded.set(other);
+  return Buffer.compare(own, padded) === 0;
+}
+
 describe.each(inject('servers').mysql)('our decoder, zongji and SELECT on $label', (server) => {
   let db: TestDatabase;
   let app: Connection;
@@ -125,7 +134,8 @@ describe.each(inject('servers').mysql)('our decoder, zongji and SELECT on $label
           const own = change[image]?.[name];
           const other = zongji[index]?.[image]?.[name];
           if (!inKeys) {
-            if (own !== undefined && own !== null) different.push({ index, image, name, own, other });
+            if (own !== undefined && own !== null && !isSame(own, other))
+              different.push({ index, image, name, own, other });
           } else if (own !== other && !ZONGJI_DIFFERS.some(({ holds }) => holds(other, own))) {
             different.push({ index, image, name, own, other });
           }

@@ -4,6 +4,7 @@ import { startMysqlServer } from '../support/provider.ts';
 import type { TestMysqlServer } from '../support/provider.ts';
 import { startDaemon } from '../support/daemon-process.ts';
 import type { DaemonProcess } from '../support/daemon-process.ts';
+import { drained } from '../support/load.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
 
@@ -68,7 +69,7 @@ describe.each(SETTINGS)('on $flavour with binlog_row_metadata = $metadata', ({ f
     for (const statement of statements) await shop.db.query(statement);
     daemon = await startDaemon(config);
     await daemon.ready();
-    await shop.settled();
+    await drained(shop, daemon);
     return shop.cached(keys);
   }
 

@@ -3,6 +3,7 @@ import type { RowData, UpdateRowData } from '@vlasky/zongji';
 
 import { readCharsets } from '../../src/binlog/charsets.ts';
 import { EventDecoder } from '../../src/binlog/decoder/event-decoder.ts';
+import { EventFeed } from '../../src/binlog/event-feed.ts';
 import { tapPackets } from '../../src/binlog/zongji-tap.ts';
 import type { RowChange } from '../../src/change/row-change.ts';
 import type { SqlClient } from '../../src/pipeline/ports.ts';
@@ -59,13 +60,13 @@ export async function decodeOurs(
           if (event.nextOffset >= part.to) ended();
         },
       });
-      tapPackets(zongji, ({ buffer, start, end }) => {
-        try {
-          void decoder.decode(buffer, start, end)?.catch(failed);
-        } catch (error) {
-          failed(error);
-        }
+      const feed = new EventFeed({
+        handle: ({ buffer, start, end }) => decoder.decode(buffer, start, end),
+        pause: () => zongji.connection?.pause(),
+        resume: () => zongji.connection?.resume(),
+        onFailure: failed,
       });
+      tapPackets(zongji, (event) => feed.push(event));
     });
   });
   return changes;

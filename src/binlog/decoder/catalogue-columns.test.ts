@@ -81,10 +81,11 @@ describe('the columns of a TABLE_MAP with names', () => {
   const binary = { type: 254, length: 16, collation: 63, name: 'Id', unsigned: false } as const;
 
   it('need the catalogue only for a wanted binary string of fixed length', () => {
-    expect(needsCatalogue([announced(binary)], ['id'])).toBe(true);
-    expect(needsCatalogue([announced(binary)], ['other'])).toBe(false);
-    expect(needsCatalogue([announced({ ...binary, collation: 255 })], ['id'])).toBe(false);
-    expect(needsCatalogue([announced()], ['id'])).toBe(true);
+    expect(needsCatalogue([announced(binary)], ['id'], 'mariadb')).toBe(true);
+    expect(needsCatalogue([announced(binary)], ['id'], 'mysql')).toBe(false);
+    expect(needsCatalogue([announced(binary)], ['other'], 'mariadb')).toBe(false);
+    expect(needsCatalogue([announced({ ...binary, collation: 255 })], ['id'], 'mariadb')).toBe(false);
+    expect(needsCatalogue([announced()], ['id'], 'mysql')).toBe(true);
   });
 
   it('are marked as UUID or INET where the length fits, and stay bytes otherwise', () => {

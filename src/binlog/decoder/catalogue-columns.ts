@@ -31,13 +31,19 @@ export type CompletedColumns =
   | { readonly ok: false; readonly reason: string };
 
 /**
- * Whether rows with these columns need the catalogue to be read: names are missing, or a wanted column is a binary
- * string that may be a UUID or an INET address.
+ * Whether rows with these columns need the catalogue to be read: names are missing, or, on MariaDB, a wanted column
+ * is a binary string that may be a UUID or an INET address.
  */
-export function needsCatalogue(columns: readonly ColumnDefinition[], wanted: readonly string[]): boolean {
+export function needsCatalogue(
+  columns: readonly ColumnDefinition[],
+  wanted: readonly string[],
+  flavour: 'mysql' | 'mariadb',
+): boolean {
   const names = new Set(wanted.map((name) => name.toLowerCase()));
   return columns.some(
-    (column) => column.name === undefined || (mayBeHinted(column) && names.has(column.name.toLowerCase())),
+    (column) =>
+      column.name === undefined ||
+      (flavour === 'mariadb' && mayBeHinted(column) && names.has(column.name.toLowerCase())),
   );
 }
 

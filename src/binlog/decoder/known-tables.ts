@@ -120,7 +120,8 @@ export class KnownTables {
         `the binlog was written without binlog_row_metadata = FULL for ${schema}.${table}: column names cannot be known`,
       );
     }
-    if (!needsCatalogue(columns, interest.columns)) return new RowDecoder(interest, columns, charsets);
+    if (!needsCatalogue(columns, interest.columns, flavour))
+      return new RowDecoder(interest, columns, charsets);
     return readCatalogue(schema, table).then((catalogue) => {
       const completed = completeColumns(columns, catalogue, charsets);
       // Without names no wanted column is known, so that every row invalidates its rules' scopes.
