@@ -37,6 +37,9 @@ export interface MysqlSourceOptions extends DumpOptions {
 /** A read of the socket brings some hundred small transactions; holding it back for less would cost more than it saves. */
 const MAX_BUFFERED_EVENTS = 512;
 
+/** A dump that ends sooner was refused rather than lost, ms. */
+const SHORT_LIVED = 1000;
+
 /**
  * The binlog of one MySQL or MariaDB server as a ChangeSource.
  *
@@ -58,6 +61,9 @@ export class MysqlSource implements ChangeSource {
   #position: SourcePosition | undefined;
   /** Of the newest position that the pipeline knows. */
   #epoch = 0;
+  #connectedAt = 0;
+  /** Dumps in a row that ended right after they had begun. */
+  #shortLived = 0;
   #lastActivity: number | undefined;
   #pausedSince: number | undefined;
   #pausedTotal = 0;
@@ -190,6 +196,7 @@ export class MysqlSource implements ChangeSource {
       signal,
     );
     this.#dump = dump;
+    this.#connectedAt = this.#now();
     this.#check.restart();
     if (this.#buffer.isPaused) dump.pause();
     onConnect();
@@ -231,7 +238,12 @@ export class MysqlSource implements ChangeSource {
 
   #lose(dump: Dump, failure: UnstaleError | 'outdated'): void {
     if (this.#dump !== dump || this.#closing.signal.aborted) return;
-    this.#reconnecting ??= this.#reconnect(failure).finally(() => {
+    if (this.#reconnecting !== undefined) {
+      // It was lost before the work of connecting it had ended.
+      void this.#reconnecting.then(() => this.#lose(dump, failure));
+      return;
+    }
+    this.#reconnecting = this.#reconnect(failure).finally(() => {
       this.#reconnecting = undefined;
     });
   }
@@ -251,6 +263,9 @@ export class MysqlSource implements ChangeSource {
     if (retried) log.warn({ err: failure }, 'the binlog connection is lost; reconnecting');
     const gap = this.#recoverable(failure);
     if (!retried && gap === undefined) return this.#end(failure);
+    // A server that accepts the dump and then ends it at once must not be asked without pause.
+    this.#shortLived = this.#now() - this.#connectedAt < SHORT_LIVED ? this.#shortLived + 1 : 0;
+    if (this.#shortLived > 0 && gap === undefined) await this.#options.retryDelay(this.#shortLived, signal);
     return this.#goOn(gap);
   }
 

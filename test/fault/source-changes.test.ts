@@ -47,10 +47,18 @@ describe.each(inject('servers').mysql)('the settings of $label change', ({ flavo
     'gtid_mode is switched off and on again, under load and over restarts: nothing is lost',
     async () => {
       await follow();
-      const load = startLoad(shop);
+      let load = startLoad(shop);
+      let rows = 0;
       const steps = ['ON_PERMISSIVE', 'OFF_PERMISSIVE', 'OFF', 'OFF_PERMISSIVE', 'ON_PERMISSIVE', 'ON'];
       for (const mode of steps) {
         await load.more(50);
+        if (mode === 'ON') {
+          // As the manual says: every replica first reads what has no GTID, because then it is not sent any more.
+          await load.stop();
+          await drained(shop, daemon);
+          rows += load.committed;
+          load = startLoad(shop, { from: rows + 1 });
+        }
         await shop.db.query(`SET GLOBAL gtid_mode = ${mode}`);
         if (mode !== 'OFF' && mode !== 'ON') continue;
         await load.more(50);
@@ -60,7 +68,7 @@ describe.each(inject('servers').mysql)('the settings of $label change', ({ flavo
       }
       await load.stop();
       await drained(shop, daemon);
-      expect(await leftOver(shop, 1, load.committed)).toEqual([]);
+      expect(await leftOver(shop, 1, rows + load.committed)).toEqual([]);
     },
   );
 
