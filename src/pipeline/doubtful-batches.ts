@@ -69,7 +69,10 @@ export class DoubtfulBatches {
       return;
     }
     while (!signal.aborted && performance.now() - since < LONGEST_DOUBT) {
-      if ((await this.#barrier.pass(marks, signal)) === 'visible') return;
+      const visibility = await this.#barrier.pass(marks, signal);
+      if (visibility === 'visible') return;
+      // Whoever can tell has told; the others have had the time that is long enough for them.
+      if (visibility === 'unknowable' && performance.now() - since >= UNKNOWABLE_DELAY) return;
       await this.#sleep(ASK_AGAIN_AFTER, signal);
     }
   }
