@@ -148,7 +148,7 @@ describe.each(flavours)('an application that reads a replica of %s', (flavour) =
     await drained(shop, running);
   });
 
-  it('deletes go on without a replica that was killed, and wait for it again when it is back', async () => {
+  it('deletes go on without a replica that was killed, also after a start, and wait for it when it is back', async () => {
     const running = await start({ barrier: [shop.db.url, replicaUrl()] });
     await replica.kill();
     await shop.cache('user:1');
@@ -160,9 +160,23 @@ describe.each(flavours)('an application that reads a replica of %s', (flavour) =
     );
     const failed = await running.logged('which server', ({ code }) => code === 'UNSTALE_BARRIER_FAILED');
     expect(failed['server']).toBe(`127.0.0.1:${replica.port}`);
+    await running.kill();
+
+    const restarted = await startDaemon(shop.config({ source: { barrier: [shop.db.url, replicaUrl()] } }));
+    daemon = restarted;
+    await restarted.ready();
+    const warning = restarted.logs.find(({ code }) => code === 'UNSTALE_BARRIER_FAILED');
+    expect(warning).toMatchObject({ level: 'warn', msg: expect.stringContaining(String(replica.port)) });
+    await shop.cache('user:2');
+    await shop.db.query("INSERT INTO users (id, name) VALUES (2, 'new')");
+    await eventually(
+      'the delete',
+      () => shop.cached(['user:2']),
+      (cached) => cached.length === 0,
+    );
     await replica.start();
-    await running.logged('it is back', ({ msg }) => /passes again/.test(String(msg)), 30_000);
-    await drained(shop, running);
+    await restarted.logged('it is back', ({ msg }) => /passes again/.test(String(msg)), 30_000);
+    await drained(shop, restarted);
   });
 
   describe('that lags a second behind, and fills keys again at once', () => {
