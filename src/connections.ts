@@ -5,6 +5,7 @@ import { connectRedis } from './redis/connection.ts';
 import type { RedisConnection } from './redis/connection.ts';
 import { createSqlClient } from './runtime/mysql-client.ts';
 import { resolveConnectionOptions } from './runtime/mysql-connection.ts';
+import { formatEndpoint } from './runtime/mysql-endpoint.ts';
 import { createPositionStore, UNLOGGED_WRITES } from './state/position-store.ts';
 import type { MysqlPositionStore } from './state/position-store.ts';
 
@@ -18,18 +19,25 @@ export function openSourceClient(config: Config): SqlClient {
   return createSqlClient(config.source.connection, { name: 'source', queryTimeout: QUERY_TIMEOUT });
 }
 
-/** The barrier's client of the source: a connection for each batch in flight, and one for those in doubt. */
-export function openBarrierClient(config: Config): SqlClient {
-  const { connection, barrierTimeout } = config.source;
+/**
+ * The barrier's clients of the servers that it asks, by `host:port`: on each a connection for each batch in
+ * flight, and one for those in doubt. Connects when first asked.
+ */
+export function openBarrierClients(config: Config): { readonly name: string; readonly client: SqlClient }[] {
+  const { barrier, connection, barrierTimeout } = config.source;
+  if (barrier === 'none') return [];
   // Connecting and waiting are each bounded by the timeout, so that questions without answer do not pile up.
-  return createSqlClient(
-    { ...connection, connectTimeout: Math.min(connection.connectTimeout, barrierTimeout) },
-    {
-      name: 'barrier',
-      queryTimeout: barrierTimeout + BARRIER_GRACE,
-      maxConnections: config.batch.inFlight + 1,
-    },
-  );
+  return (barrier === 'source' ? [connection] : barrier).map((server) => ({
+    name: formatEndpoint(server),
+    client: createSqlClient(
+      { ...server, connectTimeout: Math.min(server.connectTimeout, barrierTimeout) },
+      {
+        name: 'barrier',
+        queryTimeout: barrierTimeout + BARRIER_GRACE,
+        maxConnections: config.batch.inFlight + 1,
+      },
+    ),
+  }));
 }
 
 /** What zongji needs to open the dump's connections, TLS settled. */

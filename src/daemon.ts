@@ -8,7 +8,7 @@ import { RetentionWatch } from './binlog/retention-watch.ts';
 import type { Retention } from './binlog/retention-watch.ts';
 import type { Config } from './config/config.ts';
 import {
-  openBarrierClient,
+  openBarrierClients,
   openRedis,
   openSourceClient,
   openStateStore,
@@ -23,7 +23,7 @@ import type { Metrics } from './observability/metrics.ts';
 import { CheckpointWriter } from './pipeline/checkpoint-writer.ts';
 import type { PipelineObserver } from './pipeline/observer.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
-import type { Barrier, StartPoint } from './pipeline/ports.ts';
+import type { StartPoint } from './pipeline/ports.ts';
 import { requirePreconditions } from './preconditions.ts';
 import { createRedisSink } from './redis/sink.ts';
 import { createRetryDelay } from './runtime/backoff.ts';
@@ -109,6 +109,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       log,
       onStored: () => metrics.positionWrite(),
     });
+    const barrier = openBarrier(config, metrics, log, source, closers);
     const pipeline = new Pipeline({
       source,
       sink: createRedisSink({
@@ -119,7 +120,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
         observer: { replied: (cls) => metrics.redisReplies(cls, 1) },
       }),
       plan: config.plan,
-      barrier: openBarrier(config, metrics, log, closers),
+      barrier,
       limits: config.batch,
       retryDelay,
       sleep,
@@ -188,6 +189,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
               stored: describePosition(writer.stored),
             },
             retention: describeRetention(retention.retention),
+            barrier: barrier?.answers ?? null,
             lag_ms: lagMs(),
             paused: source.isPaused,
             in_flight_bytes: pipeline.inFlightBytes + source.bufferedBytes,
@@ -287,13 +289,24 @@ function openBarrier(
   config: Config,
   metrics: Metrics,
   log: Logger,
+  source: MysqlSource,
   closers: (() => Promise<void>)[],
-): Barrier | undefined {
-  if (config.source.barrier === 'none') return undefined;
-  const client = openBarrierClient(config);
-  closers.push(() => client.close());
+): VisibilityBarrier | undefined {
+  const clients = openBarrierClients(config);
+  if (clients.length === 0) return undefined;
+  closers.push(
+    ...clients.map(
+      ({ client }) =>
+        () =>
+          client.close(),
+    ),
+  );
+  const isSource =
+    config.source.barrier === 'source'
+      ? () => true
+      : (serverUuid: string) => serverUuid === source.received?.serverUuid;
   return new VisibilityBarrier({
-    client,
+    servers: clients.map((named) => ({ ...named, isSource })),
     timeout: config.source.barrierTimeout,
     sleep,
     log,

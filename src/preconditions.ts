@@ -1,9 +1,11 @@
+import { checkBarrierServer } from './binlog/preflight/barrier-server.ts';
 import { formatPreflight } from './binlog/preflight/format.ts';
 import { runPreflight } from './binlog/preflight/preflight.ts';
-import type { PreflightReport } from './binlog/preflight/problem.ts';
+import type { PreflightProblem, PreflightReport } from './binlog/preflight/problem.ts';
 import type { Config } from './config/config.ts';
 import { nearestName } from './config/nearest-name.ts';
-import { openRedis, openSourceClient } from './connections.ts';
+import { openBarrierClients, openRedis, openSourceClient } from './connections.ts';
+import { policyOf } from './errors/catalog.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
 import type { Log, SqlClient } from './pipeline/ports.ts';
 import type { RedisConnection } from './redis/connection.ts';
@@ -71,9 +73,9 @@ export async function requirePreconditions(
 ): Promise<void> {
   const [source, failure] = await Promise.all([preflight(config, client, log), redisProblem(config, redis)]);
   for (const problem of source.problems) {
-    if (problem.severity === 'warning') log.warn({ code: problem.code, fix: problem.fix }, problem.message);
+    if (mayPass(problem)) log.warn({ code: problem.code, fix: problem.fix }, problem.message);
   }
-  const errors = source.problems.filter((problem) => problem.severity === 'error');
+  const errors = source.problems.filter((problem) => !mayPass(problem));
   const [only] = errors;
   if (only === undefined && failure === undefined) return;
   if (only === undefined && failure !== undefined) throw failure;
@@ -89,8 +91,13 @@ export async function requirePreconditions(
   );
 }
 
-function preflight(config: Config, client: SqlClient, log: Log): Promise<PreflightReport> {
-  return runPreflight({
+/** A server of the barrier that is down must not keep the daemon from starting: deletes are repeated meanwhile. */
+function mayPass({ severity, code }: PreflightProblem): boolean {
+  return severity === 'warning' || policyOf(code).directive === 'retry';
+}
+
+async function preflight(config: Config, client: SqlClient, log: Log): Promise<PreflightReport> {
+  const report = await runPreflight({
     client,
     interests: config.plan.interests,
     serverId: config.source.serverId,
@@ -100,6 +107,14 @@ function preflight(config: Config, client: SqlClient, log: Log): Promise<Preflig
     nearestName,
     log,
   });
+  if (config.source.barrier === 'source') return report;
+  const named = openBarrierClients(config);
+  try {
+    const found = await Promise.all(named.map((server) => checkBarrierServer(server, report.server)));
+    return { ...report, problems: [...report.problems, ...found.flat()] };
+  } finally {
+    await Promise.all(named.map((server) => server.client.close()));
+  }
 }
 
 async function redisProblem(config: Config, redis: RedisConnection): Promise<UnstaleError | undefined> {

@@ -84,6 +84,14 @@ describe('a MariaDB GTID position', () => {
     expect(position.toString()).toBe('0-2-1000,1-3-45,2-1-7');
   });
 
+  it('reaches what is not newer in its domain, whichever server wrote it', () => {
+    const position = MariadbGtidPosition.parse('0-1-10,5-2-3');
+    expect(position.reaches({ source: '0-1', sequence: 10 })).toBe(true);
+    expect(position.reaches({ source: '0-9', sequence: 9 })).toBe(true);
+    expect(position.reaches({ source: '0-1', sequence: 11 })).toBe(false);
+    expect(position.reaches({ source: '1-1', sequence: 1 })).toBe(false);
+  });
+
   it('refuses what is no position', () => {
     expect(() => MariadbGtidPosition.parse('0-1')).toThrow(/not a GTID set/);
   });

@@ -161,6 +161,12 @@ export class MariadbGtidPosition implements ExecutedGtids {
     this.#domains.set(this.#domain, gtid);
   }
 
+  /** Whether the position lies at or behind a transaction, by the number in its domain. */
+  reaches({ source, sequence }: Gtid): boolean {
+    const last = this.#domains.get(Number(source.slice(0, source.indexOf('-'))));
+    return last !== undefined && last.sequence >= sequence;
+  }
+
   toString(): string {
     return [...this.#domains]
       .toSorted(([a], [b]) => a - b)

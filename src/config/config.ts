@@ -41,8 +41,8 @@ export interface SourceConfig {
   readonly maxBufferedBytes: number;
   /** `minimal`: column names may come from the catalogue, where the binlog does not hold them. */
   readonly rowMetadata: 'full' | 'minimal';
-  /** Whether deletes wait until their changes are visible on the source. */
-  readonly barrier: 'source' | 'none';
+  /** Where changes have to be visible before their keys are deleted: the source, nowhere, or these servers. */
+  readonly barrier: 'source' | 'none' | readonly MysqlConnectionConfig[];
   readonly barrierTimeout: number;
 }
 

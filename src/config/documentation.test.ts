@@ -4,7 +4,7 @@ import { loadText } from '../../test/support/config-text.ts';
 import { SCHEMA_FIELDS } from './schema-paths.ts';
 
 const PEM = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
-const ENV = { MYSQL_PASSWORD: 'm', STATE_PASSWORD: 's', REDIS_PASSWORD: 'r' };
+const ENV = { MYSQL_PASSWORD: 'm', STATE_PASSWORD: 's', REDIS_PASSWORD: 'r', READER_PASSWORD: 'q' };
 const FILES = { 'secrets/mysql-password': 'p', 'secrets/redis-password': 'p', 'secrets/ca.pem': PEM };
 const BASE: Readonly<Record<string, string>> = {
   client_id: 'client_id: shop',

@@ -75,6 +75,23 @@ describe('a configuration', () => {
     expect(plan.interests).toEqual([{ table: { schema: 'shop', table: 'users' }, columns: ['id'] }]);
   });
 
+  it('takes the servers of the barrier by URL, with what a URL leaves out from the source', async () => {
+    const { source } = await loadText(
+      `client_id: shop
+source: {url: "mysql://u:p@db:3307", ssl_mode: required, connect_timeout: 1s,
+  barrier: ["mysql://\${REPLICA}", "mysql://v@r2:3308", "mysql://u:q@r3"]}
+redis: {url: "redis://cache"}
+rules: [{table: shop.users, key: "user:{id}"}]`,
+      { env: { REPLICA: 'r1' } },
+    );
+    const inherited = { sslMode: 'required', connectTimeout: 1000 };
+    expect(source.barrier).toEqual([
+      { ...inherited, host: 'r1', port: 3306, user: 'u', password: 'p' },
+      { ...inherited, host: 'r2', port: 3308, user: 'v' },
+      { ...inherited, host: 'r3', port: 3306, user: 'u', password: 'q' },
+    ]);
+  });
+
   it('takes every field', async () => {
     const text = `
 client_id: shop-1.eu_west

@@ -161,7 +161,6 @@ rules: x
   });
 
   it.each([
-    ['source', 'barrier: [mysql://a]'],
     ['redis', 'sentinel: {name: a, nodes: [b]}'],
     ['redis', 'failover_replay: 120s'],
     ['redis', 'wait_replicas: 0'],
@@ -204,6 +203,18 @@ rules: x
     ['source', 'ssl_ca: text', 'not in PEM'],
     ['source', 'init_position: yesterday', 'not a position'],
     ['source', 'max_buffered_bytes: 0KiB', 'larger than 0'],
+    ['source', 'barrier: sourc', 'did you mean source'],
+    ['source', 'barrier: {a: b}', 'single value, not a map'],
+    ['source', 'barrier:', 'has no value'],
+    ['source', 'barrier: []', 'the list is empty'],
+    ['source', 'barrier: ["mysql://a", ""]', 'source.barrier[1]  is empty'],
+    ['source', 'barrier: ["mysql://a", [b]]', 'source.barrier[1]  must be a single value'],
+    ['source', 'barrier: ["mysql://a", "redis://b"]', 'source.barrier[1]  is not a MySQL URL'],
+    ['source', 'barrier: ["mysql://a/shop"]', 'names a database'],
+    ['source', 'barrier: ["mysql://"]', 'names no host'],
+    ['source', 'barrier: ["mysql://a", "mysql://A:3306"]', 'stands twice'],
+    ['source', `barrier: [${Array.from({ length: 17 }, (_, n) => `"mysql://a${n}"`).join()}]`, 'at most 16'],
+    ['source', 'barrier: ["mysql://u:geheim@a:port"]', 'not a valid URL'],
     ['redis', 'tls: {ca: cert}', 'rediss://'],
     ['redis', 'tls: {reject_unauthorized: no}', 'true or false'],
     ['redis', 'db: -1', 'from 0'],

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { compilePlan } from '../mapping/plan.ts';
 import type { Config, SourceConfig, StateConfig } from './config.ts';
 import type { ConfigDocument } from './document.ts';
+import { resolveBarrierServers } from './resolve-barrier.ts';
 import { namesServer, resolveMysqlConnection } from './resolve-mysql.ts';
 import { resolveRedis } from './resolve-redis.ts';
 import { resolveRules } from './resolve-rules.ts';
@@ -62,6 +63,9 @@ async function resolveSource(
     const remedy = 'write about three times source.heartbeat_interval, or remove the field';
     document.report(['source', 'silence_timeout'], 'is not longer than the heartbeat interval', remedy);
   }
+  const barrier = Array.isArray(raw.barrier)
+    ? resolveBarrierServers(document, raw.barrier, connection)
+    : (raw.barrier ?? 'source');
   if (connection === undefined) return undefined;
   return {
     connection,
@@ -76,7 +80,7 @@ async function resolveSource(
     startTimeout: raw.start_timeout ?? 30_000,
     maxBufferedBytes: raw.max_buffered_bytes ?? 256 * 1024,
     rowMetadata: raw.row_metadata ?? 'full',
-    barrier: raw.barrier ?? 'source',
+    barrier,
     barrierTimeout: raw.barrier_timeout ?? 2000,
   };
 }

@@ -99,6 +99,29 @@ export function choice<const T extends string>(
   });
 }
 
+/** One of some names, or a list of texts. An invalid item is null after validation. */
+export function choiceOrTexts<const T extends string>(names: readonly T[]) {
+  const name = choice(names).unwrap();
+  const texts = z.array(text().unwrap().nullable());
+  return z
+    .unknown()
+    .transform((value, context): T | (string | null)[] => {
+      const result = Array.isArray(value) ? texts.safeParse(value) : name.safeParse(value);
+      if (result.success) return result.data;
+      for (const issue of result.error.issues) {
+        const { path, message } = issue;
+        if (issue.code === 'invalid_type') {
+          context.addIssue({ code: issue.code, expected: issue.expected, input: value, path });
+        } else {
+          const params = issue.code === 'custom' ? issue.params : undefined;
+          context.addIssue({ code: 'custom', message, path, ...(params === undefined ? {} : { params }) });
+        }
+      }
+      return z.NEVER;
+    })
+    .optional();
+}
+
 /** A field of a coming version: an error wherever it stands, with what to do until then. */
 export function notYet(advice: string) {
   return z

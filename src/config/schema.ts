@@ -6,6 +6,7 @@ import { parseListen } from './listen-address.ts';
 import {
   boolean,
   choice,
+  choiceOrTexts,
   duration,
   integer,
   list,
@@ -88,7 +89,7 @@ export const configSchema = z.strictObject({
     start_timeout: duration(),
     max_buffered_bytes: size(),
     row_metadata: choice(['full', 'minimal']),
-    barrier: choice(['source', 'none']),
+    barrier: choiceOrTexts(['source', 'none']),
     barrier_timeout: duration(),
   }),
   state: section({

@@ -175,12 +175,12 @@ export const ERROR_CATALOG = {
   UNSTALE_BARRIER_TIMEOUT: {
     directive: 'retry',
     exitCode: 3,
-    hint: 'Commits wait for something slow, such as a semi-synchronous replica; deletes are sent and repeated later.',
+    hint: 'Commits wait for something slow, such as a semi-synchronous replica, or a replica lags; deletes are sent and repeated later.',
   },
   UNSTALE_BARRIER_FAILED: {
     directive: 'retry',
     exitCode: 3,
-    hint: 'The source did not say what is visible; deletes are sent and repeated later.',
+    hint: 'The named server did not say what is visible; deletes are sent and repeated later.',
   },
   UNSTALE_BARRIER_UNAVAILABLE: {
     directive: 'retry',

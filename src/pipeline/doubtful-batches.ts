@@ -64,13 +64,13 @@ export class DoubtfulBatches {
     since: number,
     signal: AbortSignal,
   ): Promise<void> {
-    if (doubt === 'unknowable') {
-      await this.#sleep(Math.max(0, since + UNKNOWABLE_DELAY - performance.now()), signal);
-      return;
+    let answer: Visibility = doubt;
+    while (answer === 'unknown' && !signal.aborted && performance.now() - since < LONGEST_DOUBT) {
+      answer = await this.#barrier.pass(marks, signal);
+      if (answer === 'unknown') await this.#sleep(ASK_AGAIN_AFTER, signal);
     }
-    while (!signal.aborted && performance.now() - since < LONGEST_DOUBT) {
-      if ((await this.#barrier.pass(marks, signal)) === 'visible') return;
-      await this.#sleep(ASK_AGAIN_AFTER, signal);
+    if (answer === 'unknowable') {
+      await this.#sleep(Math.max(0, since + UNKNOWABLE_DELAY - performance.now()), signal);
     }
   }
 }

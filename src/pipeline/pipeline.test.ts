@@ -389,6 +389,37 @@ describe('the pipeline behind a visibility barrier', () => {
     await running;
   });
 
+  it('repeats a delete later too when those who could tell have told, and the others never will', async () => {
+    const applied: number[] = [];
+    const pauses: number[] = [];
+    const sink = manualSink();
+    const barrier = manualBarrier();
+    const source = openSource([[transaction(1)]]);
+    const pipeline = new Pipeline({
+      ...optionsFor(source, sink, applied),
+      barrier,
+      sleep: (ms) => {
+        pauses.push(ms);
+        return Promise.resolve();
+      },
+    });
+    const running = pipeline.run();
+    await barrier.next(1);
+    barrier.asked[0]?.answer('unknown');
+    await sink.next(1);
+    sink.sent[0]?.answer({ outcome: 'durable', removed: 1 });
+    await barrier.next(2);
+    barrier.asked[1]?.answer('unknowable');
+    await sink.next(2);
+    expect(pauses).toHaveLength(1);
+    expect(applied).toEqual([]);
+    sink.sent[1]?.answer({ outcome: 'durable', removed: 0 });
+    await turns(3);
+    expect(applied).toEqual([1]);
+    await source.close();
+    await running;
+  });
+
   it('does not let batches in doubt take the places of others, which still wait for them with the position', async () => {
     const applied: number[] = [];
     const sink = manualSink();

@@ -8,26 +8,11 @@ import { storedPosition } from '../support/gaps.ts';
 import { leftOver, startLoad } from '../support/load.ts';
 import { startMysqlServer } from '../support/provider.ts';
 import type { TestMysqlServer } from '../support/provider.ts';
+import { REPLICA_ARGS, replicate } from '../support/replication.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
-
-const REPLICA_ARGS = { mysql: ['--server-id=2'], mariadb: ['--server-id=2', '--log-slave-updates'] } as const;
-
-function replicate({ flavour, port }: TestMysqlServer): readonly string[] {
-  return flavour === 'mysql'
-    ? [
-        `CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = ${port}, SOURCE_USER = 'copy',
-           SOURCE_PASSWORD = 'copy', SOURCE_AUTO_POSITION = 1, GET_SOURCE_PUBLIC_KEY = 1`,
-        'START REPLICA',
-      ]
-    : [
-        `CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = ${port}, MASTER_USER = 'copy',
-           MASTER_PASSWORD = 'copy', MASTER_USE_GTID = slave_pos`,
-        'START SLAVE',
-      ];
-}
 
 describe.each(inject('servers').mysql)('a replica of $label is promoted', ({ flavour }) => {
   let primary: TestMysqlServer;

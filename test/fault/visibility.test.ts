@@ -1,59 +1,17 @@
-import { Redis } from 'ioredis';
 import { createPool } from 'mysql2/promise';
-import type { RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startDaemon } from '../support/daemon-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { drained } from '../support/load.ts';
 import { startMysqlServer, startRedisServer } from '../support/provider.ts';
 import type { TestMysqlServer, TestRedisServer } from '../support/provider.ts';
+import { startRefiller } from '../support/refiller.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
 
 const ROWS = 6000;
 const WRITERS = 8;
 const flavours = [...new Set(inject('servers').mysql.map(({ flavour }) => flavour))];
-
-interface Refiller {
-  /** Keys that were filled again since the start. */
-  readonly filled: number;
-  close(): Promise<void>;
-}
-
-/**
- * A reader that fills each key of a user again as soon as it is deleted. Its SELECT begins after it has seen the
- * key gone, so what it caches is old only if the delete came before the change could be read.
- */
-async function startRefiller(shop: Shop, server: TestMysqlServer, redisUrl: string): Promise<Refiller> {
-  const pool = createPool({ uri: server.rootUrl, database: shop.db.name, connectionLimit: WRITERS });
-  const events = new Redis(redisUrl);
-  const running = new Set<Promise<void>>();
-  const prefix = shop.key('user:');
-  let filled = 0;
-  const refill = async (key: string): Promise<void> => {
-    const [rows] = await pool.query<RowDataPacket[]>('SELECT name FROM users WHERE id = ?', [
-      Number(key.slice(prefix.length)),
-    ]);
-    await shop.redis.set(key, String(rows[0]?.['name']));
-    filled += 1;
-  };
-  events.on('message', (_channel, key: string) => {
-    if (!/^\d+$/.test(key.startsWith(prefix) ? key.slice(prefix.length) : '')) return;
-    const task = refill(key).finally(() => running.delete(task));
-    running.add(task);
-  });
-  await events.subscribe('__keyevent@0__:del');
-  return {
-    get filled() {
-      return filled;
-    },
-    close: async () => {
-      await Promise.all(running);
-      events.disconnect();
-      await pool.end();
-    },
-  };
-}
 
 /** Updates every row once, each in a transaction of its own. */
 async function updateEachRow(shop: Shop, server: TestMysqlServer): Promise<void> {

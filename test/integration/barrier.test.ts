@@ -49,7 +49,7 @@ describe.each(inject('servers').mysql)('the visibility barrier on $label', (serv
       close: () => inner.close(),
     };
     barrier = new VisibilityBarrier({
-      client,
+      servers: [{ name: 'the server', client, isSource: () => true }],
       timeout: TIMEOUT,
       sleep,
       log: {

@@ -1,7 +1,7 @@
 import type { CommitMark } from '../../change/source-event.ts';
 import type { SqlClient, Visibility } from '../../pipeline/ports.ts';
 import { MysqlGtidSet } from '../gtid-set.ts';
-import type { ServerBarrier } from './visibility-barrier.ts';
+import type { ServerBarrier } from './server-barrier.ts';
 
 /** A GTID is in gtid_executed once its transaction is committed in the engine, which is when others see it. */
 const WAIT = 'SELECT WAIT_FOR_EXECUTED_GTID_SET(?, ?) AS timed_out, @@GLOBAL.gtid_executed AS executed';

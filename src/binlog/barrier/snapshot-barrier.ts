@@ -1,7 +1,7 @@
 import type { CommitMark } from '../../change/source-event.ts';
 import { UnstaleError } from '../../errors/unstale-error.ts';
 import type { Sleep, SqlClient, Visibility } from '../../pipeline/ports.ts';
-import type { ServerBarrier } from './visibility-barrier.ts';
+import type { ServerBarrier } from './server-barrier.ts';
 
 /** A place in the binlog. */
 export interface BinlogPlace {

@@ -1,23 +1,11 @@
 import type { CommitMark } from '../../change/source-event.ts';
-import { asUnstaleError, UnstaleError } from '../../errors/unstale-error.ts';
-import type { Barrier, Log, Sleep, SqlClient, Visibility } from '../../pipeline/ports.ts';
-import { readServerFacts } from '../server-facts.ts';
-import { createGtidBarrier } from './gtid-barrier.ts';
-import { createSnapshotBarrier } from './snapshot-barrier.ts';
-
-/** How one server is asked. It may reject with UnstaleError. */
-export interface ServerBarrier {
-  pass(marks: readonly CommitMark[], signal: AbortSignal): Promise<Visibility>;
-  /** What the server told counts no longer. */
-  forget(): void;
-}
+import type { Barrier, Log, Sleep, Visibility } from '../../pipeline/ports.ts';
+import { AskedServer } from './asked-server.ts';
+import type { BarrierServer } from './asked-server.ts';
 
 export interface VisibilityBarrierOptions {
-  /**
-   * The server whose binlog is read. Its statements have a deadline a little behind `timeout`, and it has a
-   * connection for each batch that may wait at the same time.
-   */
-  readonly client: SqlClient;
+  /** Where the application reads: at least one server. */
+  readonly servers: readonly BarrierServer[];
   /** Longest wait, ms; connecting comes on top. */
   readonly timeout: number;
   readonly sleep: Sleep;
@@ -28,85 +16,38 @@ export interface VisibilityBarrierOptions {
   readonly onUnknown: () => void;
 }
 
-/**
- * For how long an answer may be used again, ms. During a catch-up it saves nearly every round trip; the bound
- * is for a server that is replaced or reset, whose old GTIDs and positions mean nothing any more.
- */
-const REMEMBER = 1000;
-
-/** The barrier on the source itself: by GTID on MySQL, by snapshot on MariaDB. */
+/** The barrier on one or several servers, which are asked at the same time and all have to see a change. */
 export class VisibilityBarrier implements Barrier {
   readonly #options: VisibilityBarrierOptions;
-  #server: ServerBarrier | undefined;
-  #rememberUntil = 0;
-  #state: Visibility = 'visible';
+  readonly #servers: readonly AskedServer[];
 
   constructor(options: VisibilityBarrierOptions) {
     this.#options = options;
+    const { timeout, sleep, log } = options;
+    this.#servers = options.servers.map((server) => new AskedServer({ ...server, timeout, sleep, log }));
+  }
+
+  /** What each server's last answer was. */
+  get answers(): readonly { readonly server: string; readonly answer: Visibility }[] {
+    return this.#servers.map(({ name, state }) => ({ server: name, answer: state }));
   }
 
   async pass(marks: readonly CommitMark[], signal: AbortSignal): Promise<Visibility> {
     if (marks.length === 0) return 'visible';
     const begun = performance.now();
-    const visibility = await untilAborted(this.#ask(marks, signal), signal);
+    const asking = Promise.all(this.#servers.map((server) => server.pass(marks, signal)));
+    const visibility = await untilAborted(asking.then(together), signal);
     if (signal.aborted) return visibility;
     this.#options.onWaited((performance.now() - begun) / 1000);
     if (visibility === 'unknown') this.#options.onUnknown();
     return visibility;
   }
+}
 
-  async #ask(marks: readonly CommitMark[], signal: AbortSignal): Promise<Visibility> {
-    try {
-      const server = await this.#connect();
-      const now = performance.now();
-      if (now > this.#rememberUntil) {
-        server.forget();
-        this.#rememberUntil = now + REMEMBER;
-      }
-      const visibility = await server.pass(marks, signal);
-      if (!signal.aborted) this.#note(visibility);
-      return visibility;
-    } catch (error) {
-      if (!signal.aborted) this.#note('unknown', asUnstaleError(error));
-      return 'unknown';
-    }
-  }
-
-  async #connect(): Promise<ServerBarrier> {
-    if (this.#server !== undefined) return this.#server;
-    const { client, timeout, sleep } = this.#options;
-    const { flavour } = await readServerFacts(client);
-    this.#server ??=
-      flavour === 'mysql'
-        ? createGtidBarrier(client, timeout)
-        : createSnapshotBarrier(client, timeout, sleep);
-    return this.#server;
-  }
-
-  #note(visibility: Visibility, cause?: UnstaleError): void {
-    if (visibility === this.#state) return;
-    this.#state = visibility;
-    const { log, timeout } = this.#options;
-    switch (visibility) {
-      case 'visible':
-        log.info({}, 'the visibility barrier passes again');
-        break;
-      case 'unknowable':
-        log.warn(
-          { code: 'UNSTALE_BARRIER_UNAVAILABLE' },
-          'without GTIDs nobody can tell when a change is visible: each delete is repeated one second later',
-        );
-        break;
-      case 'unknown': {
-        const err =
-          cause === undefined
-            ? new UnstaleError('UNSTALE_BARRIER_TIMEOUT', `changes are not visible after ${timeout} ms`)
-            : new UnstaleError('UNSTALE_BARRIER_FAILED', cause.message, { cause });
-        log.warn({ err, code: err.code }, 'deletes are sent before their changes are known to be visible');
-        break;
-      }
-    }
-  }
+/** A server that may still tell is worth asking again, also beside one that never will. */
+function together(answers: readonly Visibility[]): Visibility {
+  if (answers.includes('unknown')) return 'unknown';
+  return answers.includes('unknowable') ? 'unknowable' : 'visible';
 }
 
 function untilAborted(asking: Promise<Visibility>, signal: AbortSignal): Promise<Visibility> {
