@@ -1,35 +1,45 @@
-import type { Config } from './config/config.ts';
-import { startDaemon } from './daemon.ts';
+import { compileConfig } from './config/compile-config.ts';
+import type { Settings } from './config/config.ts';
 import { asUnstaleError } from './errors/unstale-error.ts';
 import { createLogger } from './observability/logger.ts';
+import type { Logger } from './observability/logger.ts';
 import { onShutdownSignals } from './runtime/shutdown.ts';
 
 /**
  * Runs a daemon until SIGTERM or SIGINT has drained it.
  *
+ * @param load reads the settings; undefined when there is nothing to run
  * @param exitAtOnce what a second signal does
- * @throws UnstaleError that ended the daemon, after it was logged
+ * @throws UnstaleError that ended the daemon, after it was logged, or what `load` throws
  */
-export async function runInForeground(config: Config, exitAtOnce: () => void): Promise<void> {
-  const log = createLogger({ ...config.log, clientId: config.clientId });
+export async function runInForeground(
+  load: () => Promise<Settings | undefined>,
+  exitAtOnce: () => void,
+): Promise<void> {
   const interrupted = Promise.withResolvers<undefined>();
   let stop = (): void => interrupted.resolve(undefined);
+  let log: Logger | undefined;
   const unsubscribe = onShutdownSignals({
     first: () => stop(),
     second: () => {
-      log.warn({}, 'stopped at once by a second signal; what was open is repeated at the next start');
+      log?.warn({}, 'stopped at once by a second signal; what was open is repeated at the next start');
       exitAtOnce();
     },
   });
   try {
-    const daemon = await Promise.race([startDaemon(config, log), interrupted.promise]);
+    const settings = await Promise.race([load(), interrupted.promise]);
+    if (settings === undefined) return;
+    log = createLogger({ ...settings.log, clientId: settings.clientId });
+    // Only now: the drivers take longer to load than a wrong configuration takes to be found.
+    const { startDaemon } = await import('./daemon.ts');
+    const daemon = await Promise.race([startDaemon(compileConfig(settings), log), interrupted.promise]);
     // A signal during start-up: nothing was read yet, so nothing has to be finished.
     if (daemon === undefined) return;
     stop = () => daemon.stop();
     await daemon.finished;
   } catch (error) {
     const failure = asUnstaleError(error);
-    log.error({ err: failure }, 'the daemon ends with an error');
+    log?.error({ err: failure }, 'the daemon ends with an error');
     throw failure;
   } finally {
     unsubscribe();

@@ -5,7 +5,8 @@ import ZongJi from '@vlasky/zongji';
 import { tapPackets } from '../../src/binlog/zongji-tap.ts';
 import { ReaderClock, readerTask } from './reader-clock.ts';
 
-const XID = 16;
+/** What a transaction ends with: XID, or for a compressed one TRANSACTION_PAYLOAD, which is all of it. */
+const LAST_EVENTS: ReadonlySet<number | undefined> = new Set([16, 40]);
 const task = readerTask();
 const { host, port, user } = task;
 const clock = new ReaderClock();
@@ -18,7 +19,8 @@ zongji.on('error', (error: Error) => {
 zongji.on('ready', () => {
   tapPackets(zongji, ({ buffer, start }) => {
     clock.begin();
-    if (buffer[start + 4] === XID && buffer.readUInt32LE(start + 13) >= task.to.offset) clock.end();
+    const ends = LAST_EVENTS.has(buffer[start + 4]);
+    if (ends && buffer.readUInt32LE(start + 13) >= task.to.offset) clock.end();
   });
 });
 zongji.start({ serverId: 4242, filename: task.from.file, position: task.from.offset });

@@ -1,7 +1,8 @@
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
-import { loadConfig } from '../config/load.ts';
-import type { Config } from '../config/config.ts';
+import { compileConfig } from '../config/compile-config.ts';
+import type { Config, Settings } from '../config/config.ts';
+import { loadSettings } from '../config/load.ts';
 
 export interface ConfigFlags {
   readonly config: string;
@@ -20,8 +21,13 @@ export function withConfigFlags(command: Command): Command {
 }
 
 /** The configuration that the flags, the environment and the file give together. */
-export function configOf(flags: ConfigFlags): Promise<Config> {
-  return loadConfig({
+export async function configOf(flags: ConfigFlags): Promise<Config> {
+  return compileConfig(await settingsOf(flags));
+}
+
+/** Like `configOf`, without the compiled rules. */
+export function settingsOf(flags: ConfigFlags): Promise<Settings> {
+  return loadSettings({
     file: flags.config,
     env: process.env,
     ...(flags.set === undefined ? {} : { overrides: flags.set }),

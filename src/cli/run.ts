@@ -1,14 +1,16 @@
 import type { Command } from 'commander';
-import { runInForeground } from '../foreground.ts';
-import { configOf, withConfigFlags } from './options.ts';
+import type { Settings } from '../config/config.ts';
+import { settingsOf, withConfigFlags } from './options.ts';
 import type { ConfigFlags } from './options.ts';
 
-/** `unstale run`: the daemon in the foreground, until SIGTERM or SIGINT. */
-export function addRunCommand(program: Command): void {
+/**
+ * `unstale run`: the daemon in the foreground, until SIGTERM or SIGINT.
+ *
+ * @param run what is done with the settings; `load` reads them
+ */
+export function addRunCommand(program: Command, run: (load: () => Promise<Settings>) => Promise<void>): void {
   withConfigFlags(program.command('run'))
     .description('follow the binlog and remove the keys of changed rows, until SIGTERM or SIGINT')
     .addHelpText('after', '\nExample:\n  $ unstale run -c unstale.yaml')
-    .action(async (flags: ConfigFlags) => {
-      await runInForeground(await configOf(flags), () => process.exit(1));
-    });
+    .action((flags: ConfigFlags) => run(() => settingsOf(flags)));
 }

@@ -12,7 +12,7 @@ if (major > 22 || (major === 22 && minor >= 15)) {
   void import('node:v8').then((v8) => {
     v8.setFlagsFromString('--semi-space-growth-factor=1');
     v8.setFlagsFromString('--heap-growing-percent=12');
-    return import('./main.ts');
+    return process.argv[2] === 'run' ? import('./daemon-main.ts') : import('./main.ts');
   });
 } else {
   process.stderr.write(

@@ -1,4 +1,5 @@
 import type { MappingPlan } from '../mapping/plan.ts';
+import type { Rule } from '../mapping/rule.ts';
 import type { ListenAddress } from './listen-address.ts';
 
 export type SslMode = 'disabled' | 'preferred' | 'required' | 'verify_ca' | 'verify_identity';
@@ -91,18 +92,26 @@ export interface LogConfig {
   readonly format: 'json' | 'pretty';
 }
 
-/** A complete, valid configuration. Durations are in ms, sizes in bytes. Holds secrets: never log it whole. */
-export interface Config {
+/**
+ * A complete, valid configuration. Durations are in ms, sizes in bytes. Holds secrets: never log it whole. Plain data,
+ * so that another process than the one that uses it can have read it.
+ */
+export interface Settings {
   readonly file: string;
   readonly clientId: string;
   readonly source: SourceConfig;
   readonly state: StateConfig;
   readonly redis: RedisConfig;
   readonly batch: BatchConfig;
-  readonly plan: MappingPlan;
+  readonly rules: readonly Rule[];
   /** Undefined when switched off. */
   readonly admin: ListenAddress | undefined;
   readonly health: { readonly maxLag: number };
   readonly shutdownTimeout: number;
   readonly log: LogConfig;
+}
+
+/** Settings with their rules compiled. */
+export interface Config extends Settings {
+  readonly plan: MappingPlan;
 }

@@ -53,9 +53,10 @@ describe('docs/configuration.md', () => {
 describe('config/example.yaml', () => {
   it('loads, and the values that it shows as defaults are the defaults', async () => {
     const text = await read('config/example.yaml');
-    const { plan, source, ...config } = await loadText(text, { env: ENV });
+    const { plan, rules, source, ...config } = await loadText(text, { env: ENV });
     const {
       plan: barePlan,
+      rules: bareRules,
       source: bareSource,
       ...bare
     } = await loadText(
@@ -64,8 +65,10 @@ describe('config/example.yaml', () => {
     );
     expect({ ...config, file: '' }).toEqual({ ...bare, file: '' });
     expect(source).toEqual(bareSource);
-    expect(plan.rules).toHaveLength(4);
-    expect(barePlan.rules).toHaveLength(1);
+    expect(plan.rules).toBe(rules);
+    expect(rules).toHaveLength(4);
+    expect(barePlan.rules).toBe(bareRules);
+    expect(bareRules).toHaveLength(1);
   });
 
   it('mentions every field of this version', async () => {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { checkShape } from './check-shape.ts';
-import type { Config } from './config.ts';
+import { compileConfig } from './compile-config.ts';
+import type { Config, Settings } from './config.ts';
 import { ConfigError } from './errors.ts';
 import { interpolateDocument } from './interpolate.ts';
 import type { Environment } from './interpolate.ts';
@@ -17,19 +18,25 @@ export interface LoadOptions {
 }
 
 /**
- * Reads, checks and completes a configuration.
+ * Reads, checks and completes a configuration, and compiles its rules.
  * @throws ConfigError UNSTALE_CONFIG_UNREADABLE if the file cannot be read, or UNSTALE_CONFIG_INVALID with
  * every problem that there is
  */
 export async function loadConfig(options: LoadOptions): Promise<Config> {
+  return compileConfig(await loadSettings(options));
+}
+
+/** Like `loadConfig`, without compiling. @throws ConfigError like it */
+export async function loadSettings(options: LoadOptions): Promise<Settings> {
   const { file, overrides = {}, env } = options;
   const document = parseYaml(file, await readText(file));
   applyOverrides(document, overrides, env);
   interpolateDocument(document, env);
-  const config = await resolveConfig(document, checkShape(document));
+  const settings = await resolveConfig(document, checkShape(document));
   const { problems } = document;
-  if (config === undefined || problems.length > 0) throw new ConfigError('UNSTALE_CONFIG_INVALID', problems);
-  return config;
+  if (settings === undefined || problems.length > 0)
+    throw new ConfigError('UNSTALE_CONFIG_INVALID', problems);
+  return settings;
 }
 
 async function readText(file: string): Promise<string> {

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { compilePlan } from '../mapping/plan.ts';
-import type { Config, SourceConfig, StateConfig } from './config.ts';
+import type { Settings, SourceConfig, StateConfig } from './config.ts';
 import type { ConfigDocument } from './document.ts';
 import { resolveBarrierServers } from './resolve-barrier.ts';
 import { namesServer, resolveMysqlConnection } from './resolve-mysql.ts';
@@ -11,7 +10,7 @@ import type { RawConfig, RawSource, RawState } from './schema.ts';
 const MIB = 1024 * 1024;
 
 /** Gives every field its default and judges fields together. Undefined after a problem; all are reported. */
-export async function resolveConfig(document: ConfigDocument, raw: RawConfig): Promise<Config | undefined> {
+export async function resolveConfig(document: ConfigDocument, raw: RawConfig): Promise<Settings | undefined> {
   const clientId = raw.client_id;
   if (!document.has(['client_id'])) {
     const remedy = 'name this daemon, for example client_id: shop';
@@ -35,7 +34,7 @@ export async function resolveConfig(document: ConfigDocument, raw: RawConfig): P
       maxDelay: raw.batch?.max_delay ?? 2,
       inFlight: raw.batch?.in_flight ?? 2,
     },
-    plan: compilePlan(rules),
+    rules,
     admin: listen === 'off' ? undefined : listen,
     health: { maxLag: raw.health?.max_lag ?? 60_000 },
     shutdownTimeout: raw.shutdown_timeout ?? 10_000,

@@ -31,6 +31,11 @@ export const ERROR_CATALOG = {
     exitCode: 2,
     hint: 'Correct the listed fields; docs/configuration.md describes each.',
   },
+  UNSTALE_CONFIG_CHILD_DIED: {
+    directive: 'fatal',
+    exitCode: 1,
+    hint: 'Start again; if it repeats, allow a second process and its memory, about 100 MB for half a second.',
+  },
 
   // Preconditions of the servers
   UNSTALE_PRECONDITION: {

@@ -274,9 +274,12 @@ function readColumnCharsets(reader: ByteReader, columns: readonly ColumnDefiniti
 function readLabels(reader: ByteReader, columns: readonly ColumnDefinition[], type: number): void {
   for (const each of columns) {
     if (each.type !== type) continue;
-    // Copies: the event's buffer is not ours to keep.
-    each.labels = Array.from({ length: reader.lengthEncoded() }, () =>
-      Buffer.from(reader.bytes(reader.lengthEncoded())),
-    );
+    const labels: Buffer[] = [];
+    // One by one: a damaged count ends at the event's end, and reserves nothing before.
+    for (let left = reader.lengthEncoded(); left > 0; left -= 1) {
+      // A copy: the event's buffer is not ours to keep.
+      labels.push(Buffer.from(reader.bytes(reader.lengthEncoded())));
+    }
+    each.labels = labels;
   }
 }

@@ -7,6 +7,9 @@ import type { ColumnDefinition } from './table-map.ts';
 import { textReader } from './text-decoder.ts';
 import type { CollationCharsets } from './text-decoder.ts';
 
+/** A compressed value that is longer counts as unknown; it would be no key that anybody uses. Bytes. */
+const MAX_INFLATED = 16 * 1024 * 1024;
+
 /** Reads one value that is not NULL and leaves the reader behind it. */
 export type ValueReader = (reader: ByteReader) => ColumnValue;
 
@@ -244,7 +247,7 @@ function string(column: ColumnDefinition, charsets: CollationCharsets): ValueRea
 
 /**
  * A value of a MariaDB column declared COMPRESSED: method in the high four bits (0 stored, 8 zlib), then whether
- * the zlib wrapper is left out, and how many bytes hold the original length.
+ * the zlib wrapper is left out, and how many bytes hold the original length, which then bounds what is inflated.
  *
  * Source: MariaDB, sql/field.cc, Field_longstr::uncompress.
  */
@@ -253,8 +256,13 @@ function readCompressed(bytes: Buffer, decode: BytesReader): ColumnValue {
   if (header === undefined) return decode(bytes, 0, 0);
   if (header >> 4 === 0) return decode(bytes, 1, bytes.length);
   if (header >> 4 !== 8) return undefined;
-  const body = bytes.subarray(1 + (header & 7));
-  const value = (header & 8) === 0 ? inflateSync(body) : inflateRawSync(body);
+  const lengthBytes = header & 7;
+  if (lengthBytes === 0 || lengthBytes > 4) return undefined;
+  const length = bytes.readUIntBE(1, lengthBytes);
+  if (length > MAX_INFLATED) return undefined;
+  const body = bytes.subarray(1 + lengthBytes);
+  const options = { maxOutputLength: Math.max(1, length) };
+  const value = (header & 8) === 0 ? inflateSync(body, options) : inflateRawSync(body, options);
   return decode(value, 0, value.length);
 }
 

@@ -1,0 +1,37 @@
+import { Command, CommanderError } from 'commander';
+import type { Settings } from '../config/config.ts';
+import { UnstaleError } from '../errors/unstale-error.ts';
+import { addCheckCommand } from './check.ts';
+import { addExplainCommand } from './explain.ts';
+import { addInitCommand } from './init.ts';
+import { addRunCommand } from './run.ts';
+import { version } from './version.ts';
+
+/**
+ * Parses a command line and runs its command.
+ *
+ * @param argv as in `process.argv`
+ * @param run what `unstale run` does; it reads its settings with `load`
+ * @throws UnstaleError of the command; what is wrong with the line itself is printed here
+ */
+export async function runProgram(
+  argv: readonly string[],
+  run: (load: () => Promise<Settings>) => Promise<void>,
+): Promise<void> {
+  const program = new Command('unstale')
+    .description('Keeps Redis from silently disagreeing with MySQL.')
+    .version(version())
+    .showHelpAfterError('(run with --help for an example)')
+    .exitOverride();
+  addInitCommand(program);
+  addCheckCommand(program);
+  addRunCommand(program, run);
+  addExplainCommand(program);
+  try {
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Commander has printed its own message already.
+    process.exitCode = error.exitCode === 0 ? 0 : new UnstaleError('UNSTALE_USAGE', '').policy.exitCode;
+  }
+}
