@@ -7,7 +7,7 @@ export type GroupKind = 'by-statement' | 'transaction' | 'standalone';
 /**
  * What the assembler needs to know of one binlog event: the seam between decoding and everything else.
  *
- * `timestamp` is the event header's, in ms since the epoch with a resolution of 1 s, 0 on artificial events.
+ * `timestamp` is the event header's, in s since the epoch, 0 on artificial events.
  * `nextOffset` is the header's 32-bit `log_pos`, the end of the event in its file; 0 where the server gives
  * none (artificial events, and MariaDB inside a transaction).
  *

@@ -13,7 +13,7 @@ type Body = BinlogEvent extends infer E
     ? Omit<E, 'timestamp' | 'nextOffset'>
     : never
   : never;
-const at = (nextOffset: number, body: Body, timestamp = 5000): BinlogEvent => ({
+const at = (nextOffset: number, body: Body, timestamp = 5): BinlogEvent => ({
   ...body,
   nextOffset,
   timestamp,
@@ -179,7 +179,7 @@ describe('the transaction assembler', () => {
       target,
       at(900, { kind: 'rotate', file: 'binlog.000002', offset: 4 }),
       at(0, { kind: 'rotate', file: 'binlog.000002', offset: 4 }, 0),
-      at(126, { kind: 'format' }, 9000),
+      at(126, { kind: 'format' }, 9),
     );
     expect(emitted).toMatchObject([
       { kind: 'idle', position: { file: 'binlog.000002', offset: 126, fileCreatedAt: 9 } },
@@ -190,7 +190,7 @@ describe('the transaction assembler', () => {
     feed(
       assembler(),
       at(0, { kind: 'rotate', file: 'binlog.000001', offset: 100 }, 0),
-      at(0, { kind: 'format' }, 7000),
+      at(0, { kind: 'format' }, 7),
     );
     expect(emitted).toEqual([]);
   });

@@ -2,6 +2,7 @@ import type { SourcePosition } from '../change/position.ts';
 import type { RowChange } from '../change/row-change.ts';
 import type { CommitMark, Gtid, ScopeReason, SourceEvent } from '../change/source-event.ts';
 import type { TableRef } from '../change/table.ts';
+import { UnstaleError } from '../errors/unstale-error.ts';
 import type { BinlogEvent } from './binlog-event.ts';
 import { parseExecutedGtids } from './gtid-set.ts';
 import type { ExecutedGtids } from './gtid-set.ts';
@@ -12,6 +13,9 @@ import { statementEffect } from './statement/statement-effect.ts';
 import { xidOf } from './statement/xid.ts';
 
 const FOUR_GIB = 2 ** 32;
+/** Never added to: the first rows of a transaction bring an array of their own. */
+const NO_ROWS: RowChange[] = [];
+const NO_TABLES: readonly TableRef[] = [];
 
 export interface AssemblerOptions {
   readonly flavour: 'mysql' | 'mariadb';
@@ -24,8 +28,9 @@ export interface AssemblerOptions {
 }
 
 interface OpenTransaction {
-  readonly gtid: Gtid | undefined;
-  readonly committedAt: number | undefined;
+  gtid: Gtid | undefined;
+  /** ms since the epoch. */
+  committedAt: number | undefined;
   /** Of an XA transaction, whose rows are kept until it commits. */
   xid: string | undefined;
   mark: CommitMark | undefined;
@@ -53,6 +58,19 @@ export class TransactionAssembler {
   #fileCreatedAt: number;
   #gtids: ExecutedGtids | undefined;
   readonly #prepared = new PreparedTransactions();
+  /** One object for all transactions, which are too many to make one of each. */
+  readonly #reused: OpenTransaction = {
+    gtid: undefined,
+    committedAt: undefined,
+    xid: undefined,
+    mark: undefined,
+    firstEnd: 0,
+    rows: NO_ROWS,
+    tables: NO_TABLES,
+    bytes: 0,
+    slices: 0,
+    ownRows: false,
+  };
   #transaction: OpenTransaction | undefined;
   #awaitsGroupEnd = false;
   #rotated = false;
@@ -74,23 +92,24 @@ export class TransactionAssembler {
   }
 
   #reached(): SourcePosition {
-    const gtidSet = this.#gtids?.toString();
-    return {
-      serverUuid: this.#options.start.serverUuid,
-      epoch: this.#options.start.epoch,
-      file: this.#file,
-      offset: this.#offset,
-      fileCreatedAt: this.#fileCreatedAt,
-      ...(gtidSet === undefined ? {} : { gtidSet }),
-    };
+    const { serverUuid, epoch } = this.#options.start;
+    const [file, offset, fileCreatedAt] = [this.#file, this.#offset, this.#fileCreatedAt];
+    if (this.#gtids === undefined) return { serverUuid, epoch, file, offset, fileCreatedAt };
+    return { serverUuid, epoch, file, offset, fileCreatedAt, gtidSet: this.#gtids.toString() };
   }
 
-  /** Takes the next event of the stream. */
+  /**
+   * Takes the next event of the stream.
+   * @throws UnstaleError UNSTALE_EVENT_UNDECODABLE when a transaction begins before the last one has ended
+   */
   accept(event: BinlogEvent): void {
     switch (event.kind) {
       case 'format':
         // Artificial copies (log_pos 0) are sent on every connect, with the file's own timestamp.
-        this.#fileCreatedAt = event.timestamp / 1000;
+        this.#fileCreatedAt = event.timestamp;
+        // A server that crashed while it wrote a transaction goes on in a new file without it.
+        this.#transaction = undefined;
+        this.#awaitsGroupEnd = false;
         this.#moveTo(event.nextOffset);
         if (this.#rotated) this.#emitIdle();
         this.#rotated = false;
@@ -106,8 +125,7 @@ export class TransactionAssembler {
         this.#moveTo(event.nextOffset);
         break;
       case 'gtid':
-        this.#transaction = openTransaction(event.gtid, event.committedAt, event.prepares);
-        this.#transaction.firstEnd = event.nextOffset;
+        this.#begin(event.gtid, event.committedAt, event.prepares).firstEnd = event.nextOffset;
         this.#awaitsGroupEnd = event.opens === 'transaction';
         break;
       case 'begin':
@@ -185,15 +203,15 @@ export class TransactionAssembler {
         this.#apply(transaction, event.timestamp);
       }
     } else {
-      const { gtid, rows, tables, bytes } = transaction ?? openTransaction();
+      const { rows, tables, bytes } = this.#inTransaction();
       this.#prepared.add(event.xid, {
         before: this.#reached(),
-        preparedAt: event.timestamp,
+        preparedAt: event.timestamp * 1000,
         rows,
         tables,
         bytes,
       });
-      this.#transaction = openTransaction(gtid);
+      this.#inTransaction().rows = NO_ROWS;
     }
     this.#commit(event);
   }
@@ -225,8 +243,30 @@ export class TransactionAssembler {
 
   #inTransaction(): OpenTransaction {
     this.#awaitsGroupEnd = true;
-    this.#transaction ??= openTransaction();
-    return this.#transaction;
+    return this.#transaction ?? this.#begin(undefined, undefined, undefined);
+  }
+
+  #begin(gtid: Gtid | undefined, committedAt: number | undefined, xid: string | undefined): OpenTransaction {
+    const left = this.#transaction;
+    if (left !== undefined && (left.rows.length > 0 || left.slices > 0)) {
+      throw new UnstaleError(
+        'UNSTALE_EVENT_UNDECODABLE',
+        `a transaction begins behind ${this.#file}:${this.#offset} before the one there has ended`,
+      );
+    }
+    const transaction = this.#reused;
+    transaction.gtid = gtid;
+    transaction.committedAt = committedAt;
+    transaction.xid = xid;
+    transaction.mark = undefined;
+    transaction.firstEnd = 0;
+    transaction.rows = NO_ROWS;
+    transaction.tables = NO_TABLES;
+    transaction.bytes = 0;
+    transaction.slices = 0;
+    transaction.ownRows = false;
+    this.#transaction = transaction;
+    return transaction;
   }
 
   #commit(event: BinlogEvent): void {
@@ -245,21 +285,17 @@ export class TransactionAssembler {
   }
 
   #emitSlice(transaction: OpenTransaction, timestamp: number, resumeAfter?: SourcePosition): void {
-    const { rows, bytes, slices } = transaction;
-    transaction.rows = [];
+    const { rows: changes, bytes, slices: sliceNo } = transaction;
+    const mark = this.#markOf(transaction);
+    const committedAt = transaction.committedAt ?? timestamp * 1000;
+    transaction.rows = NO_ROWS;
     transaction.bytes = 0;
     transaction.slices += 1;
-    this.#options.emit({
-      kind: 'slice',
-      slice: {
-        mark: this.#markOf(transaction),
-        sliceNo: slices,
-        changes: rows,
-        bytes,
-        committedAt: transaction.committedAt ?? timestamp,
-        ...(resumeAfter === undefined ? {} : { resumeAfter }),
-      },
-    });
+    const slice =
+      resumeAfter === undefined
+        ? { mark, sliceNo, changes, bytes, committedAt }
+        : { mark, sliceNo, changes, bytes, committedAt, resumeAfter };
+    this.#options.emit({ kind: 'slice', slice });
   }
 
   #emitScope(tables: readonly TableRef[], reason: ScopeReason, timestamp: number): void {
@@ -269,7 +305,10 @@ export class TransactionAssembler {
       return;
     }
     if (transaction !== undefined && transaction.rows.length > 0) this.#emitSlice(transaction, timestamp);
-    const mark = this.#markOf(transaction ?? openTransaction());
+    const mark =
+      transaction === undefined
+        ? { gtid: undefined, file: this.#file, offset: this.#offset }
+        : this.#markOf(transaction);
     this.#options.emit({ kind: 'scope', tables, reason, mark });
   }
 
@@ -293,20 +332,5 @@ export class TransactionAssembler {
 function forgetExcess(transaction: OpenTransaction): void {
   if (transaction.bytes <= MAX_PREPARED_BYTES) return;
   transaction.tables = tablesOf(transaction);
-  transaction.rows = [];
-}
-
-function openTransaction(gtid?: Gtid, committedAt?: number, xid?: string): OpenTransaction {
-  return {
-    gtid,
-    committedAt,
-    xid,
-    mark: undefined,
-    firstEnd: 0,
-    rows: [],
-    tables: [],
-    bytes: 0,
-    slices: 0,
-    ownRows: false,
-  };
+  transaction.rows = NO_ROWS;
 }

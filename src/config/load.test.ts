@@ -29,7 +29,7 @@ function withSections(source: string, redis = 'url: redis://cache', rest = ''): 
 
 describe('a configuration', () => {
   it('needs little and has a default for everything else', async () => {
-    const { file, plan, rules, ...config } = await loadText(MINIMAL);
+    const { file, plan, rules: _rules, ...config } = await loadText(MINIMAL);
     expect(file).toMatch(/shop\.yaml$/);
     const connection = {
       host: 'db',
@@ -146,7 +146,7 @@ shutdown_timeout: 30s
 log: {level: debug, format: pretty}
 `;
     const files = { 'tls/ca.pem': PEM, 'tls/cert.pem': `${PEM}1`, 'tls/key.pem': `${PEM}2` };
-    const { plan, rules, ...config } = await loadText(text, { files });
+    const { plan, rules: _rules, ...config } = await loadText(text, { files });
     expect(config).toMatchObject({
       clientId: 'shop-1.eu_west',
       source: {

@@ -90,7 +90,7 @@ describe('the event decoder', () => {
     expect(decodeAll(tableMap(), rows(30, [...image(7, 'a@x', 'n'), ...image(8, 'b@x', '')]))).toMatchObject([
       {
         kind: 'rows',
-        timestamp: 7000,
+        timestamp: 7,
         nextOffset: 1000,
         changes: [
           { op: 'insert', table: users, after: ['a@x', 7] },

@@ -277,9 +277,9 @@ function bodyOf({ buffer, view, start, end }: EventFrame): ByteReader {
   return new ByteReader(buffer, start + HEADER_BYTES, end, view);
 }
 
-/** ms since the epoch. */
+/** s since the epoch. */
 function timestampOf({ view, start }: EventFrame): number {
-  return view.getUint32(start, true) * 1000;
+  return view.getUint32(start, true);
 }
 
 const BEGIN = viewOf(Buffer.from('BEGIN'));
