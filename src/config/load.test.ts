@@ -67,6 +67,7 @@ describe('a configuration', () => {
       shutdownTimeout: 10_000,
       log: { level: 'info', format: 'json' },
     });
+    expect(rules).toBe(plan.rules);
     expect(plan.interests).toEqual([{ table: { schema: 'shop', table: 'users' }, columns: ['id'] }]);
   });
 
@@ -120,7 +121,7 @@ shutdown_timeout: 30s
 log: {level: debug, format: pretty}
 `;
     const files = { 'tls/ca.pem': PEM, 'tls/cert.pem': `${PEM}1`, 'tls/key.pem': `${PEM}2` };
-    const { plan, rules, ...config } = await loadText(text, { files });
+    const { plan, rules: _rules, ...config } = await loadText(text, { files });
     expect(config).toMatchObject({
       clientId: 'shop-1.eu_west',
       source: {
