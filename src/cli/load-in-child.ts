@@ -14,7 +14,7 @@ const CHILD = fileURLToPath(new URL(import.meta.url)).replace(/load-in-child(\.[
 
 /**
  * Reads the settings in a process that ends with it. Parsing a command line and YAML and checking their shape takes
- * libraries that a daemon would keep in memory for ever and never use again (measured: 13 MB of 95).
+ * libraries that a daemon would keep in memory for ever and never use again (measured: 7 MB of 95).
  *
  * Undefined if there is nothing to run, because help was asked for or something is wrong: the child has said what,
  * and its exit code has become this process's.

@@ -34,7 +34,7 @@ export const ERROR_CATALOG = {
   UNSTALE_CONFIG_CHILD_DIED: {
     directive: 'fatal',
     exitCode: 1,
-    hint: 'Start again; if it repeats, allow a second process and its memory, about 100 MB for half a second.',
+    hint: 'Start again; if it repeats, look at the limits on processes and memory.',
   },
 
   // Preconditions of the servers
