@@ -72,7 +72,7 @@ describe('a configuration', () => {
       shutdownTimeout: 10_000,
       log: { level: 'info', format: 'json' },
     });
-    expect(rules).toBe(plan.rules);
+    expect(_rules).toBe(plan.rules);
     expect(plan.interests).toEqual([{ table: { schema: 'shop', table: 'users' }, columns: ['id'] }]);
   });
 
