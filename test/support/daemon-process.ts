@@ -25,6 +25,8 @@ export interface DaemonOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Further arguments of `unstale run`. */
   readonly args?: readonly string[];
+  /** Arguments of Node itself. */
+  readonly nodeArgs?: readonly string[];
 }
 
 /** The built daemon, running as a child process. */
@@ -52,6 +54,8 @@ export interface DaemonProcess {
   request(path: string, init?: RequestInit): Promise<Response>;
   /** Resident memory, bytes. Linux only. */
   rss(): Promise<number>;
+  /** The most that it ever was, start-up included, bytes. */
+  peakRss(): Promise<number>;
 }
 
 const entry = fileURLToPath(new URL('../../dist/cli/unstale.js', import.meta.url));
@@ -69,10 +73,15 @@ export async function startDaemon(
   const configFile = join(await temporaryDirectory('daemon'), 'unstale.yaml');
   await writeFile(configFile, stringify({ ...config, admin }));
 
-  const child = spawnTethered(process.execPath, [entry, 'run', '-c', configFile, ...(options.args ?? [])], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...options.env },
-  });
+  const nodeArgs = options.nodeArgs ?? [];
+  const child = spawnTethered(
+    process.execPath,
+    [...nodeArgs, entry, 'run', '-c', configFile, ...(options.args ?? [])],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.env },
+    },
+  );
   await once(child, 'spawn');
   const { pid, stdout, stderr } = child;
   if (pid === undefined || stdout === null || stderr === null) throw new Error('the daemon has no pipes');
@@ -160,11 +169,15 @@ export async function startDaemon(
     metrics: async () => parseMetrics(await (await request('/metrics')).text()),
     status: async () => (await request('/status')).json(),
     request,
-    rss: async () => {
-      const status = await readFile(`/proc/${pid}/status`, 'utf8');
-      return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
-    },
+    rss: () => readMemory(pid, 'VmRSS'),
+    peakRss: () => readMemory(pid, 'VmHWM'),
   };
+}
+
+/** bytes */
+async function readMemory(pid: number, field: 'VmRSS' | 'VmHWM'): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024;
 }
 
 function describe(exit: DaemonExit | undefined): string {
