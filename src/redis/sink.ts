@@ -91,11 +91,15 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
   };
 
   const removeScopes = async (
-    { sweep, about, startedAt }: Sweeping,
+    batch: CommandBatch,
+    scopes: readonly ScopeCommand[],
     sendInTurn: Send,
     signal: AbortSignal,
   ): Promise<number> => {
+    const { sweep, about, startedAt } = sweepingOf(batch, scopes);
     await sweep.run(sendInTurn, signal);
+    // A batch whose changes were not visible yet is sent once more, and has to be swept once more.
+    sweeps.delete(batch);
     const { removed } = sweep.progress;
     log.info(
       { ...about, removed, durationMs: Math.round(performance.now() - startedAt) },
@@ -135,7 +139,7 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
         });
       const [first] = scopes;
       if (first !== undefined) {
-        await attempt(first, () => removeScopes(sweepingOf(batch, scopes), sendInTurn, signal));
+        await attempt(first, () => removeScopes(batch, scopes, sendInTurn, signal));
       }
       return resultOf(failures, removed);
     },

@@ -208,6 +208,22 @@ describe.each(await installedRedisImplementations())('on %s', (implementation) =
       expect(await remaining()).toEqual(others.toSorted());
     });
 
+    test('is removed again when its batch is sent once more after it was acknowledged', async () => {
+      const { sink } = await readySink();
+      const batch = batchOf([...deletesOf(['user:1']), scopeOf('product:*')]);
+      for (const keys of [
+        ['user:1', 'product:1'],
+        ['product:1', 'product:2'],
+      ]) {
+        await fill(client, keys);
+        expect(await sink.apply(batch, new AbortController().signal)).toEqual({
+          outcome: 'durable',
+          removed: 2,
+        });
+        expect(await remaining()).toEqual([]);
+      }
+    });
+
     test('of several patterns is removed in one pass over the keyspace', async () => {
       const others = ['user:7', 'product', 'product:1:x', 'products:1', 'übel:1'];
       const gone = ['product:1', 'item:1:2', 'über:1', 'über:2', 'a*b:1', 'line\n:1'];
