@@ -85,7 +85,8 @@ export class MysqlGtidSet implements ExecutedGtids {
   toString(): string {
     if (this.#around === undefined) return this.#render();
     const { newest, before, after } = this.#around;
-    return `${before}-${newest[1]}${after}`;
+    const text = before + String(newest[1]);
+    return after === '' ? text : text + after;
   }
 
   /** Writes the set, and remembers what stands around the number that grows. */
@@ -114,7 +115,8 @@ export class MysqlGtidSet implements ExecutedGtids {
       if (newest !== this.#sources.get(source)?.at(-1) && source === this.#growing) newest = undefined;
     }
     if (newest !== undefined && before !== undefined) {
-      this.#around = { newest, before, after: text.slice(before.length + 1 + String(newest[1]).length) };
+      const after = text.slice(before.length + 1 + String(newest[1]).length);
+      this.#around = { newest, before: `${before}-`, after };
     }
     return text;
   }
