@@ -66,7 +66,7 @@ export class GapRecovery {
     await sleep(wait, signal);
     if (signal.aborted)
       throw new UnstaleError('UNSTALE_BINLOG_CONNECTION_LOST', 'stopped while recovering from a gap');
-    emit({ kind: 'scope', tables: mapped, reason: 'gap' });
+    emit({ kind: 'scope', tables: mapped, reason: 'gap', committedAt: Date.now() });
     return head;
   }
 

@@ -309,7 +309,8 @@ export class TransactionAssembler {
       transaction === undefined
         ? { gtid: undefined, file: this.#file, offset: this.#offset }
         : this.#markOf(transaction);
-    this.#options.emit({ kind: 'scope', tables, reason, mark });
+    const committedAt = transaction?.committedAt ?? timestamp * 1000;
+    this.#options.emit({ kind: 'scope', tables, reason, committedAt, mark });
   }
 
   #emitIdle(): void {

@@ -44,6 +44,8 @@ export type SourceEvent =
       readonly kind: 'scope';
       readonly tables: readonly TableRef[];
       readonly reason: ScopeReason;
+      /** ms since the epoch. */
+      readonly committedAt: number;
       readonly mark?: CommitMark;
     }
   | { readonly kind: 'idle'; readonly position: SourcePosition };

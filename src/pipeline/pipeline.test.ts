@@ -223,7 +223,10 @@ describe('the pipeline', () => {
   it('turns a change without rows into the scope of its tables', async () => {
     const sink = manualSink();
     const pipeline = new Pipeline(
-      optionsFor(scriptedSource([[{ kind: 'scope', tables: [table], reason: 'truncate' }]]), sink),
+      optionsFor(
+        scriptedSource([[{ kind: 'scope', tables: [table], reason: 'truncate', committedAt: 1 }]]),
+        sink,
+      ),
     );
     const running = pipeline.run();
     await sink.next(1);

@@ -34,6 +34,9 @@ export interface PipelineOptions {
   readonly onApplied: (position: SourcePosition) => void;
 }
 
+/** A statement's bytes are few, but never none: a scope that takes minutes has to be seen waiting. */
+const SCOPE_BYTES = 1;
+
 /**
  * The one loop: read, map, coalesce, wait for visibility, apply, and move the position behind Redis' replies.
  *
@@ -140,6 +143,7 @@ export class Pipeline {
       case 'scope':
         this.#open.add(this.#options.plan.scopes(event.tables, event.reason));
         if (event.mark !== undefined) this.#open.mark(event.mark);
+        this.#open.account(SCOPE_BYTES, event.committedAt);
         this.#options.observer.scope(event.reason);
         break;
       case 'idle':

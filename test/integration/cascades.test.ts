@@ -5,6 +5,7 @@ import type { DaemonProcess } from '../support/daemon-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { startMysqlServer } from '../support/provider.ts';
 import type { TestMysqlServer } from '../support/provider.ts';
+import { drained } from '../support/load.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
 
@@ -168,7 +169,7 @@ describe.each(await installedMysqlFlavours())('foreign keys that %s does not log
     try {
       await shop.cache(...removed, ...kept);
       await run(statement);
-      await shop.settled();
+      await drained(shop, daemon);
       // Scopes are worked off behind the keys of a batch.
       await eventually(
         'the keys are gone',
@@ -186,7 +187,7 @@ describe.each(await installedMysqlFlavours())('foreign keys that %s does not log
     try {
       await shop.cache('late-of:1', 'late-of:2');
       await run('DELETE FROM late_parents WHERE id = 1');
-      await shop.settled();
+      await drained(shop, daemon);
       expect(await shop.cached(['late-of:1', 'late-of:2'])).toEqual(['late-of:1', 'late-of:2']);
       await run(
         'DELETE FROM late_children WHERE parent_id = 1; ' +
@@ -196,7 +197,7 @@ describe.each(await installedMysqlFlavours())('foreign keys that %s does not log
       await run(
         'INSERT INTO late_parents VALUES (3); INSERT INTO late_children VALUES (31, 3); DELETE FROM late_parents WHERE id = 2',
       );
-      await shop.settled();
+      await drained(shop, daemon);
       expect(await shop.cached(['late-of:1', 'late-of:2', 'late-of:3'])).toEqual(['late-of:1']);
     } finally {
       await close();
@@ -214,7 +215,7 @@ describe.each(await installedMysqlFlavours())('foreign keys that %s does not log
       // The statement itself empties nothing: it changes no row.
       await run('DELETE FROM late_parents WHERE id = 1; ALTER TABLE late_children DROP FOREIGN KEY f');
       daemon.signal('SIGCONT');
-      await shop.settled();
+      await drained(shop, daemon);
       await eventually(
         'the keys are gone',
         () => shop.cached(['late-of:1']),

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'v
 import { startDaemon } from '../support/daemon-process.ts';
 import type { DaemonProcess } from '../support/daemon-process.ts';
 import { eventually } from '../support/eventually.ts';
+import { drained } from '../support/load.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
 
@@ -246,10 +247,7 @@ describe.each(inject('servers').mysql)('what has no rows on $label', (server) =>
     await workedOff();
   });
 
-  /** A batch's scopes come behind its keys, and a second batch may be under way: the third one is behind both. */
-  const workedOff = async (): Promise<void> => {
-    for (let batch = 0; batch < 3; batch += 1) await shop.settled();
-  };
+  const workedOff = (): Promise<void> => drained(shop, daemon);
   const run = async (statements: readonly string[]): Promise<void> => {
     const connection = await shop.db.pool.getConnection();
     try {

@@ -254,7 +254,7 @@ describe.each(inject('servers').mysql)('row changes of $label', (server) => {
     } finally {
       connection.release();
     }
-    await shop.settled();
+    await drained(shop, daemon);
     expect(await shop.cached(['user:1', 'user:by-email:a@x', 'user:by-email:b@x', 'item:1:1'])).toEqual([
       'item:1:1',
     ]);

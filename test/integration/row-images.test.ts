@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'v
 
 import { startDaemon } from '../support/daemon-process.ts';
 import type { DaemonProcess } from '../support/daemon-process.ts';
+import { drained } from '../support/load.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
 
@@ -59,7 +60,7 @@ describe.each(inject('servers').mysql)('row images of $label', (server) => {
 
   /** Which of the cached keys are left after the statements, run under the image. */
   async function left(image: string, cached: readonly string[], ...statements: string[]): Promise<string[]> {
-    await shop.settled();
+    await drained(shop, daemon);
     await shop.cache(...cached);
     const connection = await shop.db.pool.getConnection();
     try {
@@ -69,7 +70,7 @@ describe.each(inject('servers').mysql)('row images of $label', (server) => {
       // Not given back: its settings must not reach other tests.
       connection.destroy();
     }
-    await shop.settled();
+    await drained(shop, daemon);
     return shop.cached(cached);
   }
 

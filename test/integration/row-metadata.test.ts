@@ -63,7 +63,7 @@ describe.each(SETTINGS)('on $flavour with binlog_row_metadata = $metadata', ({ f
 
   /** Which keys are left after statements that the daemon sees only when it starts again. */
   async function leftAfter(keys: readonly string[], ...statements: string[]): Promise<string[]> {
-    await shop.settled();
+    await drained(shop, daemon);
     await daemon.stop();
     await shop.cache(...keys);
     for (const statement of statements) await shop.db.query(statement);
@@ -76,7 +76,7 @@ describe.each(SETTINGS)('on $flavour with binlog_row_metadata = $metadata', ({ f
   it('the keys of changed rows are removed, and no others', async () => {
     await shop.cache('user:1', 'user:2', 'user:by-email:a@x', 'user:by-email:b@x');
     await shop.db.query("INSERT INTO users VALUES (1, 'a@x', 'Ann')");
-    await shop.settled();
+    await drained(shop, daemon);
     expect(await shop.cached(['user:1', 'user:2', 'user:by-email:a@x', 'user:by-email:b@x'])).toEqual([
       'user:2',
       'user:by-email:b@x',
@@ -89,7 +89,7 @@ describe.each(SETTINGS)('on $flavour with binlog_row_metadata = $metadata', ({ f
     const others = ['id:-1', 'size:x,l', 'size:x', 'tags:a', 'latin:x', 'price:3.50'];
     await shop.cache(...gone, ...others);
     await shop.db.query("INSERT INTO typed VALUES (18446744073709551615, 'it''s', 'a,b', 'Grüße €', -3.5)");
-    await shop.settled();
+    await drained(shop, daemon);
     expect(await shop.cached([...gone, ...others])).toEqual(others);
     expect(await invalidations()).toBe(0);
   });
@@ -128,10 +128,10 @@ describe.each(SETTINGS)('on $flavour with binlog_row_metadata = $metadata', ({ f
 
   it('columns that change while the daemon follows are read anew', async () => {
     await shop.db.query('ALTER TABLE widened ADD COLUMN middle INT AFTER id');
-    await shop.settled();
+    await drained(shop, daemon);
     await shop.cache('widened:one', 'widened:new');
     await shop.db.query("INSERT INTO widened (id, a) VALUES (7, 'new')");
-    await shop.settled();
+    await drained(shop, daemon);
     expect(await shop.cached(['widened:one', 'widened:new'])).toEqual(['widened:one']);
   });
 });
