@@ -170,12 +170,7 @@ export const ERROR_CATALOG = {
   UNSTALE_EVENT_UNDECODABLE: {
     directive: 'fatal',
     exitCode: 3,
-    hint: 'Turn off the named server setting, delete the row in unstale.positions, start again, then flush the mapped keys (docs/errors.md, "Begin anew").',
-  },
-  UNSTALE_XA_UNSUPPORTED: {
-    directive: 'fatal',
-    exitCode: 3,
-    hint: 'XA transactions on mapped tables cannot be followed yet; use plain transactions for these tables.',
+    hint: 'Mend what the message names (a damaged binlog, a server setting), delete the row in unstale.positions, start again, then flush the mapped keys (docs/errors.md, "Begin anew").',
   },
   UNSTALE_BARRIER_TIMEOUT: {
     directive: 'retry',
