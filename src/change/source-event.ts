@@ -1,6 +1,6 @@
 import type { SourcePosition } from './position.ts';
 import type { RowChange } from './row-change.ts';
-import type { TableRef } from './table.ts';
+import type { TableReach } from './table.ts';
 
 /** A transaction's identifier: MySQL's `uuid` or `uuid:tag` and number, MariaDB's `domain-server` and number. */
 export interface Gtid {
@@ -42,7 +42,7 @@ export type SourceEvent =
   | { readonly kind: 'slice'; readonly slice: TransactionSlice }
   | {
       readonly kind: 'scope';
-      readonly tables: readonly TableRef[];
+      readonly tables: readonly TableReach[];
       readonly reason: ScopeReason;
       /** ms since the epoch. */
       readonly committedAt: number;
