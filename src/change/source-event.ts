@@ -34,8 +34,11 @@ export interface TransactionSlice {
   readonly resumeAfter?: SourcePosition;
 }
 
-/** Why every key that a table's rules can produce has to go. */
-export type ScopeReason = 'truncate' | 'ddl' | 'statement' | 'unreadable' | 'gap';
+/**
+ * Why every key that a table's rules can produce has to go. `limit`: there are more of them than the rule allows to
+ * name; `outbox`: the application asked for it.
+ */
+export type ScopeReason = 'truncate' | 'ddl' | 'statement' | 'unreadable' | 'gap' | 'limit' | 'outbox';
 
 /** What a ChangeSource delivers, in binlog order. A scope without a `mark` concerns nothing that is yet to be seen. */
 export type SourceEvent =

@@ -6,7 +6,7 @@ import { formatTable } from '../change/table.ts';
 import type { TableInterest, TableInterests, TableReach, TableRef } from '../change/table.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import { compileOutboxRule } from './compile-outbox-rule.ts';
-import { compileTableRule, ruleColumns } from './compile-table-rule.ts';
+import { compileTableRule, lookupOf, ruleColumns } from './compile-table-rule.ts';
 import { canonicalRule } from './rule.ts';
 import type { Rule } from './rule.ts';
 import { ruleScopes } from './rule-scopes.ts';
