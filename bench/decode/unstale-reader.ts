@@ -6,6 +6,7 @@ import { createMetrics } from '../../src/observability/metrics.ts';
 import { createRetryDelay } from '../../src/runtime/backoff.ts';
 import { createSqlClient } from '../../src/runtime/mysql-client.ts';
 import { classifyMysqlError } from '../../src/runtime/mysql-errors.ts';
+import { interestsIn } from '../../test/support/interests.ts';
 import { ReaderClock, readerTask } from './reader-clock.ts';
 
 const task = readerTask();
@@ -19,7 +20,7 @@ const source = new MysqlSource({
   client,
   connection: async () => endpoint,
   classifyError: (error) => classifyMysqlError(error, 'binlog'),
-  interests: [{ table: { schema: task.schema, table: task.table }, columns: ['id'] }],
+  interests: interestsIn([{ table: { schema: task.schema, table: task.table }, columns: ['id'] }]),
   stateSchema: 'unstale',
   serverId: 4242,
   resumeBy: 'file',

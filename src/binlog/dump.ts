@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from 'mysql2';
 import type { SourcePosition } from '../change/position.ts';
 import type { SourceEvent } from '../change/source-event.ts';
-import type { TableInterest } from '../change/table.ts';
+import type { TableInterests } from '../change/table.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import type { SqlClient } from '../pipeline/ports.ts';
 import type { BinlogEvent } from './binlog-event.ts';
@@ -21,7 +21,7 @@ export interface DumpOptions {
   /** Connection options of the dump, TLS settled. */
   readonly connection: () => Promise<ConnectionOptions>;
   readonly classifyError: (error: unknown) => UnstaleError;
-  readonly interests: readonly TableInterest[];
+  readonly interests: TableInterests;
   readonly stateSchema: string | undefined;
   readonly serverId: number;
   /** `minimal`: column names may come from information_schema where the binlog does not hold them. */
@@ -62,6 +62,12 @@ export interface Dump {
   stop(): Promise<void>;
 }
 
+const NO_TABLE: TableInterests = {
+  named: [],
+  of: () => undefined,
+  mayReach: () => false,
+  hasPatterns: false,
+};
 /** Binlog bytes in one slice of a large transaction. */
 const SLICE_BYTES = 16 * 1024;
 
@@ -86,7 +92,7 @@ export async function openDump(
   const assembler = new TransactionAssembler({
     flavour: server.flavour,
     start: position,
-    mapped: options.interests.map((interest) => interest.table),
+    interests: options.interests,
     sliceBytes: SLICE_BYTES,
     emit: (event) => handlers.emit(event, after),
   });
@@ -186,8 +192,8 @@ export async function readFileCreatedAt(
   const position = { serverUuid: server.serverUuid, epoch: 0, file, offset: 4, fileCreatedAt: 0 };
   const ignore = (): void => undefined;
   const dump = await openDump(
-    { ...options, interests: [] },
-    new CascadeFollower([]),
+    { ...options, interests: NO_TABLE },
+    new CascadeFollower(NO_TABLE, options.stateSchema),
     server,
     { dump: { by: 'file', file, offset: position.offset }, position },
     { onBegin: ignore, emit: ignore, onActivity: ignore },

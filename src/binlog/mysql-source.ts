@@ -16,6 +16,7 @@ import { readServerFacts } from './server-facts.ts';
 import { currentEnd, refuseAnotherFile, resolveStart } from './start-position.ts';
 import type { ResolveContext, ResumeBy } from './start-position.ts';
 import { StreamCheck } from './stream-check.ts';
+import { formatReach } from './table-reaches.ts';
 
 export interface MysqlSourceOptions extends DumpOptions {
   readonly resumeBy: ResumeBy;
@@ -71,7 +72,7 @@ export class MysqlSource implements ChangeSource {
   constructor(options: MysqlSourceOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
-    this.#cascades = new CascadeFollower(options.interests);
+    this.#cascades = new CascadeFollower(options.interests, options.stateSchema);
     this.#buffer = new EventBuffer({
       maxBytes: options.maxBufferedBytes,
       maxEvents: MAX_BUFFERED_EVENTS,
@@ -87,7 +88,6 @@ export class MysqlSource implements ChangeSource {
       },
     });
     this.#recovery = new GapRecovery({
-      mapped: options.interests.map((interest) => interest.table),
       wait: options.gapWait,
       sleep: options.sleep,
       log: options.log,
@@ -226,7 +226,7 @@ export class MysqlSource implements ChangeSource {
     else if (event.kind === 'scope') {
       this.#options.log.warn(
         {
-          tables: event.tables.map((table) => `${table.schema}.${table.table}`),
+          tables: event.tables.map(formatReach),
           reason: event.reason,
           after: formatPosition(after()),
         },

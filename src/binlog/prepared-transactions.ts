@@ -1,11 +1,12 @@
 import type { SourcePosition } from '../change/position.ts';
 import type { RowChange } from '../change/row-change.ts';
-import type { TableRef } from '../change/table.ts';
+import type { TableReach } from '../change/table.ts';
+import { boundedReaches } from './table-reaches.ts';
 
-/** What a prepared XA transaction changed: rows, and the tables of those rows that were too many to keep. */
+/** What a prepared XA transaction changed: rows, and what is reached by those that were too many to keep. */
 export interface PreparedChanges {
   readonly rows: readonly RowChange[];
-  readonly tables: readonly TableRef[];
+  readonly tables: readonly TableReach[];
 }
 
 export interface PreparedTransaction extends PreparedChanges {
@@ -70,7 +71,7 @@ export class PreparedTransactions {
   }
 }
 
-/** The tables of which a transaction changed rows. */
-export function tablesOf({ rows, tables }: PreparedChanges): readonly TableRef[] {
-  return [...new Set([...tables, ...rows.map((row) => row.table)])];
+/** The tables of which a transaction changed rows, widened if they are many. */
+export function tablesOf({ rows, tables }: PreparedChanges): readonly TableReach[] {
+  return boundedReaches([...tables, ...new Set(rows.map((row) => row.table))]);
 }

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RowChange } from '../change/row-change.ts';
 import type { SourceEvent } from '../change/source-event.ts';
+import { interestsIn } from '../../test/support/interests.ts';
 import type { BinlogEvent } from './binlog-event.ts';
 import { TransactionAssembler } from './transaction-assembler.ts';
 
@@ -40,7 +41,7 @@ function assembler(flavour: 'mysql' | 'mariadb' = 'mysql', offset = 100): Transa
       fileCreatedAt: 7,
       gtidSet: flavour === 'mysql' ? `${A}:1-9` : '0-1-9',
     },
-    mapped: [users],
+    interests: interestsIn([{ table: users, columns: ['id'] }]),
     sliceBytes: 100,
     emit: (event) => emitted.push(event),
   });
@@ -282,7 +283,7 @@ describe('the transaction assembler', () => {
   it('widens to every mapped table when an XA transaction commits whose rows were not read', () => {
     feed(assembler(), at(150, gtid(10)), at(200, statement("XA COMMIT X'02',X'',1")));
     expect(emitted).toMatchObject([
-      { kind: 'scope', tables: [users], reason: 'unreadable' },
+      { kind: 'scope', tables: [{}], reason: 'unreadable' },
       { kind: 'idle', position: { offset: 200 } },
     ]);
   });
@@ -299,14 +300,14 @@ describe('the transaction assembler', () => {
 
   it('widens to every mapped table when the server says that events were lost', () => {
     feed(assembler(), at(0, { kind: 'blind' }));
-    expect(emitted).toMatchObject([{ kind: 'scope', tables: [users], reason: 'gap' }]);
+    expect(emitted).toMatchObject([{ kind: 'scope', tables: [{}], reason: 'gap' }]);
   });
 
   it('takes the GTID set of the file when it begins without one', () => {
     const target = new TransactionAssembler({
       flavour: 'mysql',
       start: { serverUuid: 'u', epoch: 0, file: 'binlog.000001', offset: 4, fileCreatedAt: 0 },
-      mapped: [users],
+      interests: interestsIn([{ table: users, columns: ['id'] }]),
       sliceBytes: 100,
       emit: (event) => emitted.push(event),
     });

@@ -1,7 +1,7 @@
 import type { SourcePosition } from '../change/position.ts';
 import type { RowChange } from '../change/row-change.ts';
 import type { CommitMark, Gtid, ScopeReason, SourceEvent } from '../change/source-event.ts';
-import type { TableRef } from '../change/table.ts';
+import type { TableInterests, TableReach } from '../change/table.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import type { BinlogEvent } from './binlog-event.ts';
 import { parseExecutedGtids } from './gtid-set.ts';
@@ -11,17 +11,18 @@ import type { PreparedChanges } from './prepared-transactions.ts';
 import { classifyStatement } from './statement/classify-statement.ts';
 import { statementEffect } from './statement/statement-effect.ts';
 import { xidOf } from './statement/xid.ts';
+import { ALL_TABLES, boundedReaches } from './table-reaches.ts';
 
 const FOUR_GIB = 2 ** 32;
 /** Never added to: the first rows of a transaction bring an array of their own. */
 const NO_ROWS: RowChange[] = [];
-const NO_TABLES: readonly TableRef[] = [];
+const NO_TABLES: readonly TableReach[] = [];
 
 export interface AssemblerOptions {
   readonly flavour: 'mysql' | 'mariadb';
   /** Where the stream begins. */
   readonly start: SourcePosition;
-  readonly mapped: readonly TableRef[];
+  readonly interests: Pick<TableInterests, 'mayReach'>;
   /** Binlog bytes after which a slice of a large transaction is handed on. */
   readonly sliceBytes: number;
   readonly emit: (event: SourceEvent) => void;
@@ -38,7 +39,7 @@ interface OpenTransaction {
   firstEnd: number;
   rows: RowChange[];
   /** Of an XA transaction with too many rows to keep them. */
-  tables: readonly TableRef[];
+  tables: readonly TableReach[];
   bytes: number;
   slices: number;
   ownRows: boolean;
@@ -159,7 +160,7 @@ export class TransactionAssembler {
         this.#emitIdle();
         break;
       case 'blind':
-        this.#emitScope(this.#options.mapped, 'gap', event.timestamp);
+        this.#emitScope(ALL_TABLES, 'gap', event.timestamp);
         break;
       case 'other':
         if (!this.#awaitsGroupEnd && this.#transaction === undefined) this.#moveTo(event.nextOffset);
@@ -186,7 +187,7 @@ export class TransactionAssembler {
         break;
       case 'other':
       case 'other-then-rows': {
-        const effect = statementEffect(event.text, event.schema, this.#options.mapped);
+        const effect = statementEffect(event.text, event.schema, this.#options.interests);
         if (effect !== undefined) this.#emitScope(effect.tables, effect.reason, event.timestamp);
         if (kind === 'other-then-rows') this.#inTransaction();
         else if (!this.#awaitsGroupEnd) this.#commit(event);
@@ -222,7 +223,7 @@ export class TransactionAssembler {
     const prepared = xid === undefined ? undefined : this.#prepared.take(xid);
     if (kind === 'xa-commit') {
       // Without its PREPARE its rows were written before the stream began, and nobody knows them.
-      this.#apply(prepared ?? { rows: [], tables: this.#options.mapped }, event.timestamp);
+      this.#apply(prepared ?? { rows: [], tables: ALL_TABLES }, event.timestamp);
     }
     this.#commit(event);
   }
@@ -298,10 +299,10 @@ export class TransactionAssembler {
     this.#options.emit({ kind: 'slice', slice });
   }
 
-  #emitScope(tables: readonly TableRef[], reason: ScopeReason, timestamp: number): void {
+  #emitScope(tables: readonly TableReach[], reason: ScopeReason, timestamp: number): void {
     const transaction = this.#transaction;
     if (transaction?.xid !== undefined) {
-      transaction.tables = [...new Set([...transaction.tables, ...tables])];
+      transaction.tables = boundedReaches([...transaction.tables, ...tables]);
       return;
     }
     if (transaction !== undefined && transaction.rows.length > 0) this.#emitSlice(transaction, timestamp);

@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { interestsIn } from '../../../test/support/interests.ts';
 import { UnstaleError } from '../../errors/unstale-error.ts';
 import type { BinlogEvent } from '../binlog-event.ts';
 import { EventDecoder } from './event-decoder.ts';
@@ -14,7 +15,7 @@ const CHARSETS = new Map([
 function decoderInto(events: BinlogEvent[], checksumBytes = 0): EventDecoder {
   return new EventDecoder({
     flavour: 'mysql',
-    interests: [{ table: users, columns: ['email', 'id'] }],
+    interests: interestsIn([{ table: users, columns: ['email', 'id'] }]),
     stateSchema: 'unstale',
     charsets: CHARSETS,
     checksumBytes,

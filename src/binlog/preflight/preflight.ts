@@ -1,19 +1,24 @@
-import type { TableInterest } from '../../change/table.ts';
+import type { TableInterests } from '../../change/table.ts';
 import type { Log, SqlClient } from '../../pipeline/ports.ts';
+import { existingTables } from '../existing-tables.ts';
 import { checkCascades } from './cascades.ts';
+import { checkPatterns, sumUp } from './patterns.ts';
+import type { TablePattern } from './patterns.ts';
 import { checkReplicationPrivileges, checkStateDatabase, readAccount } from './privileges.ts';
-import type { PreflightReport } from './problem.ts';
+import type { PreflightProblem, PreflightReport } from './problem.ts';
 import { checkLogFilters, checkServerIds, listReplicas } from './server.ts';
 import { CHECKED_VARIABLES, checkSettings } from './settings.ts';
 import type { RowMetadata } from './settings.ts';
-import { checkTables } from './tables.ts';
+import { checkColumns, checkTables } from './tables.ts';
 import type { NearestName } from './tables.ts';
 import { readGlobalVariables, readServerFacts } from '../server-facts.ts';
 
 export interface PreflightOptions {
   /** Logged in to the source with the daemon's account. */
   readonly client: SqlClient;
-  readonly interests: readonly TableInterest[];
+  readonly interests: TableInterests;
+  /** The patterns among what the rules select, for messages; without them one that selects nothing passes in silence. */
+  readonly patterns?: readonly TablePattern[];
   /** The daemon's own server_id. */
   readonly serverId: number;
   /** The name that the daemon logs in with. */
@@ -40,14 +45,20 @@ export async function runPreflight(options: PreflightOptions): Promise<Preflight
   const rowImage = variables.get('binlog_row_image') ?? 'FULL';
   const replicas = await listReplicas(client);
   const privileges = await checkReplicationPrivileges(client, server, account, user, replicas);
-  const schemas = [...new Set(interests.map(({ table }) => table.schema))];
+  const selected = (await existingTables(client, interests, stateDatabase)).slice(interests.named.length);
+  const schemas = [...new Set([...interests.named, ...selected].map(({ table }) => table.schema))];
   const filters = await checkLogFilters(client, server, privileges.binlogStatus, schemas);
   const serverIds = checkServerIds(server, options.serverId, replicas);
   const state =
     stateDatabase === undefined ? [] : await checkStateDatabase(client, stateDatabase, account, user);
   const nearestName = options.nearestName ?? ((): undefined => undefined);
-  const tables = await checkTables({ client, server, interests, account, rowImage, nearestName });
-  const cascades = await checkCascades(client, server, tables.existing, account);
+  const checked = { client, server, interests: interests.named, account, rowImage, nearestName };
+  const tables = await checkTables(checked);
+  const ofPatterns: PreflightProblem[] = [];
+  for (const interest of selected) ofPatterns.push(...(await checkColumns(checked, interest)));
+  const existing = [...tables.existing, ...selected];
+  const cascades = await checkCascades(client, server, existing, account);
+  const patterns = options.patterns ?? [];
   const problems = [
     ...settings,
     ...filters,
@@ -55,7 +66,8 @@ export async function runPreflight(options: PreflightOptions): Promise<Preflight
     ...privileges.problems,
     ...state,
     ...tables.problems,
-    ...cascades,
+    ...checkPatterns(patterns, existing, account),
+    ...sumUp([...ofPatterns, ...cascades], selected, patterns),
   ];
   log.debug({ server, problems: problems.length }, 'checked the preconditions of the source');
   return { server, problems };

@@ -2,7 +2,7 @@ import type { TableInterest } from '../../change/table.ts';
 import { formatTable } from '../../change/table.ts';
 import type { SqlClient } from '../../pipeline/ports.ts';
 import { attempt } from './attempt.ts';
-import { readColumns, readTables } from './catalog.ts';
+import { isTable, readColumns, readTables } from './catalog.ts';
 import type { CatalogTable } from './catalog.ts';
 import { isOldTemporal, keyColumnCaveat, keyColumnRefusal } from './column-type.ts';
 import type { ColumnFacts } from './column-type.ts';
@@ -19,6 +19,7 @@ export type NearestName = (name: string, known: readonly string[]) => string | u
 export interface TableCheckOptions {
   readonly client: SqlClient;
   readonly server: ServerFacts;
+  /** The tables that rules name. */
   readonly interests: readonly TableInterest[];
   readonly account: Account;
   /** The server's binlog_row_image. */
@@ -26,7 +27,7 @@ export interface TableCheckOptions {
   readonly nearestName: NearestName;
 }
 
-/** Mapped tables that exist, and what is wrong with them, with the others and with the columns. */
+/** Tables that rules name and that exist, and what is wrong with them, with the others and with the columns. */
 export async function checkTables(options: TableCheckOptions): Promise<{
   readonly problems: readonly PreflightProblem[];
   readonly existing: readonly TableInterest[];
@@ -59,11 +60,6 @@ export async function checkTables(options: TableCheckOptions): Promise<{
   return { problems, existing };
 }
 
-/** System versioning is MariaDB's: such a table logs its rows like any other. */
-function isTable(type: string): boolean {
-  return type === 'BASE TABLE' || type === 'SYSTEM VERSIONED';
-}
-
 async function explainMissing(
   { client, account, nearestName }: TableCheckOptions,
   { table: ref }: TableInterest,
@@ -93,7 +89,8 @@ async function explainMissing(
   };
 }
 
-async function checkColumns(
+/** What is wrong with the columns that rules need of an existing table. */
+export async function checkColumns(
   options: TableCheckOptions,
   interest: TableInterest,
 ): Promise<readonly PreflightProblem[]> {
