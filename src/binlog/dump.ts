@@ -28,6 +28,8 @@ export interface DumpOptions {
   readonly rowMetadata: 'full' | 'minimal';
   /** Whether events whose checksum is wrong are refused. */
   readonly verifyChecksums: boolean;
+  /** Whether keys are looked for that comments of statements name; not by default. */
+  readonly hints?: boolean;
   /** ms */
   readonly heartbeatInterval: number;
   /** Longest time from connecting to the first event, ms. */
@@ -41,6 +43,8 @@ export interface DumpHandlers {
   readonly emit: (event: SourceEvent, after: () => SourcePosition) => void;
   /** Bytes arrived, of whatever kind. */
   readonly onActivity: () => void;
+  /** Keys that comments name were not read, because they or their statement are too large. */
+  readonly onUnreadHint: () => void;
 }
 
 /** A running dump. */
@@ -94,6 +98,7 @@ export async function openDump(
     start: position,
     interests: options.interests,
     sliceBytes: SLICE_BYTES,
+    onUnreadHint: handlers.onUnreadHint,
     emit: (event) => handlers.emit(event, after),
   });
 
@@ -133,6 +138,7 @@ export async function openDump(
       readCatalogue: (schema, table) => readTableDefinition(options.client, schema, table),
     },
     verifyChecksums: options.verifyChecksums,
+    onUnreadHint: options.hints === true ? handlers.onUnreadHint : undefined,
     heartbeatInterval: options.heartbeatInterval,
     onEvent,
     onActivity: handlers.onActivity,
@@ -192,11 +198,11 @@ export async function readFileCreatedAt(
   const position = { serverUuid: server.serverUuid, epoch: 0, file, offset: 4, fileCreatedAt: 0 };
   const ignore = (): void => undefined;
   const dump = await openDump(
-    { ...options, interests: NO_TABLE },
+    { ...options, interests: NO_TABLE, hints: false },
     new CascadeFollower(NO_TABLE, options.stateSchema),
     server,
     { dump: { by: 'file', file, offset: position.offset }, position },
-    { onBegin: ignore, emit: ignore, onActivity: ignore },
+    { onBegin: ignore, emit: ignore, onActivity: ignore, onUnreadHint: ignore },
     signal,
   );
   await dump.stop();

@@ -38,6 +38,9 @@ export interface MysqlSourceOptions extends DumpOptions {
 /** A read of the socket brings some hundred small transactions; holding it back for less would cost more than it saves. */
 const MAX_BUFFERED_EVENTS = 512;
 
+/** Longest run of unread hints that one log line stands for, ms. */
+const UNREAD_HINT_LOG_INTERVAL = 60_000;
+
 /** A dump that ends sooner was refused rather than lost, ms. */
 const SHORT_LIVED = 1000;
 
@@ -68,6 +71,8 @@ export class MysqlSource implements ChangeSource {
   #lastActivity: number | undefined;
   #pausedSince: number | undefined;
   #pausedTotal = 0;
+  #unreadHints = 0;
+  #unreadHintLoggedAt = -Infinity;
 
   constructor(options: MysqlSourceOptions) {
     this.#options = options;
@@ -139,6 +144,11 @@ export class MysqlSource implements ChangeSource {
     return this.#buffer.bytes;
   }
 
+  /** Texts so far whose comments may name keys and that were too large to be read. */
+  get unreadHints(): number {
+    return this.#unreadHints;
+  }
+
   /** The place after the last complete transaction that was received. */
   get received(): SourcePosition | undefined {
     return this.#position;
@@ -192,6 +202,7 @@ export class MysqlSource implements ChangeSource {
         onActivity: () => {
           this.#lastActivity = this.#now();
         },
+        onUnreadHint: () => this.#noteUnreadHint(),
       },
       signal,
     );
@@ -234,6 +245,17 @@ export class MysqlSource implements ChangeSource {
       );
     }
     this.#buffer.push(event);
+  }
+
+  #noteUnreadHint(): void {
+    this.#unreadHints += 1;
+    const now = this.#now();
+    if (now - this.#unreadHintLoggedAt < UNREAD_HINT_LOG_INTERVAL) return;
+    this.#unreadHintLoggedAt = now;
+    this.#options.log.warn(
+      { code: 'UNSTALE_HINT_UNREAD', so_far: this.#unreadHints },
+      'a comment that may name keys was not read: its statement or transaction is too large',
+    );
   }
 
   #lose(dump: Dump, failure: UnstaleError | 'outdated'): void {

@@ -31,6 +31,8 @@ export interface TransactionSlice {
   readonly changes: readonly RowChange[];
   readonly bytes: number;
   readonly committedAt: number;
+  /** Keys that comments of the transaction's statements name, each once within the slice. */
+  readonly hints?: readonly string[];
   readonly resumeAfter?: SourcePosition;
 }
 

@@ -14,6 +14,7 @@ import type { SqlClient } from '../../src/pipeline/ports.ts';
 import { createSqlClient } from '../../src/runtime/mysql-client.ts';
 import { stateDdl } from '../../src/state/migrations.ts';
 import { createDatabase } from '../support/database.ts';
+import { interestsIn } from '../support/interests.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { startMysqlServer } from '../support/provider.ts';
 import type { TestMysqlServer } from '../support/provider.ts';
@@ -61,7 +62,7 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
       const { login = database.account, ...options } = more;
       const report = await runPreflight({
         client: clientOf(login),
-        interests,
+        interests: interestsIn(interests),
         serverId: 64_001,
         user: login.user,
         stateDatabase: database.stateDatabase,
@@ -102,7 +103,7 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
       await create('users', 'id BIGINT PRIMARY KEY, email VARCHAR(100) NOT NULL');
       const options = {
         client: clientOf(database.account),
-        interests: [mapped('users', 'id', 'EMAIL')],
+        interests: interestsIn([mapped('users', 'id', 'EMAIL')]),
         log: silent,
       };
       const report = await runPreflight({
@@ -184,7 +185,7 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
           await client.query('CREATE TABLE shop.t (id INT PRIMARY KEY)');
           const { problems } = await runPreflight({
             client,
-            interests: [{ table: { schema: 'shop', table: 't' }, columns: ['id'] }],
+            interests: interestsIn([{ table: { schema: 'shop', table: 't' }, columns: ['id'] }]),
             serverId: 64_001,
             user: 'root',
             stateDatabase: undefined,
@@ -216,7 +217,13 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
         { name: 'preflight', queryTimeout: 10_000 },
       );
       try {
-        const options = { client, interests: [], user: 'root', stateDatabase: undefined, log: silent };
+        const options = {
+          client,
+          interests: interestsIn([]),
+          user: 'root',
+          stateDatabase: undefined,
+          log: silent,
+        };
         expect((await runPreflight({ ...options, serverId: 64_001 })).problems).toEqual([]);
         await client.query(
           isMysql
@@ -371,7 +378,7 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
         );
         const { problems } = await runPreflight({
           client,
-          interests: [{ table: { schema: other.name, table: 'Users' }, columns: ['id'] }],
+          interests: interestsIn([{ table: { schema: other.name, table: 'Users' }, columns: ['id'] }]),
           serverId: 64_001,
           user: other.account.user,
           stateDatabase: undefined,
@@ -495,7 +502,7 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
           );
           const report = await runPreflight({
             client,
-            interests,
+            interests: interestsIn(interests),
             serverId: 64_001,
             user: 'root',
             stateDatabase: undefined,
@@ -526,7 +533,7 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
         clients.push(client);
         return runPreflight({
           client,
-          interests: [],
+          interests: interestsIn([]),
           serverId: 2,
           user: 'x',
           stateDatabase: undefined,

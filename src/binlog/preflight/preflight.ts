@@ -27,6 +27,8 @@ export interface PreflightOptions {
   readonly stateDatabase: string | undefined;
   /** `source.row_metadata`; full by default. */
   readonly rowMetadata?: RowMetadata;
+  /** `source.hints`; off by default. */
+  readonly hints?: boolean;
   readonly log: Log;
   /** Finds what a mistyped table or column may have meant; without it no suggestions are made. */
   readonly nearestName?: NearestName;
@@ -41,7 +43,7 @@ export async function runPreflight(options: PreflightOptions): Promise<Preflight
   const server = await readServerFacts(client);
   const account = await readAccount(client);
   const variables = await readGlobalVariables(client, CHECKED_VARIABLES);
-  const settings = checkSettings(server, variables, options.rowMetadata ?? 'full');
+  const settings = checkSettings(server, variables, options.rowMetadata ?? 'full', options.hints ?? false);
   const rowImage = variables.get('binlog_row_image') ?? 'FULL';
   const replicas = await listReplicas(client);
   const privileges = await checkReplicationPrivileges(client, server, account, user, replicas);
