@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, i
 
 import { listPrimaryKeys } from '../../src/binlog/preflight/primary-keys.ts';
 import { formatPreflight } from '../../src/binlog/preflight/format.ts';
-import type { PreflightProblem } from '../../src/binlog/preflight/problem.ts';
+import type { PreflightProblem, PreflightReport } from '../../src/binlog/preflight/problem.ts';
 import { runPreflight } from '../../src/binlog/preflight/preflight.ts';
 import type { PreflightOptions } from '../../src/binlog/preflight/preflight.ts';
 import { readServerFacts } from '../../src/binlog/server-facts.ts';
@@ -522,6 +522,65 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
         expect(brief(await check(exact))).toEqual([`warning UNSTALE_COLUMN_NULLABLE ${name}.items.order_id`]);
       }
       if (isMysql) expect(await check(interests)).toEqual([]);
+    });
+
+    it('checks the tables that a pattern selects like named ones, and sums up what many have in common', async () => {
+      const prefix = `${database.name}tenant`;
+      const schemas = Array.from({ length: 21 }, (_, index) => `${prefix}${index}`);
+      const selecting = (columns: readonly string[]): Promise<PreflightReport> =>
+        runPreflight({
+          client: clientOf(database.account),
+          interests: interestsIn([], { schemaPrefix: prefix, table: 'users', columns }),
+          patterns: [
+            {
+              text: `${prefix}*.users`,
+              matches: (schema, table) => schema.startsWith(prefix) && table === 'users',
+            },
+          ],
+          serverId: 64_001,
+          user: database.account.user,
+          stateDatabase: database.stateDatabase,
+          log: silent,
+        });
+      try {
+        const [none] = (await selecting(['id'])).problems;
+        expect(none).toMatchObject({ code: 'UNSTALE_TABLE_MISSING', severity: 'warning' });
+        expect(none?.message).toContain(`GRANT SELECT ON \`${prefix}%\`.* TO`);
+        for (const schema of schemas) {
+          await database.query(`CREATE DATABASE ${schema}`);
+          await database.query(`CREATE TABLE ${schema}.users (id INT PRIMARY KEY, email VARCHAR(50))`);
+        }
+        // The account may not see them yet.
+        expect(brief((await selecting(['id'])).problems)).toEqual([
+          `warning UNSTALE_TABLE_MISSING ${prefix}*.users`,
+        ]);
+        await database.query(none?.message.slice(none.message.indexOf('GRANT')) ?? '');
+        expect((await selecting(['id'])).problems).toEqual([]);
+        expect(brief((await selecting(['id', 'email', 'gone'])).problems)).toEqual([
+          `warning UNSTALE_COLUMN_NULLABLE ${prefix}*.users.email`,
+          `error UNSTALE_COLUMN_MISSING ${prefix}*.users.gone`,
+        ]);
+        await database.query(`DROP DATABASE ${schemas[0] ?? ''}`);
+        expect((await selecting(['id', 'gone'])).problems).toHaveLength(20);
+      } finally {
+        for (const schema of schemas) await database.query(`DROP DATABASE IF EXISTS ${schema}`);
+      }
+    });
+
+    it('warns of statements that the binlog lacks where hints in them are wanted', async () => {
+      const report = await runPreflight({
+        client: clientOf(database.account),
+        interests: interestsIn([]),
+        hints: true,
+        serverId: 64_001,
+        user: database.account.user,
+        stateDatabase: database.stateDatabase,
+        log: silent,
+      });
+      // MariaDB has them on by default.
+      expect(brief(report.problems)).toEqual(
+        isMysql ? ['warning UNSTALE_HINTS_OFF binlog_rows_query_log_events'] : [],
+      );
     });
 
     it('throws only when the server cannot be asked', async () => {
