@@ -9,7 +9,7 @@ import type { PreflightProblem } from './problem.ts';
 export interface TablePattern {
   readonly text: string;
   /** Names as the server spells them. */
-  matches(schema: string, table: string): boolean;
+  readonly matches: (schema: string, table: string) => boolean;
 }
 
 /** Tables of one pattern that may have the same problem before it is reported once for all. */
