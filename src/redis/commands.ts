@@ -73,8 +73,8 @@ export function createCommands(client: Redis, command: Command): RedisCommands {
       const [unlinked, srem] = await transaction.then(repliesOf, (error: unknown) => {
         throw causeOf(error);
       });
-      if (unlinked?.error != null) throw unlinked.error;
-      if (srem?.error != null && !isWrongType(srem.error)) throw srem.error;
+      if (unlinked?.error !== undefined) throw unlinked.error;
+      if (srem?.error !== undefined && !isWrongType(srem.error)) throw srem.error;
       return numberOf(unlinked?.value, 'UNLINK');
     },
     async time() {
@@ -94,8 +94,8 @@ export function createCommands(client: Redis, command: Command): RedisCommands {
         const set = replies[2 * index];
         const increment = replies[2 * index + 1];
         // SET NX has no reason to fail that INCR has not, but for the right to it.
-        if (set?.error != null) throw set.error;
-        if (increment?.error == null) {
+        if (set?.error !== undefined) throw set.error;
+        if (increment?.error === undefined) {
           if (numberOf(increment?.value, 'INCR') === 1) vanished.push(key);
         } else if (isErrorReply(increment.error) && UNUSABLE.test(increment.error.message))
           unusable.push(key);
@@ -109,8 +109,8 @@ export function createCommands(client: Redis, command: Command): RedisCommands {
         for (const key of keys) pipeline.set(key, value);
         return pipeline.exec();
       });
-      const failed = repliesOf(await sent).find(({ error }) => error !== null);
-      if (failed?.error != null) throw failed.error;
+      const failed = repliesOf(await sent).find(({ error }) => error !== undefined);
+      if (failed?.error !== undefined) throw failed.error;
     },
     async publish(channel, message) {
       await command(() => client.publish(channel, message));
@@ -122,14 +122,14 @@ export function createCommands(client: Redis, command: Command): RedisCommands {
 }
 
 interface Reply {
-  readonly error: Error | null;
+  readonly error: Error | undefined;
   readonly value: unknown;
 }
 
 function repliesOf(replies: [error: Error | null, result: unknown][] | null): Reply[] {
   // Null: a watched key changed; nothing is watched.
   if (replies === null) throw unexpected('EXEC', replies);
-  return replies.map(([error, value]) => ({ error, value }));
+  return replies.map(([error, value]) => ({ error: error ?? undefined, value }));
 }
 
 /** Why a transaction was not executed: the refusal of one of its commands says it, EXECABORT does not. */

@@ -421,7 +421,7 @@ describe('a server that is no Redis', () => {
 });
 
 describe('sets, generations and publication', () => {
-  const members = numberedKeys(20_000, 'page:');
+  const members = numberedKeys(50_000, 'page:');
 
   async function fillSet(client: Redis): Promise<void> {
     await fill(client, members);
@@ -432,11 +432,12 @@ describe('sets, generations and publication', () => {
     const { server, client } = await startServer();
     const proxy = await startProxy(server.port);
     await fillSet(client);
-    const { sink, replies } = await ready(proxy.port);
+    const { sink, connection, replies } = await ready(proxy.port);
 
     let cuts = 0;
-    let result = { outcome: 'retryable' };
-    while (result.outcome !== 'durable') {
+    let outcome = '';
+    while (outcome !== 'durable') {
+      await connection.checkReady(5_000);
       const seen = replies.length;
       const applying = applyOnce(sink, setsOf(['deps']));
       if (cuts < 5) {
@@ -446,7 +447,7 @@ describe('sets, generations and publication', () => {
         proxy.cut();
         cuts += 1;
       }
-      result = await applying;
+      ({ outcome } = await applying);
     }
 
     expect(cuts).toBe(5);
