@@ -1,3 +1,4 @@
+import type { CacheCommand } from './change/command.ts';
 import { formatPosition } from './change/position.ts';
 import type { SourcePosition } from './change/position.ts';
 import { formatTable } from './change/table.ts';
@@ -325,10 +326,14 @@ function observe(metrics: Metrics, onError: (error: Error) => void): PipelineObs
       metrics.binlogBytes(batch.bytes);
       if (batch.commands.length === 0) return;
       const scopes = batch.commands.filter((command) => command.kind === 'scope');
-      const deletes = batch.commands.length - scopes.length;
+      const count = (kind: CacheCommand['kind']): number =>
+        batch.commands.filter((command) => command.kind === kind).length;
+      const [deletes, sets, generations] = [count('delete'), count('set-keys'), count('generation')];
       const hits = Math.min(removed, deletes);
       if (hits > 0) metrics.commands(hits, 'delete', 'removed');
       if (deletes > hits) metrics.commands(deletes - hits, 'delete', 'absent');
+      if (sets > 0) metrics.commands(sets, 'set', 'done');
+      if (generations > 0) metrics.commands(generations, 'generation', 'done');
       if (scopes.length > 0) metrics.commands(scopes.length, 'scope', 'done');
       // The others are counted when they come from the binlog; these begin in the mapping, row by row.
       if (scopes.some(({ reason }) => reason === 'unreadable')) metrics.scopeInvalidation('unreadable');

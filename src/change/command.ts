@@ -48,11 +48,11 @@ export interface CommandBatch {
 }
 
 /**
- * What became of a batch. `durable`: Redis acknowledged every command; `removed` counts the keys that
- * existed. `retryable`: nothing is known to be lost, send the whole batch again. `poisoned`: Redis refuses
+ * What became of a batch. `durable`: Redis acknowledged every command; `removed` counts the keys of
+ * deletes that existed, `swept` those that sets and scopes led to. `retryable`: nothing is known to be lost, send the whole batch again. `poisoned`: Redis refuses
  * this command for a reason that neither time nor a reconnect will change.
  */
 export type ApplyResult =
-  | { readonly outcome: 'durable'; readonly removed: number }
+  | { readonly outcome: 'durable'; readonly removed: number; readonly swept?: number }
   | { readonly outcome: 'retryable'; readonly error: Error }
   | { readonly outcome: 'poisoned'; readonly command: CacheCommand; readonly error: Error };

@@ -26,6 +26,8 @@ describe('the metrics', () => {
     metrics.rowsSkipped(1);
     metrics.commands(5, 'delete', 'removed');
     metrics.commands(1, 'scope', 'done');
+    metrics.commands(2, 'set', 'done');
+    metrics.commands(3, 'generation', 'done');
     metrics.binlogBytes(1000);
     metrics.binlogConnect();
     metrics.redisReplies('ok', 6);
@@ -41,6 +43,8 @@ describe('the metrics', () => {
     const commands = await sample(metrics, 'unstale_commands_total');
     expect(commands).toContain('{kind="delete",result="removed",client_id="shop"} 5');
     expect(commands).toContain('{kind="scope",result="done",client_id="shop"} 1');
+    expect(commands).toContain('{kind="set",result="done",client_id="shop"} 2');
+    expect(commands).toContain('{kind="generation",result="done",client_id="shop"} 3');
     expect(await sample(metrics, 'unstale_binlog_bytes_total')).toEqual(['{client_id="shop"} 1000']);
     expect(await sample(metrics, 'unstale_binlog_connects_total')).toEqual(['{client_id="shop"} 1']);
     expect(await sample(metrics, 'unstale_redis_replies_total')).toContain('{class="ok",client_id="shop"} 6');

@@ -16,12 +16,12 @@ export interface TableLabel {
 }
 
 /**
- * A delete either `removed` a cached key or found it `absent`; a scope is `done`; `poisoned` is a command
- * that Redis refuses for good.
+ * A delete either `removed` a cached key or found it `absent`; a scope, a set and a generation are
+ * `done`; `poisoned` is a command that Redis refuses for good.
  */
 export type CommandOutcome =
   | readonly [kind: 'delete', result: 'removed' | 'absent' | 'poisoned']
-  | readonly [kind: 'scope', result: 'done' | 'poisoned'];
+  | readonly [kind: 'scope' | 'set' | 'generation', result: 'done' | 'poisoned'];
 
 /** Read at each scrape. `undefined`: nothing is known yet, and the metric shows no sample. */
 export interface GaugeSources {
@@ -147,7 +147,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
 
   // A series that appears with its first event hides that event from rate(); known series start at zero.
   for (const result of ['removed', 'absent', 'poisoned']) commands.inc({ kind: 'delete', result }, 0);
-  for (const result of ['done', 'poisoned']) commands.inc({ kind: 'scope', result }, 0);
+  for (const kind of ['scope', 'set', 'generation']) {
+    for (const result of ['done', 'poisoned']) commands.inc({ kind, result }, 0);
+  }
   redisReplies.inc({ class: 'ok' }, 0);
   for (const reason of ['truncate', 'ddl', 'statement', 'unreadable', 'gap']) scopes.inc({ reason }, 0);
 
