@@ -32,6 +32,8 @@ export interface TransactionSlice {
   readonly bytes: number;
   readonly committedAt: number;
   readonly resumeAfter?: SourcePosition;
+  /** Keys that comments in the transaction's statements name. */
+  readonly hints?: readonly string[];
 }
 
 /**
