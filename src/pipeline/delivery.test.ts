@@ -24,7 +24,7 @@ const lookup = (maxKeys: number): Lookup => ({
   fallback: [],
 });
 
-/** A delivery whose clock moves only while it sleeps; keeps what was sent, and when. */
+/** A delivery whose clock goes from the end of one sleep to the next; keeps what was sent, and when. */
 function deliveryOf(more: Partial<DeliveryOptions> = {}) {
   const abort = new AbortController();
   const drain = new AbortController();
@@ -32,6 +32,7 @@ function deliveryOf(more: Partial<DeliveryOptions> = {}) {
   const seen: string[] = [];
   const lines: string[] = [];
   const errors: unknown[] = [];
+  const sleepers: number[] = [];
   let now = 0;
   const delivery = new Delivery({
     sink: {
@@ -46,9 +47,14 @@ function deliveryOf(more: Partial<DeliveryOptions> = {}) {
     abort: abort.signal,
     drain: drain.signal,
     retryDelay: () => Promise.resolve(),
-    sleep: async (ms) => {
-      await new Promise((resolve) => setImmediate(resolve));
-      now += ms;
+    sleep: async (ms, signal) => {
+      const until = now + ms;
+      sleepers.push(until);
+      while (now < until && !signal.aborted) {
+        await new Promise((resolve) => setImmediate(resolve));
+        now = Math.max(now, Math.min(...sleepers));
+      }
+      sleepers.splice(sleepers.indexOf(until), 1);
     },
     now: () => now,
     observer: {
