@@ -290,15 +290,16 @@ export class Pipeline {
       return;
     }
     this.#held += 1;
-    delivered.held
-      .then((durable) => {
-        if (durable) this.#acknowledge(batch);
-      })
+    this.#acknowledgeWhen(delivered.held, batch)
       .catch((error: unknown) => this.#fail(asUnstaleError(error)))
       .finally(() => {
         this.#held -= 1;
         this.#signalProgress();
       });
+  }
+
+  async #acknowledgeWhen(held: Promise<boolean>, batch: CommandBatch): Promise<void> {
+    if (await held) this.#acknowledge(batch);
   }
 
   #acknowledge(batch: CommandBatch): void {
