@@ -1,6 +1,6 @@
 import { ALL_OPERATIONS, canonicalRule } from '../mapping/rule.ts';
 import type { Rule } from '../mapping/rule.ts';
-import { parseTemplate } from '../mapping/template.ts';
+import { parseTemplate, templateLookups } from '../mapping/template.ts';
 import type { KeyTemplate } from '../mapping/template.ts';
 import type { ConfigDocument } from './document.ts';
 import { formatPath } from './path.ts';
@@ -70,6 +70,12 @@ function resolveKeys(document: ConfigDocument, path: Path, raw: RawRule, otherKi
     const parsed = parseTemplate(text);
     if (!parsed.ok) {
       document.report(textPath, parsed.problem, parsed.remedy, { offset: parsed.offset });
+    } else if (templateLookups(parsed.template).length > 0) {
+      document.report(
+        textPath,
+        'lookups are not available in this version',
+        'make the key of columns of the changed row',
+      );
     } else if (templates.some((template) => template.text === text)) {
       document.report(textPath, 'the template stands twice in the rule', 'remove one of the two');
     } else {

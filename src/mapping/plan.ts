@@ -121,14 +121,14 @@ function compileTable({ table, rules }: TableRules): CompiledTable {
     rules.flatMap((rule) =>
       rule.on.has(op)
         ? rule.keys.map((template) => ({
-            keyOf: compileKey(template, columns),
-            unreadable: { kind: 'scope', pattern: templatePattern(template), reason: 'unreadable' },
+            keyOf: compileKey(template, { table, columns }),
+            unreadable: { kind: 'scope', pattern: templatePattern(template, table), reason: 'unreadable' },
           }))
         : [],
     );
   return {
     interest: { table, columns },
-    patterns: [...new Set(templates.map(templatePattern))],
+    patterns: [...new Set(templates.map((template) => templatePattern(template, table)))],
     keys: { insert: keysFor('insert'), update: keysFor('update'), delete: keysFor('delete') },
   };
 }

@@ -7,13 +7,15 @@ import { checkLogFilters, checkServerIds, listReplicas } from './server.ts';
 import { CHECKED_VARIABLES, checkSettings } from './settings.ts';
 import type { RowMetadata } from './settings.ts';
 import { checkTables } from './tables.ts';
-import type { NearestName } from './tables.ts';
+import type { KeyColumn, NearestName } from './tables.ts';
 import { readGlobalVariables, readServerFacts } from '../server-facts.ts';
 
 export interface PreflightOptions {
   /** Logged in to the source with the daemon's account. */
   readonly client: SqlClient;
   readonly interests: readonly TableInterest[];
+  /** How key templates use the columns of `interests`; those that are not here stand in keys as they are. */
+  readonly keyColumns?: readonly KeyColumn[];
   /** The daemon's own server_id. */
   readonly serverId: number;
   /** The name that the daemon logs in with. */
@@ -46,7 +48,15 @@ export async function runPreflight(options: PreflightOptions): Promise<Preflight
   const state =
     stateDatabase === undefined ? [] : await checkStateDatabase(client, stateDatabase, account, user);
   const nearestName = options.nearestName ?? ((): undefined => undefined);
-  const tables = await checkTables({ client, server, interests, account, rowImage, nearestName });
+  const tables = await checkTables({
+    client,
+    server,
+    interests,
+    keyColumns: options.keyColumns ?? [],
+    account,
+    rowImage,
+    nearestName,
+  });
   const cascades = await checkCascades(client, server, tables.existing, account);
   const problems = [
     ...settings,

@@ -1,4 +1,5 @@
-import type { TableInterest } from '../../change/table.ts';
+import type { Filter } from '../../change/filter.ts';
+import type { TableInterest, TableRef } from '../../change/table.ts';
 import { formatTable } from '../../change/table.ts';
 import type { SqlClient } from '../../pipeline/ports.ts';
 import { attempt } from './attempt.ts';
@@ -13,6 +14,13 @@ import { checkRowImage } from './row-image.ts';
 import { readGlobalVariables } from '../server-facts.ts';
 import type { ServerFacts } from '../server-facts.ts';
 
+/** A column as a key template names it. */
+export interface KeyColumn {
+  readonly table: TableRef;
+  readonly column: string;
+  readonly filters: readonly Filter[];
+}
+
 /** The known name that a mistyped one most likely meant. */
 export type NearestName = (name: string, known: readonly string[]) => string | undefined;
 
@@ -20,6 +28,7 @@ export interface TableCheckOptions {
   readonly client: SqlClient;
   readonly server: ServerFacts;
   readonly interests: readonly TableInterest[];
+  readonly keyColumns: readonly KeyColumn[];
   readonly account: Account;
   /** The server's binlog_row_image. */
   readonly rowImage: string;
@@ -104,7 +113,7 @@ async function checkColumns(
   for (const name of interest.columns) {
     const column = columns.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase());
     if (column === undefined) problems.push(await explainMissingColumn(options, interest, name, columns));
-    else problems.push(...checkKeyColumn(interest, column));
+    else problems.push(...checkKeyColumn(interest, column, usesOf(options, interest, name)));
   }
   problems.push(...checkRowImage(interest, columns, options));
   const refused = new Set(problems.map(({ subject }) => subject));
@@ -140,14 +149,34 @@ async function explainMissingColumn(
   return { ...problem, message: `${formatTable(ref)} has no column ${name}.${hint}` };
 }
 
-function checkKeyColumn({ table }: TableInterest, column: ColumnFacts): readonly PreflightProblem[] {
+/** The filters behind a column wherever a template names it. */
+function usesOf(
+  { keyColumns }: TableCheckOptions,
+  { table }: TableInterest,
+  column: string,
+): readonly (readonly Filter[])[] {
+  return keyColumns
+    .filter((use) => use.column === column && formatTable(use.table) === formatTable(table))
+    .map(({ filters }) => filters);
+}
+
+function checkKeyColumn(
+  { table }: TableInterest,
+  column: ColumnFacts,
+  uses: readonly (readonly Filter[])[],
+): readonly PreflightProblem[] {
   const subject = `${formatTable(table)}.${column.name}`;
-  const refusal = keyColumnRefusal(column);
+  const firstOf = <T>(judge: (filters: readonly Filter[]) => T | undefined): T | undefined =>
+    (uses.length === 0 ? [[]] : uses).map(judge).find((judgement) => judgement !== undefined);
+  const refusal = firstOf((filters) => keyColumnRefusal(column, filters));
   if (refusal !== undefined) {
     const message = `${subject} is ${column.columnType.toUpperCase()} and cannot stand in a key: ${refusal}.`;
     return [{ code: 'UNSTALE_COLUMN_TYPE', severity: 'error', subject, message }];
   }
-  const caveat = keyColumnCaveat(column);
+  const caveat = firstOf((filters) => keyColumnCaveat(column, filters));
+  const skipsNull =
+    (firstOf((filters) => filters.every(({ kind }) => kind !== 'default') || undefined) ?? false) &&
+    column.nullable;
   return [
     ...(caveat === undefined
       ? []
@@ -159,7 +188,7 @@ function checkKeyColumn({ table }: TableInterest, column: ColumnFacts): readonly
             message: `${subject} is ${column.columnType.toUpperCase()}: ${caveat}. The application has to write the same.`,
           } as const,
         ]),
-    ...(column.nullable
+    ...(skipsNull
       ? [
           {
             code: 'UNSTALE_COLUMN_NULLABLE',
