@@ -2,7 +2,8 @@ import { checkBarrierServer } from './binlog/preflight/barrier-server.ts';
 import { formatPreflight } from './binlog/preflight/format.ts';
 import { runPreflight } from './binlog/preflight/preflight.ts';
 import type { PreflightProblem, PreflightReport } from './binlog/preflight/problem.ts';
-import type { KeyColumn } from './binlog/preflight/tables.ts';
+import type { ConditionColumn, KeyColumn } from './binlog/preflight/tables.ts';
+import { conditionUses } from './mapping/condition.ts';
 import { templateValues } from './mapping/template.ts';
 import type { Config } from './config/config.ts';
 import { nearestName } from './errors/nearest-name.ts';
@@ -103,6 +104,7 @@ async function preflight(config: Config, client: SqlClient, log: Log): Promise<P
     client,
     interests: config.plan.interests,
     keyColumns: keyColumns(config),
+    conditionColumns: conditionColumns(config),
     serverId: config.source.serverId,
     user: config.source.connection.user,
     stateDatabase: config.state.sameServer ? config.state.database : undefined,
@@ -133,6 +135,16 @@ async function redisProblem(config: Config, redis: RedisConnection): Promise<Uns
 function keyColumns({ plan }: Config): KeyColumn[] {
   return plan.rules.flatMap(({ table, keys }) =>
     keys.flatMap((template) => templateValues(template).map((value) => ({ table, ...value }))),
+  );
+}
+
+function conditionColumns({ plan }: Config): ConditionColumn[] {
+  return plan.rules.flatMap(({ table, condition }) =>
+    condition === undefined
+      ? []
+      : conditionUses(condition).flatMap(({ column, use }): ConditionColumn[] =>
+          use === 'null' ? [] : [{ table, column, compares: use === 'changed' ? 'change' : 'value' }],
+        ),
   );
 }
 

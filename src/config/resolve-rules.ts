@@ -4,6 +4,7 @@ import { parseTemplate, templateLookups } from '../mapping/template.ts';
 import type { KeyTemplate } from '../mapping/template.ts';
 import type { ConfigDocument } from './document.ts';
 import { formatPath } from './path.ts';
+import { resolveCondition } from './resolve-condition.ts';
 import type { Path } from './path.ts';
 import type { RawConfig, RawRule } from './schema.ts';
 
@@ -38,8 +39,11 @@ function resolveRule(document: ConfigDocument, path: Path, raw: RawRule): Rule |
   }
   const keys = resolveKeys(document, path, raw, otherKind);
   const on = resolveOn(document, path, raw);
+  const condition = resolveCondition(document, path);
   if (raw.table === undefined || keys.length === 0) return undefined;
-  return { id: formatPath(path), table: raw.table, keys, on, action: 'delete' };
+  const id = formatPath(path);
+  const rule = { id, table: raw.table, keys, on, action: 'delete' } as const;
+  return condition === undefined ? rule : { ...rule, condition };
 }
 
 function resolveKeys(document: ConfigDocument, path: Path, raw: RawRule, otherKind: boolean): KeyTemplate[] {

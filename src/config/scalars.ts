@@ -137,6 +137,11 @@ export function notYet(advice: string) {
     .optional();
 }
 
+/** A value of any form, which is judged where it is resolved. */
+export function tree() {
+  return z.custom<unknown>(() => true).optional();
+}
+
 /** A map of fields. With nothing behind its name it is the same as an empty one. */
 export function section<T extends z.core.$ZodLooseShape>(shape: T) {
   return z.strictObject(shape).nullish();

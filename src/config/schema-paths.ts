@@ -3,12 +3,12 @@ import { configSchema } from './schema.ts';
 
 /**
  * A field of the schema; `[]` in its path stands for any list index. `value`: one text, which the environment
- * and the command line can set. `section`: a map of fields. `list`: a list of texts or maps. `later`: refused
- * in this version.
+ * and the command line can set. `section`: a map of fields. `list`: a list of texts or maps. `tree`: a value
+ * of many forms. `later`: refused in this version.
  */
 export interface SchemaField {
   readonly path: string;
-  readonly kind: 'value' | 'section' | 'list' | 'later';
+  readonly kind: 'value' | 'section' | 'list' | 'tree' | 'later';
 }
 
 /** Every field of the schema, in its order. */
@@ -48,6 +48,7 @@ function fieldsOf(schema: unknown, path: string): SchemaField[] {
     const item = unwrap(inner.element);
     return [{ path, kind: 'list' }, ...(item instanceof z.ZodObject ? fieldsOf(item, `${path}[]`) : [])];
   }
+  if (inner instanceof z.ZodCustom) return [{ path, kind: 'tree' }];
   return [{ path, kind: inner instanceof z.ZodUnknown ? 'later' : 'value' }];
 }
 

@@ -17,12 +17,12 @@ import {
   section,
   size,
   text,
+  tree,
 } from './scalars.ts';
 import { parseTableName } from './table-name.ts';
 
 const REMOVE = 'remove it';
 const DELETE_ONLY = 'remove it: the keys of changed rows are deleted';
-const EVERY_CHANGE = 'remove it: every change of the table deletes its keys';
 const GUARD_LATER = {
   lease: 'write none, or remove the field: keys are deleted without a guard',
   version: 'write none, or remove the field: keys are deleted without a guard',
@@ -51,14 +51,14 @@ const rule = z.strictObject({
   key: text(),
   keys: list(z.string()),
   on: list(choice(ALL_OPERATIONS).unwrap()),
+  when: tree(),
+  where: tree(),
   action: choice(['delete'], { update: 'write delete, or remove the field' }),
   guard: choice(['none'], GUARD_LATER),
   value: notYet(DELETE_ONLY),
   version: notYet(DELETE_ONLY),
   ttl: notYet(DELETE_ONLY),
   ttl_jitter: notYet(DELETE_ONLY),
-  when: notYet(EVERY_CHANGE),
-  where: notYet(EVERY_CHANGE),
   lookup: notYet('remove it: make the key of columns of the changed row'),
   generation: notYet('list the keys with key or keys'),
   outbox: notYet('write a rule with table and key for the table that changes'),

@@ -1,5 +1,6 @@
 import type { RowChange, RowImage, RowOperation } from '../change/row-change.ts';
 import type { TableInterest } from '../change/table.ts';
+import { describeCondition } from './condition-description.ts';
 import { compileKey } from './key.ts';
 import type { MappingPlan } from './plan.ts';
 import type { Rule } from './rule.ts';
@@ -11,6 +12,8 @@ type ImageName = 'before' | 'after';
 /** Why a template gives no key: for the whole change, or for one of its row images. */
 export type NoKeyReason =
   | { readonly kind: 'operation'; readonly op: RowOperation }
+  /** `because` is a sentence without its full stop. */
+  | { readonly kind: 'condition'; readonly because: string }
   | { readonly kind: 'null'; readonly image: ImageName; readonly column: string }
   | { readonly kind: 'absent'; readonly image: ImageName; readonly column: string }
   /** A value that has no exact text, or that a filter does not take. */
@@ -48,6 +51,7 @@ export function explain(plan: MappingPlan, change: RowChange): TemplateExplanati
 /** A reason in plain words, e.g. `column email is NULL in the row's new image`. */
 export function formatReason(reason: NoKeyReason): string {
   if (reason.kind === 'operation') return `the rule's "on" does not list ${reason.op}`;
+  if (reason.kind === 'condition') return reason.because;
   const image = `the row's ${reason.image === 'before' ? 'old' : 'new'} image`;
   switch (reason.kind) {
     case 'null':
@@ -68,6 +72,11 @@ function explainTemplate(
   const head = { ruleId: rule.id, template: template.text };
   if (!rule.on.has(change.op)) {
     return { ...head, keys: [], nullKeys: 0, reasons: [{ kind: 'operation', op: change.op }] };
+  }
+  const because =
+    rule.condition === undefined ? undefined : describeCondition(rule.condition, change, interest.columns);
+  if (because !== undefined) {
+    return { ...head, keys: [], nullKeys: 0, reasons: [{ kind: 'condition', because }] };
   }
   const keyOf = compileKey(template, interest);
   const keys = new Set<string>();

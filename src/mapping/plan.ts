@@ -5,6 +5,7 @@ import type { ScopeReason } from '../change/source-event.ts';
 import { formatTable } from '../change/table.ts';
 import type { TableInterest, TableRef } from '../change/table.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
+import { compileCondition, conditionColumns } from './condition.ts';
 import { compileKey } from './key.ts';
 import type { KeyFunction } from './key.ts';
 import { canonicalRule } from './rule.ts';
@@ -38,6 +39,8 @@ export interface MappingPlan {
 interface CompiledKey {
   readonly keyOf: KeyFunction;
   readonly unreadable: CacheCommand;
+  /** Whether the rule reacts to a change; undefined if it does to all. */
+  readonly passes: ((change: RowChange) => boolean) | undefined;
 }
 
 interface CompiledTable {
@@ -65,11 +68,11 @@ export function compilePlan(rules: readonly Rule[]): MappingPlan {
       }
       switch (change.op) {
         case 'insert':
-          return mapOne(table.keys.insert, change.after, out);
+          return mapOne(table.keys.insert, change, change.after, out);
         case 'update':
-          return mapBoth(table.keys.update, change.before, change.after, out);
+          return mapBoth(table.keys.update, change, out);
         case 'delete':
-          return mapOne(table.keys.delete, change.before, out);
+          return mapOne(table.keys.delete, change, change.before, out);
       }
     },
     scopes(refs, reason) {
@@ -79,14 +82,21 @@ export function compilePlan(rules: readonly Rule[]): MappingPlan {
   };
 }
 
-function mapOne(keys: readonly CompiledKey[], image: RowImage, out: MappingOutput): void {
-  for (const key of keys) emit(key, key.keyOf(image), out);
+function mapOne(keys: readonly CompiledKey[], change: RowChange, image: RowImage, out: MappingOutput): void {
+  for (const key of keys) {
+    if (key.passes === undefined || key.passes(change)) emit(key, key.keyOf(image), out);
+  }
 }
 
-function mapBoth(keys: readonly CompiledKey[], before: RowImage, after: RowImage, out: MappingOutput): void {
+function mapBoth(
+  keys: readonly CompiledKey[],
+  change: Extract<RowChange, { op: 'update' }>,
+  out: MappingOutput,
+): void {
   for (const key of keys) {
-    const old = key.keyOf(before);
-    const current = key.keyOf(after);
+    if (key.passes !== undefined && !key.passes(change)) continue;
+    const old = key.keyOf(change.before);
+    const current = key.keyOf(change.after);
     emit(key, old, out);
     if (current !== old) emit(key, current, out);
     else if (current === null) out.nullKeys += 1;
@@ -116,13 +126,17 @@ function groupByTable(rules: readonly Rule[]): TableRules[] {
 
 function compileTable({ table, rules }: TableRules): CompiledTable {
   const templates = rules.flatMap((rule) => rule.keys);
-  const columns = [...new Set(templates.flatMap(templateColumns))];
+  const conditions = rules.flatMap(({ condition }) => (condition === undefined ? [] : [condition]));
+  const columns = [
+    ...new Set([...templates.flatMap(templateColumns), ...conditions.flatMap(conditionColumns)]),
+  ];
   const keysFor = (op: RowOperation): CompiledKey[] =>
     rules.flatMap((rule) =>
       rule.on.has(op)
         ? rule.keys.map((template) => ({
             keyOf: compileKey(template, { table, columns }),
             unreadable: { kind: 'scope', pattern: templatePattern(template, table), reason: 'unreadable' },
+            passes: rule.condition === undefined ? undefined : compileCondition(rule.condition, columns),
           }))
         : [],
     );

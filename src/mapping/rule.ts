@@ -1,5 +1,7 @@
 import type { RowOperation } from '../change/row-change.ts';
 import type { TableRef } from '../change/table.ts';
+import { canonicalCondition } from './condition.ts';
+import type { RuleCondition } from './condition.ts';
 import type { KeyTemplate } from './template.ts';
 
 /** One validated rule: which keys a changed row of a table makes stale, and what becomes of them. */
@@ -9,6 +11,8 @@ export interface Rule {
   readonly table: TableRef;
   readonly keys: readonly KeyTemplate[];
   readonly on: ReadonlySet<RowOperation>;
+  /** Without one, every change counts. */
+  readonly condition?: RuleCondition;
   readonly action: 'delete';
 }
 
@@ -23,5 +27,6 @@ export function canonicalRule(rule: Rule): string {
     rule.keys.map((key) => key.text).toSorted(),
     ALL_OPERATIONS.filter((op) => rule.on.has(op)),
     rule.action,
+    ...(rule.condition === undefined ? [] : [canonicalCondition(rule.condition)]),
   ]);
 }

@@ -82,6 +82,12 @@ export function keyColumnCaveat(
   return undefined;
 }
 
+/** Whether the binlog gives values of the column that compare as they do in SQL. */
+export function isComparable({ dataType }: ColumnFacts, compares: 'value' | 'change'): boolean {
+  if (EXACT_TYPES.has(dataType) || dataType === 'float' || dataType === 'double') return true;
+  return compares === 'change' && BINARY_TYPES.includes(dataType);
+}
+
 /** MariaDB's temporal types of before 10.0, which tables keep until they are rebuilt. */
 export function isOldTemporal({ columnType }: ColumnFacts): boolean {
   return columnType.includes('/* mariadb-5.3 */');

@@ -7,7 +7,7 @@ import { checkLogFilters, checkServerIds, listReplicas } from './server.ts';
 import { CHECKED_VARIABLES, checkSettings } from './settings.ts';
 import type { RowMetadata } from './settings.ts';
 import { checkTables } from './tables.ts';
-import type { KeyColumn, NearestName } from './tables.ts';
+import type { ConditionColumn, KeyColumn, NearestName } from './tables.ts';
 import { readGlobalVariables, readServerFacts } from '../server-facts.ts';
 
 export interface PreflightOptions {
@@ -16,6 +16,7 @@ export interface PreflightOptions {
   readonly interests: readonly TableInterest[];
   /** How key templates use the columns of `interests`; those that are not here stand in keys as they are. */
   readonly keyColumns?: readonly KeyColumn[];
+  readonly conditionColumns?: readonly ConditionColumn[];
   /** The daemon's own server_id. */
   readonly serverId: number;
   /** The name that the daemon logs in with. */
@@ -52,7 +53,8 @@ export async function runPreflight(options: PreflightOptions): Promise<Preflight
     client,
     server,
     interests,
-    keyColumns: options.keyColumns ?? [],
+    keyColumns: options.keyColumns,
+    conditionColumns: options.conditionColumns ?? [],
     account,
     rowImage,
     nearestName,

@@ -5,7 +5,7 @@ import type { SqlClient } from '../../pipeline/ports.ts';
 import { attempt } from './attempt.ts';
 import { readColumns, readTables } from './catalog.ts';
 import type { CatalogTable } from './catalog.ts';
-import { isOldTemporal, keyColumnCaveat, keyColumnRefusal } from './column-type.ts';
+import { isComparable, isOldTemporal, keyColumnCaveat, keyColumnRefusal } from './column-type.ts';
 import type { ColumnFacts } from './column-type.ts';
 import { quoteName, quoteTable } from './problem.ts';
 import type { PreflightProblem } from './problem.ts';
@@ -21,6 +21,13 @@ export interface KeyColumn {
   readonly filters: readonly Filter[];
 }
 
+/** A column that a rule's condition compares, with constants (`value`) or an old row's with a new one's (`change`). */
+export interface ConditionColumn {
+  readonly table: TableRef;
+  readonly column: string;
+  readonly compares: 'value' | 'change';
+}
+
 /** The known name that a mistyped one most likely meant. */
 export type NearestName = (name: string, known: readonly string[]) => string | undefined;
 
@@ -28,7 +35,9 @@ export interface TableCheckOptions {
   readonly client: SqlClient;
   readonly server: ServerFacts;
   readonly interests: readonly TableInterest[];
-  readonly keyColumns: readonly KeyColumn[];
+  /** Undefined: every column stands in keys as it is. */
+  readonly keyColumns: readonly KeyColumn[] | undefined;
+  readonly conditionColumns: readonly ConditionColumn[];
   readonly account: Account;
   /** The server's binlog_row_image. */
   readonly rowImage: string;
@@ -113,7 +122,14 @@ async function checkColumns(
   for (const name of interest.columns) {
     const column = columns.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase());
     if (column === undefined) problems.push(await explainMissingColumn(options, interest, name, columns));
-    else problems.push(...checkKeyColumn(interest, column, usesOf(options, interest, name)));
+    else {
+      const uses = usesOf(options, interest, name);
+      problems.push(
+        ...(uses.length > 0
+          ? checkKeyColumn(interest, column, uses)
+          : checkConditionColumn(options, interest, column)),
+      );
+    }
   }
   problems.push(...checkRowImage(interest, columns, options));
   const refused = new Set(problems.map(({ subject }) => subject));
@@ -155,6 +171,7 @@ function usesOf(
   { table }: TableInterest,
   column: string,
 ): readonly (readonly Filter[])[] {
+  if (keyColumns === undefined) return [[]];
   return keyColumns
     .filter((use) => use.column === column && formatTable(use.table) === formatTable(table))
     .map(({ filters }) => filters);
@@ -167,7 +184,7 @@ function checkKeyColumn(
 ): readonly PreflightProblem[] {
   const subject = `${formatTable(table)}.${column.name}`;
   const firstOf = <T>(judge: (filters: readonly Filter[]) => T | undefined): T | undefined =>
-    (uses.length === 0 ? [[]] : uses).map(judge).find((judgement) => judgement !== undefined);
+    uses.map(judge).find((judgement) => judgement !== undefined);
   const refusal = firstOf((filters) => keyColumnRefusal(column, filters));
   if (refusal !== undefined) {
     const message = `${subject} is ${column.columnType.toUpperCase()} and cannot stand in a key: ${refusal}.`;
@@ -199,6 +216,24 @@ function checkKeyColumn(
         ]
       : []),
   ];
+}
+
+/** A condition that cannot be judged holds, so that such a rule deletes more than it says. */
+function checkConditionColumn(
+  { conditionColumns }: TableCheckOptions,
+  { table }: TableInterest,
+  column: ColumnFacts,
+): readonly PreflightProblem[] {
+  const unknown = conditionColumns.some(
+    (use) =>
+      use.column.toLowerCase() === column.name.toLowerCase() &&
+      formatTable(use.table) === formatTable(table) &&
+      !isComparable(column, use.compares),
+  );
+  if (!unknown) return [];
+  const subject = `${formatTable(table)}.${column.name}`;
+  const message = `${subject} is ${column.columnType.toUpperCase()}, whose values cannot be compared: a condition on it holds for every change.`;
+  return [{ code: 'UNSTALE_COLUMN_TYPE', severity: 'warning', subject, message }];
 }
 
 /** Columns that spoil the reading of a row even where no rule uses them: their length cannot be known. */
