@@ -2,8 +2,11 @@ import { checkBarrierServer } from './binlog/preflight/barrier-server.ts';
 import { formatPreflight } from './binlog/preflight/format.ts';
 import { runPreflight } from './binlog/preflight/preflight.ts';
 import type { PreflightProblem, PreflightReport } from './binlog/preflight/problem.ts';
+import type { ConditionColumn, KeyColumn } from './binlog/preflight/tables.ts';
+import { conditionUses } from './mapping/condition.ts';
+import { templateValues } from './mapping/template.ts';
 import type { Config } from './config/config.ts';
-import { nearestName } from './config/nearest-name.ts';
+import { nearestName } from './errors/nearest-name.ts';
 import { openBarrierClients, openRedis, openSourceClient } from './connections.ts';
 import { policyOf } from './errors/catalog.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
@@ -100,6 +103,8 @@ async function preflight(config: Config, client: SqlClient, log: Log): Promise<P
   const report = await runPreflight({
     client,
     interests: config.plan.interests,
+    keyColumns: keyColumns(config),
+    conditionColumns: conditionColumns(config),
     serverId: config.source.serverId,
     user: config.source.connection.user,
     stateDatabase: config.state.sameServer ? config.state.database : undefined,
@@ -125,6 +130,22 @@ async function redisProblem(config: Config, redis: RedisConnection): Promise<Uns
   } catch (error) {
     return asUnstaleError(error);
   }
+}
+
+function keyColumns({ plan }: Config): KeyColumn[] {
+  return plan.rules.flatMap(({ table, keys }) =>
+    keys.flatMap((template) => templateValues(template).map((value) => ({ table, ...value }))),
+  );
+}
+
+function conditionColumns({ plan }: Config): ConditionColumn[] {
+  return plan.rules.flatMap(({ table, condition }) =>
+    condition === undefined
+      ? []
+      : conditionUses(condition).flatMap(({ column, use }): ConditionColumn[] =>
+          use === 'null' ? [] : [{ table, column, compares: use === 'changed' ? 'change' : 'value' }],
+        ),
+  );
 }
 
 /** One key that each template could produce, to ask for the right to remove such keys. */

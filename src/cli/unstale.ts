@@ -12,6 +12,8 @@ if (major > 22 || (major === 22 && minor >= 15)) {
   void import('node:v8').then((v8) => {
     v8.setFlagsFromString('--semi-space-growth-factor=1');
     v8.setFlagsFromString('--heap-growing-percent=12');
+    // However small the percentage, the old generation grows by 8 MB before it is collected; with this by 2 MB.
+    v8.setFlagsFromString('--optimize-for-size');
     return process.argv[2] === 'run' ? import('./daemon-main.ts') : import('./main.ts');
   });
 } else {

@@ -1,5 +1,5 @@
 import type { ConfigDocument } from './document.ts';
-import { nearestName } from './nearest-name.ts';
+import { nearestName } from '../errors/nearest-name.ts';
 import { toPlain } from './node.ts';
 import type { ConfigNode } from './node.ts';
 import type { Path } from './path.ts';

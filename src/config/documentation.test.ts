@@ -15,9 +15,11 @@ const BASE: Readonly<Record<string, string>> = {
 
 const read = (name: string): Promise<string> => readFile(new URL(`../../${name}`, import.meta.url), 'utf8');
 const reference = await read('docs/configuration.md');
-const examples = [...reference.matchAll(/```yaml\n(.*?)```/gs)].map(([, text = '']) => text);
+const examplesOf = (text: string): string[] =>
+  [...text.matchAll(/```yaml\n(.*?)```/gs)].map(([, example = '']) => example);
+const examples = [...examplesOf(reference), ...examplesOf(await read('docs/mapping.md'))];
 
-describe('docs/configuration.md', () => {
+describe('docs/configuration.md and docs/mapping.md', () => {
   it('has examples', () => {
     expect(examples.length).toBeGreaterThan(5);
   });
@@ -66,7 +68,7 @@ describe('config/example.yaml', () => {
     expect({ ...config, file: '' }).toEqual({ ...bare, file: '' });
     expect(source).toEqual(bareSource);
     expect(plan.rules).toBe(rules);
-    expect(rules).toHaveLength(4);
+    expect(rules).toHaveLength(5);
     expect(barePlan.rules).toBe(bareRules);
     expect(bareRules).toHaveLength(1);
   });

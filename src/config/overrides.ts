@@ -1,7 +1,7 @@
 import type { ConfigDocument } from './document.ts';
 import type { Place } from './errors.ts';
 import type { Environment } from './interpolate.ts';
-import { nearestName } from './nearest-name.ts';
+import { nearestName } from '../errors/nearest-name.ts';
 import { COMMAND_LINE_LAYER, ENVIRONMENT_LAYER } from './node.ts';
 import type { MapNode, ScalarNode } from './node.ts';
 import { VALUE_PATHS, variableOf } from './schema-paths.ts';

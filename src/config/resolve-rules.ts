@@ -1,9 +1,10 @@
 import { ALL_OPERATIONS, canonicalRule } from '../mapping/rule.ts';
 import type { Rule } from '../mapping/rule.ts';
-import { parseTemplate } from '../mapping/template.ts';
+import { parseTemplate, templateLookups } from '../mapping/template.ts';
 import type { KeyTemplate } from '../mapping/template.ts';
 import type { ConfigDocument } from './document.ts';
 import { formatPath } from './path.ts';
+import { resolveCondition } from './resolve-condition.ts';
 import type { Path } from './path.ts';
 import type { RawConfig, RawRule } from './schema.ts';
 
@@ -38,8 +39,11 @@ function resolveRule(document: ConfigDocument, path: Path, raw: RawRule): Rule |
   }
   const keys = resolveKeys(document, path, raw, otherKind);
   const on = resolveOn(document, path, raw);
+  const condition = resolveCondition(document, path);
   if (raw.table === undefined || keys.length === 0) return undefined;
-  return { id: formatPath(path), table: raw.table, keys, on, action: 'delete' };
+  const id = formatPath(path);
+  const rule = { id, table: raw.table, keys, on, action: 'delete' } as const;
+  return condition === undefined ? rule : { ...rule, condition };
 }
 
 function resolveKeys(document: ConfigDocument, path: Path, raw: RawRule, otherKind: boolean): KeyTemplate[] {
@@ -70,6 +74,12 @@ function resolveKeys(document: ConfigDocument, path: Path, raw: RawRule, otherKi
     const parsed = parseTemplate(text);
     if (!parsed.ok) {
       document.report(textPath, parsed.problem, parsed.remedy, { offset: parsed.offset });
+    } else if (templateLookups(parsed.template).length > 0) {
+      document.report(
+        textPath,
+        'lookups are not available in this version',
+        'make the key of columns of the changed row',
+      );
     } else if (templates.some((template) => template.text === text)) {
       document.report(textPath, 'the template stands twice in the rule', 'remove one of the two');
     } else {

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { parseDuration, parseSize } from './durations.ts';
-import { nearestName } from './nearest-name.ts';
+import { nearestName } from '../errors/nearest-name.ts';
 import { accept, refuse } from './parsed.ts';
 import type { Parsed } from './parsed.ts';
 

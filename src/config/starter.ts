@@ -74,14 +74,22 @@ function renderTable(table: StarterTable, ambiguous: boolean): { active: boolean
     return { active: false, lines: [`  # - table: ${oneLine(name)}`, `  #   no rule: ${oneLine(refusal)}`] };
   }
   const prefix = ambiguous ? `${table.schema}:${table.table}` : table.table;
-  const key = [prefix.replace(/[{}]/g, '$&$&'), ...table.primaryKey.map((column) => `{${column}}`)].join(':');
+  const key = [
+    prefix.replace(/[{}]/g, '$&$&'),
+    ...table.primaryKey.map((column) => `{${templateName(column)}}`),
+  ].join(':');
   return { active: true, lines: [`  - table: ${quote(name)}`, `    key: ${quote(key)}`] };
 }
 
 function refusalOf({ usable, reason, primaryKey }: StarterTable): string | undefined {
   if (!usable || primaryKey.length === 0) return reason ?? 'it has no usable primary key';
-  const odd = primaryKey.find((column) => /[{}|]/.test(column) || column !== column.trim());
-  return odd === undefined ? undefined : `a key template cannot name the column ${JSON.stringify(odd)}`;
+  return undefined;
+}
+
+/** A column's name as key templates spell it. */
+function templateName(column: string): string {
+  const plain = /^[\w$\u0080-\uFFFF-]+$/.test(column) && column !== 'schema' && column !== 'table';
+  return plain && column.trim() === column ? column : `\`${column.replaceAll('`', '``')}\``;
 }
 
 function quoteName(name: string): string {

@@ -1,9 +1,10 @@
 import type { RowChange, RowImage, RowOperation } from '../change/row-change.ts';
 import type { TableInterest } from '../change/table.ts';
+import { describeCondition } from './condition-description.ts';
 import { compileKey } from './key.ts';
 import type { MappingPlan } from './plan.ts';
 import type { Rule } from './rule.ts';
-import { templateColumns, templatePattern } from './template.ts';
+import { templatePattern } from './template.ts';
 import type { KeyTemplate } from './template.ts';
 
 type ImageName = 'before' | 'after';
@@ -11,8 +12,12 @@ type ImageName = 'before' | 'after';
 /** Why a template gives no key: for the whole change, or for one of its row images. */
 export type NoKeyReason =
   | { readonly kind: 'operation'; readonly op: RowOperation }
+  /** `because` is a sentence without its full stop. */
+  | { readonly kind: 'condition'; readonly because: string }
   | { readonly kind: 'null'; readonly image: ImageName; readonly column: string }
-  | { readonly kind: 'absent'; readonly image: ImageName; readonly column: string };
+  | { readonly kind: 'absent'; readonly image: ImageName; readonly column: string }
+  /** A value that has no exact text, or that a filter does not take. */
+  | { readonly kind: 'unsuitable'; readonly image: ImageName; readonly column: string };
 
 /** What one template of one rule makes of a change. */
 export interface TemplateExplanation {
@@ -20,7 +25,7 @@ export interface TemplateExplanation {
   readonly template: string;
   /** Distinct keys, the old image's first. */
   readonly keys: readonly string[];
-  /** The glob that is removed instead, because an image lacks a key column. */
+  /** The glob that is removed instead, because an image lacks a key column or holds a value that has no text for a key. */
   readonly scope?: string;
   /** Row images without a key because of SQL NULL. */
   readonly nullKeys: number;
@@ -46,8 +51,16 @@ export function explain(plan: MappingPlan, change: RowChange): TemplateExplanati
 /** A reason in plain words, e.g. `column email is NULL in the row's new image`. */
 export function formatReason(reason: NoKeyReason): string {
   if (reason.kind === 'operation') return `the rule's "on" does not list ${reason.op}`;
-  const what = reason.kind === 'null' ? 'NULL in' : 'absent from';
-  return `column ${reason.column} is ${what} the row's ${reason.image === 'before' ? 'old' : 'new'} image`;
+  if (reason.kind === 'condition') return reason.because;
+  const image = `the row's ${reason.image === 'before' ? 'old' : 'new'} image`;
+  switch (reason.kind) {
+    case 'null':
+      return `column ${reason.column} is NULL in ${image}`;
+    case 'absent':
+      return `column ${reason.column} is absent from ${image}`;
+    case 'unsuitable':
+      return `column ${reason.column} has a value in ${image} that has no text form for a key`;
+  }
 }
 
 function explainTemplate(
@@ -60,7 +73,12 @@ function explainTemplate(
   if (!rule.on.has(change.op)) {
     return { ...head, keys: [], nullKeys: 0, reasons: [{ kind: 'operation', op: change.op }] };
   }
-  const keyOf = compileKey(template, interest.columns);
+  const because =
+    rule.condition === undefined ? undefined : describeCondition(rule.condition, change, interest.columns);
+  if (because !== undefined) {
+    return { ...head, keys: [], nullKeys: 0, reasons: [{ kind: 'condition', because }] };
+  }
+  const keyOf = compileKey(template, interest);
   const keys = new Set<string>();
   const reasons: NoKeyReason[] = [];
   for (const [image, values] of imagesOf(change)) {
@@ -68,11 +86,11 @@ function explainTemplate(
     if (typeof key === 'string') keys.add(key);
     else reasons.push(whyNot(template, interest, image, values, key));
   }
-  const unreadable = reasons.some((reason) => reason.kind === 'absent');
+  const unreadable = reasons.some((reason) => reason.kind === 'absent' || reason.kind === 'unsuitable');
   return {
     ...head,
     keys: [...keys],
-    ...(unreadable ? { scope: templatePattern(template) } : {}),
+    ...(unreadable ? { scope: templatePattern(template, interest.table) } : {}),
     nullKeys: reasons.filter((reason) => reason.kind === 'null').length,
     reasons,
   };
@@ -92,7 +110,12 @@ function whyNot(
   values: RowImage,
   missing: null | undefined,
 ): NoKeyReason {
-  const column =
-    templateColumns(template).find((name) => values[interest.columns.indexOf(name)] === missing) ?? '';
-  return { kind: missing === null ? 'null' : 'absent', image, column };
+  const culprit = template.parts.find(
+    (part) =>
+      part.kind === 'value' && compileKey({ ...template, parts: [part] }, interest)(values) === missing,
+  );
+  const column = culprit?.kind === 'value' && culprit.ref.kind === 'column' ? culprit.ref.name : '';
+  if (missing === null) return { kind: 'null', image, column };
+  const isAbsent = values[interest.columns.indexOf(column)] === undefined;
+  return { kind: isAbsent ? 'absent' : 'unsuitable', image, column };
 }

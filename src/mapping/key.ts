@@ -1,56 +1,101 @@
 import type { RowImage } from '../change/row-change.ts';
+import type { TableRef } from '../change/table.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
+import { compileFilters } from './filters.ts';
+import type { ValueFormat } from './filters.ts';
 import { formatKeyPart } from './format-value.ts';
+import type { TemplateRef, ValuePart } from './template-reference.ts';
 import type { KeyTemplate } from './template.ts';
 
 /**
- * The key of a row image. `null`: a key column is SQL NULL, so the row has no key. `undefined`: the image
- * lacks a key column, so the key is unknown. NULL in one column decides even if another one is absent.
+ * The key of a row image. `null`: a value is SQL NULL and has no default, so the row has no key. `undefined`: the
+ * image lacks a value, or a filter does not take it, so the key is unknown. NULL in one value decides even if another
+ * one is absent. `lookup` is one row of the lookup's result.
  */
-export type KeyFunction = (image: RowImage) => string | null | undefined;
+export type KeyFunction = (image: RowImage, lookup?: RowImage) => string | null | undefined;
 
-/** Compiles a template against the columns that a table's row images hold, in their order. */
-export function compileKey(template: KeyTemplate, columns: readonly string[]): KeyFunction {
+/** What the values that a key function gets are. */
+export interface KeyContext {
+  readonly table: TableRef;
+  /** The columns that the table's row images hold, in their order. */
+  readonly columns: readonly string[];
+  /** The columns that rows of the lookup's result hold, in their order; none without a lookup. */
+  readonly lookups?: readonly string[];
+}
+
+interface Source {
+  readonly index: number;
+  readonly isLookup: boolean;
+  readonly format: ValueFormat;
+}
+
+/** Compiles a template for the rows of one table. @throws UnstaleError when a row does not hold a value */
+export function compileKey(template: KeyTemplate, context: KeyContext): KeyFunction {
   const literals: string[] = [''];
-  const indexes: number[] = [];
+  const sources: Source[] = [];
   for (const part of template.parts) {
-    if (part.kind === 'literal') {
-      literals[literals.length - 1] += part.text;
-    } else {
-      const index = columns.indexOf(part.name);
-      if (index === -1) throw new UnstaleError('UNSTALE_INTERNAL', `column ${part.name} is not read`);
-      indexes.push(index);
+    const text = part.kind === 'literal' ? part.text : nameIn(part, context.table);
+    if (text !== undefined) {
+      literals[literals.length - 1] += text;
+    } else if (part.kind === 'value') {
+      sources.push(sourceOf(part, context));
       literals.push('');
     }
   }
   const [prefix = '', suffix = ''] = literals;
-  const [index = 0] = indexes;
-  return indexes.length === 1
-    ? singleColumn(prefix, index, suffix)
-    : severalColumns(prefix, indexes, literals);
+  const [only] = sources;
+  if (only === undefined) return () => prefix;
+  return sources.length === 1 && !only.isLookup && only.format === formatKeyPart
+    ? plainColumn(prefix, only.index, suffix)
+    : severalValues(prefix, sources, literals);
 }
 
-function singleColumn(prefix: string, index: number, suffix: string): KeyFunction {
+/** The name that `{schema}` or `{table}` stands for; undefined for other references. */
+function nameIn({ ref, filters }: ValuePart, table: TableRef): string | undefined {
+  if (ref.kind !== 'schema' && ref.kind !== 'table') return undefined;
+  const text = compileFilters(filters)(table[ref.kind]);
+  if (typeof text === 'string') return text;
+  throw new UnstaleError('UNSTALE_INTERNAL', `a filter does not take the name of the ${ref.kind}`);
+}
+
+function sourceOf({ ref, filters }: ValuePart, { columns, lookups = [] }: KeyContext): Source {
+  const isLookup = ref.kind === 'lookup';
+  const index = 'name' in ref ? (isLookup ? lookups : columns).indexOf(ref.name) : -1;
+  if (index === -1) throw new UnstaleError('UNSTALE_INTERNAL', `column ${formatRef(ref)} is not read`);
+  return { index, isLookup, format: compileFilters(filters) };
+}
+
+/** A reference as templates spell it, without its braces and quotes. */
+function formatRef(ref: TemplateRef): string {
+  if (ref.kind === 'lookup') return `lookup.${ref.name}`;
+  return ref.kind === 'column' ? ref.name : ref.kind;
+}
+
+function plainColumn(prefix: string, index: number, suffix: string): KeyFunction {
   return (image) => {
     const text = formatKeyPart(image[index]);
     return typeof text === 'string' ? prefix + text + suffix : text;
   };
 }
 
-function severalColumns(
-  prefix: string,
-  indexes: readonly number[],
-  literals: readonly string[],
-): KeyFunction {
-  return (image) => {
+function severalValues(prefix: string, sources: readonly Source[], literals: readonly string[]): KeyFunction {
+  return (image, lookup) => {
     let key = prefix;
     let absent = false;
-    for (let part = 0; part < indexes.length; part += 1) {
-      const text = formatKeyPart(image[indexes[part] ?? -1]);
+    for (let part = 0; part < sources.length; part += 1) {
+      const text = valueIn(sources[part], image, lookup);
       if (text === null) return null;
       if (text === undefined) absent = true;
       else key += text + (literals[part + 1] ?? '');
     }
     return absent ? undefined : key;
   };
+}
+
+function valueIn(
+  source: Source | undefined,
+  image: RowImage,
+  lookup: RowImage | undefined,
+): string | null | undefined {
+  return source?.format(source.isLookup ? lookup?.[source.index] : image[source.index]);
 }

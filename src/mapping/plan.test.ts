@@ -10,7 +10,7 @@ import { parseTemplate, templatePattern } from './template.ts';
 import type { KeyTemplate } from './template.ts';
 
 function template(text: string): KeyTemplate {
-  const result = parseTemplate(text);
+  const result = parseTemplate(text, { needsPrefix: false });
   if (!result.ok) throw new Error(`${text}: ${result.problem}`);
   return result.template;
 }

@@ -8,7 +8,7 @@ import { runPreflight } from '../../src/binlog/preflight/preflight.ts';
 import type { PreflightOptions } from '../../src/binlog/preflight/preflight.ts';
 import { readServerFacts } from '../../src/binlog/server-facts.ts';
 import type { TableInterest } from '../../src/change/table.ts';
-import { nearestName } from '../../src/config/nearest-name.ts';
+import { nearestName } from '../../src/errors/nearest-name.ts';
 import { UnstaleError } from '../../src/errors/unstale-error.ts';
 import type { SqlClient } from '../../src/pipeline/ports.ts';
 import { createSqlClient } from '../../src/runtime/mysql-client.ts';
@@ -418,7 +418,7 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
       expect(brief(problems)).toEqual(
         types.map((_, index) => `error UNSTALE_COLUMN_TYPE ${database.name}.t.c${index}`),
       );
-      for (const { message } of problems) expect(message).toMatch(/: .+(Use|Drop) /);
+      for (const { message } of problems) expect(message).toMatch(/: .+(Use|Drop|Write) /);
     });
 
     it('takes every other type', async () => {

@@ -1,3 +1,5 @@
+import type { Filter } from '../../change/filter.ts';
+
 /** A column as information_schema describes it. */
 export interface ColumnFacts {
   readonly name: string;
@@ -22,20 +24,43 @@ const EXACT_TYPES: ReadonlySet<string> = new Set(
 );
 
 const BINARY =
-  'it holds bytes, which have no text form that every application writes alike. Use a text column, or a generated one such as HEX(…)';
+  'it holds bytes, which have no text form that every application writes alike. Write a filter behind its name, such as hex, base64 or uuid';
+
+const BINARY_TYPES = ['binary', 'varbinary', 'tinyblob', 'blob', 'mediumblob', 'longblob'];
+const TEMPORAL_TYPES = ['date', 'time', 'datetime', 'timestamp'];
+const NUMERIC_TYPES = ['tinyint', 'smallint', 'mediumint', 'int', 'bigint', 'decimal', 'year'];
+
+/** Filters that make text of bytes. */
+const ENCODINGS: ReadonlySet<Filter['kind']> = new Set(['hex', 'base64', 'uuid', 'sha1', 'sha256']);
 
 const REFUSALS: ReadonlyMap<string, string> = new Map([
   ['float', 'its value in the binlog is not the text that a SELECT gives. Use DECIMAL'],
   ['double', 'its text form differs between programs. Use DECIMAL'],
   ['json', 'its text form differs between programs. Use a generated column of the path that you need'],
   ['bit', 'it holds bytes, not a number. Use an integer type'],
-  ...['binary', 'varbinary', 'tinyblob', 'blob', 'mediumblob', 'longblob'].map(
-    (type) => [type, BINARY] as const,
-  ),
+  ...BINARY_TYPES.map((type) => [type, BINARY] as const),
 ]);
 
-/** Why a column cannot stand in a key and what to use instead, to follow its type's name; undefined if it can. */
-export function keyColumnRefusal({ dataType, columnType }: ColumnFacts): string | undefined {
+/**
+ * Why a column cannot stand in a key with these filters and what to use instead, to follow its type's name;
+ * undefined if it can.
+ */
+export function keyColumnRefusal(
+  { dataType, columnType }: ColumnFacts,
+  filters: readonly Filter[],
+): string | undefined {
+  // Only this one sees the column's own value; `default` hands it on.
+  const first = filters.find(({ kind }) => kind !== 'default')?.kind;
+  if (first === 'uuid' && columnType.toLowerCase() !== 'binary(16)') {
+    return 'the filter uuid takes BINARY(16)';
+  }
+  if (first === 'date' && !TEMPORAL_TYPES.includes(dataType)) {
+    return 'the filter date takes DATE, DATETIME, TIMESTAMP and TIME';
+  }
+  if (first === 'hex' && NUMERIC_TYPES.includes(dataType)) {
+    return 'the filter hex takes text and bytes, no numbers';
+  }
+  if (first !== undefined && ENCODINGS.has(first) && BINARY_TYPES.includes(dataType)) return undefined;
   if (dataType === 'decimal' && isZerofill(columnType)) {
     return 'a SELECT gives leading zeros, which the binlog does not hold. Drop ZEROFILL';
   }
@@ -46,11 +71,21 @@ export function keyColumnRefusal({ dataType, columnType }: ColumnFacts): string 
 }
 
 /** How the text of a column in a key may differ from what the application sees; undefined if it cannot. */
-export function keyColumnCaveat({ dataType, columnType }: ColumnFacts): string | undefined {
-  if (isZerofill(columnType)) return 'its value stands in keys without leading zeros';
+export function keyColumnCaveat(
+  { dataType, columnType }: ColumnFacts,
+  filters: readonly Filter[],
+): string | undefined {
+  if (isZerofill(columnType) && !filters.some(({ kind }) => kind === 'pad'))
+    return 'its value stands in keys without leading zeros';
   if (dataType === 'timestamp')
     return 'its value stands in keys as UTC, whatever time zone the application uses';
   return undefined;
+}
+
+/** Whether the binlog gives values of the column that compare as they do in SQL. */
+export function isComparable({ dataType }: ColumnFacts, compares: 'value' | 'change'): boolean {
+  if (EXACT_TYPES.has(dataType) || dataType === 'float' || dataType === 'double') return true;
+  return compares === 'change' && BINARY_TYPES.includes(dataType);
 }
 
 /** MariaDB's temporal types of before 10.0, which tables keep until they are rebuilt. */

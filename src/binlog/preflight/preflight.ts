@@ -10,7 +10,7 @@ import { checkLogFilters, checkServerIds, listReplicas } from './server.ts';
 import { CHECKED_VARIABLES, checkSettings } from './settings.ts';
 import type { RowMetadata } from './settings.ts';
 import { checkColumns, checkTables } from './tables.ts';
-import type { NearestName } from './tables.ts';
+import type { ConditionColumn, KeyColumn, NearestName } from './tables.ts';
 import { readGlobalVariables, readServerFacts } from '../server-facts.ts';
 
 export interface PreflightOptions {
@@ -19,6 +19,9 @@ export interface PreflightOptions {
   readonly interests: TableInterests;
   /** The patterns among what the rules select, for messages; without them one that selects nothing passes in silence. */
   readonly patterns?: readonly TablePattern[];
+  /** How key templates use the columns of `interests`; those that are not here stand in keys as they are. */
+  readonly keyColumns?: readonly KeyColumn[];
+  readonly conditionColumns?: readonly ConditionColumn[];
   /** The daemon's own server_id. */
   readonly serverId: number;
   /** The name that the daemon logs in with. */
@@ -54,7 +57,16 @@ export async function runPreflight(options: PreflightOptions): Promise<Preflight
   const state =
     stateDatabase === undefined ? [] : await checkStateDatabase(client, stateDatabase, account, user);
   const nearestName = options.nearestName ?? ((): undefined => undefined);
-  const checked = { client, server, interests: interests.named, account, rowImage, nearestName };
+  const checked = {
+    client,
+    server,
+    interests: interests.named,
+    keyColumns: options.keyColumns,
+    conditionColumns: options.conditionColumns ?? [],
+    account,
+    rowImage,
+    nearestName,
+  };
   const tables = await checkTables(checked);
   const ofPatterns: PreflightProblem[] = [];
   for (const interest of selected) ofPatterns.push(...(await checkColumns(checked, interest)));

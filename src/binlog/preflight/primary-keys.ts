@@ -74,7 +74,7 @@ function refusal({ key, generated }: TableColumns): string | undefined {
   if (key.length === 0) return 'it has no primary key';
   if (generated) return 'its primary key is generated and invisible';
   for (const column of key) {
-    const why = keyColumnRefusal(column);
+    const why = keyColumnRefusal(column, []);
     if (why !== undefined) return `${column.name} is ${column.columnType.toUpperCase()}: ${why}`;
   }
   return undefined;

@@ -1,10 +1,11 @@
-import type { TableInterest } from '../../change/table.ts';
+import type { Filter } from '../../change/filter.ts';
+import type { TableInterest, TableRef } from '../../change/table.ts';
 import { formatTable } from '../../change/table.ts';
 import type { SqlClient } from '../../pipeline/ports.ts';
 import { attempt } from './attempt.ts';
 import { isTable, readColumns, readTables } from './catalog.ts';
 import type { CatalogTable } from './catalog.ts';
-import { isOldTemporal, keyColumnCaveat, keyColumnRefusal } from './column-type.ts';
+import { isComparable, isOldTemporal, keyColumnCaveat, keyColumnRefusal } from './column-type.ts';
 import type { ColumnFacts } from './column-type.ts';
 import { quoteName, quoteTable } from './problem.ts';
 import type { PreflightProblem } from './problem.ts';
@@ -12,6 +13,20 @@ import type { Account } from './privileges.ts';
 import { checkRowImage } from './row-image.ts';
 import { readGlobalVariables } from '../server-facts.ts';
 import type { ServerFacts } from '../server-facts.ts';
+
+/** A column of the tables that a rule selects, as a key template names it. */
+export interface KeyColumn {
+  readonly selects: (schema: string, table: string) => boolean;
+  readonly column: string;
+  readonly filters: readonly Filter[];
+}
+
+/** A column that a rule's condition compares, with constants (`value`) or an old row's with a new one's (`change`). */
+export interface ConditionColumn {
+  readonly selects: (schema: string, table: string) => boolean;
+  readonly column: string;
+  readonly compares: 'value' | 'change';
+}
 
 /** The known name that a mistyped one most likely meant. */
 export type NearestName = (name: string, known: readonly string[]) => string | undefined;
@@ -21,6 +36,9 @@ export interface TableCheckOptions {
   readonly server: ServerFacts;
   /** The tables that rules name. */
   readonly interests: readonly TableInterest[];
+  /** Undefined: every column stands in keys as it is. */
+  readonly keyColumns: readonly KeyColumn[] | undefined;
+  readonly conditionColumns: readonly ConditionColumn[];
   readonly account: Account;
   /** The server's binlog_row_image. */
   readonly rowImage: string;
@@ -101,7 +119,14 @@ export async function checkColumns(
   for (const name of interest.columns) {
     const column = columns.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase());
     if (column === undefined) problems.push(await explainMissingColumn(options, interest, name, columns));
-    else problems.push(...checkKeyColumn(interest, column));
+    else {
+      const uses = usesOf(options, interest, name);
+      problems.push(
+        ...(uses.length > 0
+          ? checkKeyColumn(interest, column, uses)
+          : checkConditionColumn(options, interest, column)),
+      );
+    }
   }
   problems.push(...checkRowImage(interest, columns, options));
   const refused = new Set(problems.map(({ subject }) => subject));
@@ -137,14 +162,35 @@ async function explainMissingColumn(
   return { ...problem, message: `${formatTable(ref)} has no column ${name}.${hint}` };
 }
 
-function checkKeyColumn({ table }: TableInterest, column: ColumnFacts): readonly PreflightProblem[] {
+/** The filters behind a column wherever a template names it. */
+function usesOf(
+  { keyColumns }: TableCheckOptions,
+  { table }: TableInterest,
+  column: string,
+): readonly (readonly Filter[])[] {
+  if (keyColumns === undefined) return [[]];
+  return keyColumns
+    .filter((use) => use.column === column && use.selects(table.schema, table.table))
+    .map(({ filters }) => filters);
+}
+
+function checkKeyColumn(
+  { table }: TableInterest,
+  column: ColumnFacts,
+  uses: readonly (readonly Filter[])[],
+): readonly PreflightProblem[] {
   const subject = `${formatTable(table)}.${column.name}`;
-  const refusal = keyColumnRefusal(column);
+  const firstOf = <T>(judge: (filters: readonly Filter[]) => T | undefined): T | undefined =>
+    uses.map(judge).find((judgement) => judgement !== undefined);
+  const refusal = firstOf((filters) => keyColumnRefusal(column, filters));
   if (refusal !== undefined) {
     const message = `${subject} is ${column.columnType.toUpperCase()} and cannot stand in a key: ${refusal}.`;
     return [{ code: 'UNSTALE_COLUMN_TYPE', severity: 'error', subject, message }];
   }
-  const caveat = keyColumnCaveat(column);
+  const caveat = firstOf((filters) => keyColumnCaveat(column, filters));
+  const skipsNull =
+    (firstOf((filters) => filters.every(({ kind }) => kind !== 'default') || undefined) ?? false) &&
+    column.nullable;
   return [
     ...(caveat === undefined
       ? []
@@ -156,7 +202,7 @@ function checkKeyColumn({ table }: TableInterest, column: ColumnFacts): readonly
             message: `${subject} is ${column.columnType.toUpperCase()}: ${caveat}. The application has to write the same.`,
           } as const,
         ]),
-    ...(column.nullable
+    ...(skipsNull
       ? [
           {
             code: 'UNSTALE_COLUMN_NULLABLE',
@@ -167,6 +213,24 @@ function checkKeyColumn({ table }: TableInterest, column: ColumnFacts): readonly
         ]
       : []),
   ];
+}
+
+/** A condition that cannot be judged holds, so that such a rule deletes more than it says. */
+function checkConditionColumn(
+  { conditionColumns }: TableCheckOptions,
+  { table }: TableInterest,
+  column: ColumnFacts,
+): readonly PreflightProblem[] {
+  const unknown = conditionColumns.some(
+    (use) =>
+      use.column.toLowerCase() === column.name.toLowerCase() &&
+      use.selects(table.schema, table.table) &&
+      !isComparable(column, use.compares),
+  );
+  if (!unknown) return [];
+  const subject = `${formatTable(table)}.${column.name}`;
+  const message = `${subject} is ${column.columnType.toUpperCase()}, whose values cannot be compared: a condition on it holds for every change.`;
+  return [{ code: 'UNSTALE_COLUMN_TYPE', severity: 'warning', subject, message }];
 }
 
 /** Columns that spoil the reading of a row even where no rule uses them: their length cannot be known. */
