@@ -34,8 +34,6 @@ export interface TransactionSlice {
   /** Keys that comments of the transaction's statements name, each once within the slice. */
   readonly hints?: readonly string[];
   readonly resumeAfter?: SourcePosition;
-  /** Keys that comments in the transaction's statements name. */
-  readonly hints?: readonly string[];
 }
 
 /**

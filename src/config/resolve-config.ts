@@ -122,7 +122,9 @@ function resolvePublish(document: ConfigDocument, raw: RawConfig['publish']): Pu
   if (raw === undefined || raw === null) return undefined;
   const { channel, stream, max_len: maxLen } = raw;
   if (!document.has([...path, 'channel']) && !document.has([...path, 'stream'])) {
-    document.report(path, 'names neither a channel nor a stream', 'write channel, stream or both', { key: true });
+    document.report(path, 'names neither a channel nor a stream', 'write channel, stream or both', {
+      key: true,
+    });
   }
   if (maxLen !== undefined && !document.has([...path, 'stream'])) {
     document.report([...path, 'max_len'], 'has no effect without a stream', 'write stream too, or remove it');

@@ -52,7 +52,9 @@ export function parseTableSelector(text: string): Parsed<TableSelector> {
 /** The dot between schema and table has to be one that nothing else can match, so that either half stands alone. */
 function parseExpression(text: string): Parsed<TableSelector> {
   const source = text.slice(1, -1);
-  const dots = [...source.matchAll(/\\[\s\S]|\[(?:\\[\s\S]|[^\]\\])*\]/g)].filter(([part]) => part === String.raw`\.`);
+  const dots = [...source.matchAll(/\\[\s\S]|\[(?:\\[\s\S]|[^\]\\])*\]/g)].filter(
+    ([part]) => part === String.raw`\.`,
+  );
   const [dot] = dots;
   if (dot === undefined || dots.length > 1) {
     const remedy = String.raw`write /SCHEMA\.TABLE/, for example /tenant_\d+\.users/`;
@@ -72,7 +74,10 @@ function compiled(selector: TableSelector): Parsed<TableSelector> {
     compileSelector(selector);
     return accept(selector);
   } catch {
-    return refuse('is no pattern for tables', 'close every bracket, and escape the dot between schema and table');
+    return refuse(
+      'is no pattern for tables',
+      'close every bracket, and escape the dot between schema and table',
+    );
   }
 }
 

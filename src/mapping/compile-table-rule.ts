@@ -30,12 +30,17 @@ export function ruleColumns(rule: Rule): readonly string[] {
   if (rule.kind === 'outbox') {
     return [rule.keyColumn, rule.prefixColumn, rule.generationColumn].filter((name) => name !== undefined);
   }
-  const { keys, keysFromSet, generation, condition, lookup } = rule;
+  const { condition, lookup } = rule;
   return [
-    ...templatesOf(keys, keysFromSet, generation).flatMap(templateColumns),
+    ...ruleTemplates(rule).flatMap(templateColumns),
     ...(condition === undefined ? [] : conditionColumns(condition)),
     ...(lookup?.parameters ?? []),
   ];
+}
+
+/** All templates of a rule. */
+export function ruleTemplates({ keys, keysFromSet, generation }: TableRule): readonly KeyTemplate[] {
+  return [...keys, ...keysFromSet, ...(generation === undefined ? [] : [generation])];
 }
 
 /** Compiles a rule for one table. */
@@ -54,9 +59,9 @@ export function compileTableRule(rule: TableRule, target: RuleTarget): MapRow {
 
 /** A rule's lookup as the plan offers it; undefined if the rule has none. */
 export function lookupOf(rule: TableRule): Lookup | undefined {
-  const { id, lookup, keys, keysFromSet } = rule;
+  const { id, lookup } = rule;
   if (lookup === undefined) return undefined;
-  const columns = [...new Set(templatesOf(keys, keysFromSet).flatMap(templateLookups))];
+  const columns = [...new Set(ruleTemplates(rule).flatMap(templateLookups))];
   // Lookup rules name no table in their keys, so that any table does.
   const table = { schema: '', table: '' };
   const mappers = mappersOf(rule, { table, columns: [], lookup: undefined }, columns);
@@ -79,14 +84,6 @@ export function lookupOf(rule: TableRule): Lookup | undefined {
     },
     fallback: ruleScopes(rule, {}, 'limit'),
   };
-}
-
-function templatesOf(
-  keys: readonly KeyTemplate[],
-  keysFromSet: readonly KeyTemplate[],
-  generation?: KeyTemplate,
-): readonly KeyTemplate[] {
-  return [...keys, ...keysFromSet, ...(generation === undefined ? [] : [generation])];
 }
 
 function mappersOf(rule: TableRule, target: RuleTarget, lookups?: readonly string[]): readonly ImageMapper[] {

@@ -7,11 +7,11 @@ import type { TableInterest, TableInterests, TableReach, TableRef } from '../cha
 import { UnstaleError } from '../errors/unstale-error.ts';
 import { compileOutboxRule } from './compile-outbox-rule.ts';
 import { compileTableRule, lookupOf, ruleColumns } from './compile-table-rule.ts';
-import { canonicalRule } from './rule.ts';
+import { canonicalRule, selectorOf } from './rule.ts';
 import type { Rule } from './rule.ts';
 import { ruleScopes } from './rule-scopes.ts';
 import { compileSelector, formatSelector } from './table-selector.ts';
-import type { TableMatcher, TableSelector } from './table-selector.ts';
+import type { TableMatcher } from './table-selector.ts';
 
 /** What mapping appends to. */
 export interface MappingOutput {
@@ -178,10 +178,6 @@ function identityOf(command: CacheCommand): string {
   return command.kind === 'scope'
     ? `scope ${String(command.members)} ${command.pattern}`
     : `${command.kind} ${command.key}`;
-}
-
-function selectorOf(rule: Rule): TableSelector {
-  return rule.kind === 'outbox' ? { kind: 'exact', table: rule.table } : rule.tables;
 }
 
 function hashOf(rules: readonly Rule[]): string {

@@ -17,9 +17,10 @@ export function ruleScopes(rule: Rule, reach: TableReach, reason: ScopeReason): 
 function tableScopes(rule: TableRule, reach: TableReach, reason: ScopeReason): readonly CacheCommand[] {
   if (reason === 'truncate' && !rule.on.has('truncate')) return [];
   const { id, generation, keys, keysFromSet } = rule;
+  const bound = boundNames(rule, reach, reason);
   const scope = (template: KeyTemplate, members: boolean): CacheCommand => ({
     kind: 'scope',
-    pattern: templatePattern(template, reach),
+    pattern: templatePattern(template, bound),
     members,
     reason,
     rule: id,
@@ -30,9 +31,15 @@ function tableScopes(rule: TableRule, reach: TableReach, reason: ScopeReason): r
       ...keysFromSet.map((template) => scope(template, true)),
     ];
   }
-  const key = boundKey(generation, reach);
+  const key = boundKey(generation, bound);
   // Counters that nobody can list are removed: a reader that finds none begins with a new one.
   return [key === undefined ? scope(generation, false) : { kind: 'generation', key, rule: id }];
+}
+
+/** Names as the binlog spells them. Those in a statement's text may differ in case from what rows gave the keys. */
+function boundNames(rule: TableRule, reach: TableReach, reason: ScopeReason): TableReach {
+  if (rule.tables.kind === 'exact') return rule.tables.table;
+  return reason === 'unreadable' || reason === 'limit' ? reach : {};
 }
 
 /** Rows that nobody read named keys that nobody knows; what the rule says of them is all there is. */

@@ -60,6 +60,11 @@ export interface OutboxRule extends RuleBase {
 
 export type Rule = TableRule | OutboxRule;
 
+/** The tables that a rule is on. */
+export function selectorOf(rule: Rule): TableSelector {
+  return rule.kind === 'outbox' ? { kind: 'exact', table: rule.table } : rule.tables;
+}
+
 /** Every operation on rows. */
 export const ALL_OPERATIONS: readonly RowOperation[] = ['insert', 'update', 'delete'];
 

@@ -8,6 +8,7 @@ const sources: GaugeSources = {
   lastEventAgeSeconds: () => 0.25,
   inFlightBytes: () => 4096,
   pausedSeconds: () => 12,
+  deletesDelayed: () => 0,
   positionAgeSeconds: () => 0.75,
   gapBytesToOldestBinlog: () => 8192,
 };
@@ -22,7 +23,7 @@ describe('the metrics', () => {
     const metrics = createMetrics({ clientId: 'shop' });
     metrics.transactions(2);
     metrics.transactions(3);
-    metrics.rowChanges('update', { schema: 'shop', table: 'users' }, 7);
+    metrics.rowChanges('update', 'shop.users', 7);
     metrics.rowsSkipped(1);
     metrics.commands(5, 'delete', 'removed');
     metrics.commands(1, 'scope', 'done');

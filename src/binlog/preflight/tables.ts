@@ -1,5 +1,5 @@
 import type { Filter } from '../../change/filter.ts';
-import type { TableInterest, TableRef } from '../../change/table.ts';
+import type { TableInterest } from '../../change/table.ts';
 import { formatTable } from '../../change/table.ts';
 import type { SqlClient } from '../../pipeline/ports.ts';
 import { attempt } from './attempt.ts';
