@@ -2,6 +2,14 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { areSimilarTexts } from './condition-text.ts';
 
+/** A character for a character, as MySQL does it: JavaScript makes two of some Greek letters with an iota below. */
+function upperCase(text: string): string {
+  return Array.from(text, (character) => {
+    const upper = character.toUpperCase();
+    return upper.length === character.length ? upper : character;
+  }).join('');
+}
+
 describe('texts that some collation takes as equal', () => {
   it.each([
     ['active', 'Active'],
@@ -27,6 +35,10 @@ describe('texts that some collation takes as equal', () => {
     ['привет', 'ПРИВЕТ'],
     ['елка', 'Ёлка'],
     ['σας', 'ΣΑΣ'],
+    ['𝐀', '𝐁'],
+    ['yes', 'u\u0308es'],
+    ['ひa', 'ヒÄ '],
+    ['ヒy', 'ひi'],
     ['virsta', 'wirsta'],
     ['lietuvis', 'lietuvys'],
   ])('%j and %j', (one, other) => {
@@ -37,7 +49,7 @@ describe('texts that some collation takes as equal', () => {
   it('are those with the same letters in any case, whatever follows in spaces', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), fc.nat({ max: 3 }), (text, spaces) => {
-        expect(areSimilarTexts(text, text.toUpperCase() + ' '.repeat(spaces))).toBe(true);
+        expect(areSimilarTexts(text, upperCase(text) + ' '.repeat(spaces))).toBe(true);
         expect(areSimilarTexts(text, text.normalize('NFD'))).toBe(true);
       }),
     );

@@ -3,19 +3,20 @@
  *
  * Case, accents, trailing spaces and ignorable characters make no difference in many collations. Some also take other
  * letters as equal, one (ü = y in Swedish) or several (ß = ss, å = aa in Danish), and the older ones all characters
- * outside of the basic plane: from the first such character on, texts count as equal.
+ * outside of the basic plane. Where a text has such a character, only what is ASCII at its beginning is compared.
  */
 export function areSimilarTexts(one: string, other: string): boolean {
   if (ASCII.test(one) && ASCII.test(other)) {
     const [a, b] = [one.trimEnd(), other.trimEnd()];
     return a.length === b.length && foldLetters(a) === foldLetters(b);
   }
-  const a = formOf(one);
-  const b = formOf(other);
-  if (a.whole && b.whole) {
-    return a.folded === b.folded || COLLATOR.compare(one.trimEnd(), other.trimEnd()) === 0;
-  }
-  return (!b.whole && a.folded.startsWith(b.folded)) || (!a.whole && b.folded.startsWith(a.folded));
+  const [a, b] = [one.normalize('NFC'), other.normalize('NFC')];
+  if (!UNCERTAIN.test(a) && !UNCERTAIN.test(b)) return COLLATOR.compare(fold(a), fold(b)) === 0;
+  const [start, otherStart] = [plainStart(a), plainStart(b)];
+  return (
+    (start.length < a.length && otherStart.startsWith(start)) ||
+    (otherStart.length < b.length && start.startsWith(otherStart))
+  );
 }
 
 const ASCII = /^[ -~]*$/;
@@ -24,19 +25,14 @@ const UNCERTAIN = /(?![A-Za-z])\p{Script=Latin}|[\u{10000}-\u{10ffff}]/u;
 /** What sorts as its base by the root collation, such as hiragana and katakana. English has no rules of its own. */
 const COLLATOR = new Intl.Collator('en', { sensitivity: 'base' });
 
-interface TextForm {
-  /** The text, or its part in front of the first uncertain character. */
-  readonly folded: string;
-  readonly whole: boolean;
+function fold(text: string): string {
+  return foldLetters(text.normalize('NFKD').replace(/[\p{M}\p{C}]/gu, '')).trimEnd();
 }
 
-function formOf(text: string): TextForm {
-  const composed = text.normalize('NFKC');
-  const cut = composed.search(UNCERTAIN);
-  const folded = (part: string): string => foldLetters(part.normalize('NFKD').replace(/[\p{M}\p{C}]/gu, ''));
-  return cut === -1
-    ? { folded: folded(composed).trimEnd(), whole: true }
-    : { folded: folded(composed.slice(0, cut)), whole: false };
+/** The text in front of everything that is not ASCII, folded: as long as it was. */
+function plainStart(text: string): string {
+  const end = text.search(/[^ -~]/);
+  return foldLetters(end === -1 ? text : text.slice(0, end));
 }
 
 /**
