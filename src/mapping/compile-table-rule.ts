@@ -88,12 +88,12 @@ export function lookupOf(rule: TableRule): Lookup | undefined {
 
 function mappersOf(rule: TableRule, target: RuleTarget, lookups?: readonly string[]): readonly ImageMapper[] {
   const { table, columns } = target;
-  const unreadable = ruleScopes(rule, table.table === '' ? {} : table, 'unreadable');
+  const reach = table.table === '' ? {} : table;
   const key = { table, columns, ...(lookups === undefined ? {} : { lookups }) };
   const compile = (template: KeyTemplate, commandOf: ImageMapper['commandOf']): ImageMapper => ({
     keyOf: compileKey(template, key),
     commandOf,
-    unreadable,
+    unreadable: ruleScopes(only(rule, template), reach, 'unreadable'),
   });
   const mappers = [
     ...rule.keys.map((template) =>
@@ -105,6 +105,12 @@ function mappersOf(rule: TableRule, target: RuleTarget, lookups?: readonly strin
   ];
   if (mappers.length > 0 || rule.generation === undefined) return mappers;
   return [compile(rule.generation, (name) => ({ kind: 'generation', key: name, rule: rule.id }))];
+}
+
+/** The rule as far as one of its templates goes: an image may lack the columns of one key and hold those of another. */
+function only(rule: TableRule, template: KeyTemplate): TableRule {
+  const isIt = (other: KeyTemplate): boolean => other === template;
+  return { ...rule, keys: rule.keys.filter(isIt), keysFromSet: rule.keysFromSet.filter(isIt) };
 }
 
 function mapKeys(rule: TableRule, target: RuleTarget): MapRow {

@@ -80,7 +80,7 @@ describe('a plan', () => {
       rule('rules[1]', 'shop.orders', ['order:{no}']),
       rule('rules[2]', 'shop.users', ['name:{name}']),
     ]);
-    expect(several.interests).toEqual([
+    expect(several.interests.named).toEqual([
       { table: { schema: 'shop', table: 'users' }, columns: ['id', 'email', 'name'] },
       { table: { schema: 'shop', table: 'orders' }, columns: ['no'] },
     ]);
@@ -162,9 +162,9 @@ describe('a plan', () => {
       { schema: 'shop', table: 'people' },
       { schema: 'other', table: 'users' },
     ];
-    expect(scoped.scopes(tables, 'truncate')).toEqual([
-      { kind: 'scope', pattern: 'user:*', reason: 'truncate' },
-      { kind: 'scope', pattern: 'mail:*', reason: 'truncate' },
+    expect(scoped.scopes(tables, 'truncate')).toMatchObject([
+      { kind: 'scope', pattern: 'user:*', members: false, reason: 'truncate' },
+      { kind: 'scope', pattern: 'mail:*', members: false, reason: 'truncate' },
     ]);
     expect(scoped.scopes([], 'gap')).toEqual([]);
   });
