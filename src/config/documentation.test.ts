@@ -68,7 +68,7 @@ describe('config/example.yaml', () => {
     expect({ ...config, file: '' }).toEqual({ ...bare, file: '' });
     expect(source).toEqual(bareSource);
     expect(plan.rules).toBe(rules);
-    expect(rules).toHaveLength(5);
+    expect(rules).toHaveLength(10);
     expect(barePlan.rules).toBe(bareRules);
     expect(bareRules).toHaveLength(1);
   });
