@@ -4,8 +4,8 @@ import { parseTemplate, templateLookups } from '../mapping/template.ts';
 import type { KeyTemplate } from '../mapping/template.ts';
 import type { ConfigDocument } from './document.ts';
 import { formatPath } from './path.ts';
-import { resolveCondition } from './resolve-condition.ts';
 import type { Path } from './path.ts';
+import { resolveCondition } from './resolve-condition.ts';
 import type { RawConfig, RawRule } from './schema.ts';
 
 /** The rules that are complete and correct; what is wrong with the others is reported. */

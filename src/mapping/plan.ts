@@ -39,14 +39,18 @@ export interface MappingPlan {
 interface CompiledKey {
   readonly keyOf: KeyFunction;
   readonly unreadable: CacheCommand;
+}
+
+interface CompiledRule {
   /** Whether the rule reacts to a change; undefined if it does to all. */
   readonly passes: ((change: RowChange) => boolean) | undefined;
+  readonly keys: readonly CompiledKey[];
 }
 
 interface CompiledTable {
   readonly interest: TableInterest;
   readonly patterns: readonly string[];
-  readonly keys: Readonly<Record<RowOperation, readonly CompiledKey[]>>;
+  readonly rules: Readonly<Record<RowOperation, readonly CompiledRule[]>>;
 }
 
 /** Compiles validated rules into a plan. */
@@ -66,13 +70,8 @@ export function compilePlan(rules: readonly Rule[]): MappingPlan {
           `a change of ${formatTable(change.table)} that no rule asked for`,
         );
       }
-      switch (change.op) {
-        case 'insert':
-          return mapOne(table.keys.insert, change, change.after, out);
-        case 'update':
-          return mapBoth(table.keys.update, change, out);
-        case 'delete':
-          return mapOne(table.keys.delete, change, change.before, out);
+      for (const { passes, keys } of table.rules[change.op]) {
+        if (passes === undefined || passes(change)) mapKeys(keys, change, out);
       }
     },
     scopes(refs, reason) {
@@ -82,21 +81,25 @@ export function compilePlan(rules: readonly Rule[]): MappingPlan {
   };
 }
 
-function mapOne(keys: readonly CompiledKey[], change: RowChange, image: RowImage, out: MappingOutput): void {
-  for (const key of keys) {
-    if (key.passes === undefined || key.passes(change)) emit(key, key.keyOf(image), out);
+function mapKeys(keys: readonly CompiledKey[], change: RowChange, out: MappingOutput): void {
+  switch (change.op) {
+    case 'insert':
+      return mapOne(keys, change.after, out);
+    case 'update':
+      return mapBoth(keys, change.before, change.after, out);
+    case 'delete':
+      return mapOne(keys, change.before, out);
   }
 }
 
-function mapBoth(
-  keys: readonly CompiledKey[],
-  change: Extract<RowChange, { op: 'update' }>,
-  out: MappingOutput,
-): void {
+function mapOne(keys: readonly CompiledKey[], image: RowImage, out: MappingOutput): void {
+  for (const key of keys) emit(key, key.keyOf(image), out);
+}
+
+function mapBoth(keys: readonly CompiledKey[], before: RowImage, after: RowImage, out: MappingOutput): void {
   for (const key of keys) {
-    if (key.passes !== undefined && !key.passes(change)) continue;
-    const old = key.keyOf(change.before);
-    const current = key.keyOf(change.after);
+    const old = key.keyOf(before);
+    const current = key.keyOf(after);
     emit(key, old, out);
     if (current !== old) emit(key, current, out);
     else if (current === null) out.nullKeys += 1;
@@ -130,20 +133,19 @@ function compileTable({ table, rules }: TableRules): CompiledTable {
   const columns = [
     ...new Set([...templates.flatMap(templateColumns), ...conditions.flatMap(conditionColumns)]),
   ];
-  const keysFor = (op: RowOperation): CompiledKey[] =>
-    rules.flatMap((rule) =>
-      rule.on.has(op)
-        ? rule.keys.map((template) => ({
-            keyOf: compileKey(template, { table, columns }),
-            unreadable: { kind: 'scope', pattern: templatePattern(template, table), reason: 'unreadable' },
-            passes: rule.condition === undefined ? undefined : compileCondition(rule.condition, columns),
-          }))
-        : [],
-    );
+  const compiled = rules.map(({ on, keys, condition }) => ({
+    on,
+    passes: condition === undefined ? undefined : compileCondition(condition, columns),
+    keys: keys.map((template): CompiledKey => ({
+      keyOf: compileKey(template, { table, columns }),
+      unreadable: { kind: 'scope', pattern: templatePattern(template, table), reason: 'unreadable' },
+    })),
+  }));
+  const reactingTo = (op: RowOperation): readonly CompiledRule[] => compiled.filter(({ on }) => on.has(op));
   return {
     interest: { table, columns },
     patterns: [...new Set(templates.map((template) => templatePattern(template, table)))],
-    keys: { insert: keysFor('insert'), update: keysFor('update'), delete: keysFor('delete') },
+    rules: { insert: reactingTo('insert'), update: reactingTo('update'), delete: reactingTo('delete') },
   };
 }
 
