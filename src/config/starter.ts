@@ -82,8 +82,8 @@ function renderTable(table: StarterTable, ambiguous: boolean): { active: boolean
 }
 
 function refusalOf({ usable, reason, primaryKey }: StarterTable): string | undefined {
-  if (!usable || primaryKey.length === 0) return reason ?? 'it has no usable primary key';
-  return undefined;
+  const expressible = usable && primaryKey.length > 0;
+  return expressible ? undefined : (reason ?? 'it has no usable primary key');
 }
 
 /** A column's name as key templates spell it. */

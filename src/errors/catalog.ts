@@ -83,7 +83,7 @@ export const ERROR_CATALOG = {
   UNSTALE_COLUMN_TYPE: {
     directive: 'fatal',
     exitCode: 3,
-    hint: 'Use a column whose text form is exact: integers, DECIMAL, text, ENUM, dates.',
+    hint: 'Use a column whose text form is exact (integers, DECIMAL, text, ENUM, dates), or bytes with a filter such as hex or uuid.',
   },
   UNSTALE_COLUMN_NULLABLE: {
     directive: 'fatal',

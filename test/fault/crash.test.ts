@@ -9,7 +9,7 @@ describe.each(inject('servers').mysql)('a daemon on $label', (server) => {
   let shop: Shop;
 
   beforeEach(async () => {
-    shop = await openShop(server, inject('servers').redis.url);
+    shop = await openShop(server, inject('servers').redis.url, { inFlight: 2 });
   });
 
   afterEach(async () => {

@@ -31,7 +31,7 @@ describe.each(inject('servers').mysql)('Redis fails, the source is $label', (ser
 
   beforeEach(async () => {
     redis = await startRedisServer();
-    shop = await openShop(server, redis.url);
+    shop = await openShop(server, redis.url, { inFlight: 2 });
   });
 
   afterEach(async () => {
@@ -204,7 +204,7 @@ describe.each(inject('servers').mysql)('$label fails', ({ flavour }) => {
 
   beforeEach(async () => {
     [server, redis] = await Promise.all([startMysqlServer({ flavour }), startRedisServer()]);
-    shop = await openShop(server, redis.url);
+    shop = await openShop(server, redis.url, { inFlight: 2 });
     proxy = await startTcpProxy({ port: server.port });
     const url = new URL(shop.db.url);
     url.port = String(proxy.port);

@@ -36,7 +36,7 @@ describe.each(inject('servers').mysql)('a replica of $label is promoted', ({ fla
   });
 
   beforeEach(async () => {
-    shop = await openShop(primary, inject('servers').redis.url);
+    shop = await openShop(primary, inject('servers').redis.url, { inFlight: 2 });
     await shop.db.query("CREATE USER copy@'%' IDENTIFIED BY 'copy'");
     await shop.db.query("GRANT REPLICATION SLAVE ON *.* TO copy@'%'");
     // The replica has nothing of its own, and so takes the whole history.

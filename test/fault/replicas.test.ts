@@ -64,7 +64,7 @@ describe.each(flavours)('an application that reads a replica of %s', (flavour) =
   });
 
   beforeEach(async () => {
-    shop = await openShop(primary, redis.url);
+    shop = await openShop(primary, redis.url, { inFlight: 2 });
   });
 
   afterEach(async () => {

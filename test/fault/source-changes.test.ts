@@ -29,7 +29,7 @@ describe.each(inject('servers').mysql)('the settings of $label change', ({ flavo
   });
 
   beforeEach(async () => {
-    shop = await openShop(server, redis.url);
+    shop = await openShop(server, redis.url, { inFlight: 2 });
   });
 
   afterEach(async () => {

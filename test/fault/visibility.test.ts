@@ -44,7 +44,7 @@ describe.each(flavours)('a reader that fills keys again at once, the source is %
 
   /** Rows whose cached value differs from the row, after every row was updated once. */
   const staleKeys = async (barrier: 'source' | 'none'): Promise<number> => {
-    const shop = await openShop(server, redis.url);
+    const shop = await openShop(server, redis.url, { inFlight: 2 });
     const ids = Array.from({ length: ROWS }, (_, index) => index + 1);
     await shop.db.query(`INSERT INTO users (id, name) VALUES ${ids.map((id) => `(${id}, 'old')`).join(',')}`);
     const daemon = await startDaemon(
@@ -97,7 +97,7 @@ describe.runIf(flavours.includes('mysql'))('MySQL without GTIDs', () => {
       args: ['--gtid-mode=OFF', '--enforce-gtid-consistency=OFF'],
     });
     const redis = await startRedisServer();
-    const shop = await openShop(server, redis.url);
+    const shop = await openShop(server, redis.url, { inFlight: 2 });
     const daemon = await startDaemon(shop.config());
     try {
       await daemon.ready();

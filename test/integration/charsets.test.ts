@@ -3,7 +3,7 @@ import type { Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 
 import { textReader } from '../../src/binlog/decoder/text-decoder.ts';
-import { createDatabase } from '../support/database.ts';
+import { createDatabase, rootCredentials } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
 
 describe.each(inject('servers').mysql)('the character sets of $label', (server) => {
@@ -13,12 +13,8 @@ describe.each(inject('servers').mysql)('the character sets of $label', (server) 
 
   beforeAll(async () => {
     db = await createDatabase(server);
-    const url = new URL(server.rootUrl);
     app = await createConnection({
-      host: url.hostname,
-      port: Number(url.port),
-      user: decodeURIComponent(url.username),
-      password: decodeURIComponent(url.password),
+      ...rootCredentials(server),
       database: db.name,
     });
     await app.query("SET NAMES utf8mb4, sql_mode = ''");

@@ -9,7 +9,7 @@ import type { ImageCondition } from '../../src/mapping/condition.ts';
 import { BOUNDS } from '../../src/mapping/condition-comparison.ts';
 import type { Bound, Comparison } from '../../src/mapping/condition-comparison.ts';
 import { createSqlClient } from '../../src/runtime/mysql-client.ts';
-import { createDatabase } from '../support/database.ts';
+import { createDatabase, rootCredentials } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { decodeOurs } from '../support/two-decoders.ts';
 
@@ -160,13 +160,7 @@ describe.each(inject('servers').mysql)('conditions and WHERE on $label', (server
 
   beforeAll(async () => {
     db = await createDatabase(server);
-    const url = new URL(server.rootUrl);
-    const account = {
-      host: url.hostname,
-      port: Number(url.port),
-      user: decodeURIComponent(url.username),
-      password: decodeURIComponent(url.password),
-    };
+    const account = rootCredentials(server);
     client = createSqlClient(
       { ...account, sslMode: 'disabled', connectTimeout: 10_000 },
       { name: 'conditions', queryTimeout: 10_000 },

@@ -4,7 +4,7 @@ import type { Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 
 import { createSqlClient } from '../../src/runtime/mysql-client.ts';
-import { createDatabase } from '../support/database.ts';
+import { createDatabase, rootCredentials } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { typedColumns } from '../support/typed-columns.ts';
 import type { TypedColumn } from '../support/typed-columns.ts';
@@ -49,13 +49,7 @@ describe.each(inject('servers').mysql)('our decoder, zongji and SELECT on $label
 
   beforeAll(async () => {
     db = await createDatabase(server);
-    const url = new URL(server.rootUrl);
-    const account = {
-      host: url.hostname,
-      port: Number(url.port),
-      user: decodeURIComponent(url.username),
-      password: decodeURIComponent(url.password),
-    };
+    const account = rootCredentials(server);
     client = createSqlClient(
       { ...account, sslMode: 'disabled', connectTimeout: 10_000 },
       { name: 'differential', queryTimeout: 10_000 },

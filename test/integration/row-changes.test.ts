@@ -7,6 +7,7 @@ import { eventually } from '../support/eventually.ts';
 import { drained } from '../support/load.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
+import { rootCredentials } from '../support/database.ts';
 
 interface Case {
   readonly behaviour: string;
@@ -208,12 +209,8 @@ describe.each(inject('servers').mysql)('row changes of $label', (server) => {
   it('LOAD DATA removes the keys of every row that it loaded', async () => {
     await emptied();
     await shop.db.query('SET GLOBAL local_infile = 1');
-    const url = new URL(server.rootUrl);
     const pool = createPool({
-      host: url.hostname,
-      port: Number(url.port),
-      user: decodeURIComponent(url.username),
-      password: decodeURIComponent(url.password),
+      ...rootCredentials(server),
       database: shop.db.name,
       flags: ['+LOCAL_FILES'],
     });

@@ -33,8 +33,6 @@ describe.each(inject('servers').mysql)('row images of $label', (server) => {
     daemon = await startDaemon(
       shop.config({
         rest: {
-          // One after the other, so that what is settled includes the scopes before it.
-          batch: { in_flight: 1 },
           rules: [
             {
               table: `${name}.pages`,

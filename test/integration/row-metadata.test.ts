@@ -36,8 +36,6 @@ describe.each(SETTINGS)('on $flavour with binlog_row_metadata = $metadata', ({ f
     config = shop.config({
       source: { row_metadata: 'minimal' },
       rest: {
-        // One after the other, so that what is settled includes the scopes before it.
-        batch: { in_flight: 1 },
         rules: [
           table('users', 'user:{id}', 'user:by-email:{email}'),
           table('typed', 'id:{id}', 'size:{size}', 'tags:{tags}', 'latin:{latin}', 'price:{price}'),

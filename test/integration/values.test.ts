@@ -1,6 +1,7 @@
 import { createConnection } from 'mysql2/promise';
 import type { Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { rootCredentials } from '../support/database.ts';
 import { startDaemon } from '../support/daemon-process.ts';
 import type { DaemonProcess } from '../support/daemon-process.ts';
 import { openShop } from '../support/shop.ts';
@@ -81,12 +82,8 @@ describe.each(inject('servers').mysql)('key values of $label', (server) => {
         },
       }),
     );
-    const url = new URL(server.rootUrl);
     app = await createConnection({
-      host: url.hostname,
-      port: Number(url.port),
-      user: decodeURIComponent(url.username),
-      password: decodeURIComponent(url.password),
+      ...rootCredentials(server),
       database: shop.db.name,
       supportBigNumbers: true,
       dateStrings: true,

@@ -6,7 +6,7 @@ describe.each(inject('servers').mysql)('a long kill run on $label', (server) => 
   it.each(['file', 'gtid'] as const)(
     'loses no delete of inserts, updates, deletes, XA and DDL over 40 SIGKILLs, resumed by %s',
     async (resumeBy) => {
-      const shop = await openShop(server, inject('servers').redis.url);
+      const shop = await openShop(server, inject('servers').redis.url, { inFlight: 2 });
       try {
         const { committed, counts, lost, removedWrongly } = await killAtRandom(shop, { resumeBy, kills: 40 });
         console.log(

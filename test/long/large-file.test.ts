@@ -14,7 +14,7 @@ const servers = inject('servers').mysql.filter(({ flavour }) => flavour === 'mys
 describe.each(servers)('a binlog file over 4 GiB on $label', ({ flavour }) => {
   it('is followed, and a position behind its 4 GiB is resumed by applying the file again', async () => {
     const server = await startMysqlServer({ flavour });
-    const shop = await openShop(server, inject('servers').redis.url);
+    const shop = await openShop(server, inject('servers').redis.url, { inFlight: 2 });
     let daemon = await startDaemon(shop.config());
     try {
       await daemon.ready();

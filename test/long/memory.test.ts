@@ -13,7 +13,7 @@ describe.each(inject('servers').mysql)('the memory of a daemon on $label', (serv
   let shop: Shop;
 
   beforeAll(async () => {
-    shop = await openShop(server, inject('servers').redis.url);
+    shop = await openShop(server, inject('servers').redis.url, { inFlight: 2 });
     await shop.db.query('CREATE TABLE big (id BIGINT PRIMARY KEY, a INT NOT NULL, b VARCHAR(32) NOT NULL)');
     await shop.db.query("INSERT INTO big VALUES (1, 1, 'value 1')");
     for (let have = 1; have < ROWS; have *= 2) {

@@ -18,7 +18,7 @@ describe.each(inject('servers').mysql)('a soak on $label', (server) => {
   it(`of ${MINUTES} minutes with Redis outages, rotations and DDL: nothing lost, memory and descriptors flat`, async () => {
     const redis = await startRedisServer();
     const proxy = await startTcpProxy({ port: redis.port });
-    const shop = await openShop(server, redis.url);
+    const shop = await openShop(server, redis.url, { inFlight: 2 });
     const daemon = await startDaemon(shop.config({ redis: { url: `redis://127.0.0.1:${proxy.port}` } }));
     try {
       await daemon.ready();

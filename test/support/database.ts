@@ -86,7 +86,8 @@ export async function createDatabase(
   };
 }
 
-function rootCredentials(server: DatabaseServer): {
+/** How root logs in to a server. */
+export function rootCredentials(server: DatabaseServer): {
   host: string;
   port: number;
   user: string;

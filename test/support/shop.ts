@@ -30,7 +30,7 @@ export interface Shop {
   cached(rests: readonly string[]): Promise<string[]>;
   /**
    * Resolves when the daemon has worked off a change that this call commits, and with it, as long as nothing has
-   * to be sent again, everything that was committed before.
+   * to be sent again and batches go one after the other, everything that was committed before.
    */
   settled(timeoutMs?: number): Promise<void>;
   close(): Promise<void>;
@@ -43,8 +43,20 @@ export interface ConfigOverrides {
   readonly rest?: Readonly<Record<string, unknown>>;
 }
 
+export interface ShopOptions {
+  /**
+   * Batches that the daemon may have under way at the same time. One after the other, which is the default here, what
+   * is settled includes everything before it; with more, a later batch may overtake an earlier one.
+   */
+  readonly inFlight?: number;
+}
+
 /** A small shop on a server: its tables, its Redis client, and what a daemon needs to follow it. */
-export async function openShop(server: DatabaseServer, redisUrl: string): Promise<Shop> {
+export async function openShop(
+  server: DatabaseServer,
+  redisUrl: string,
+  { inFlight = 1 }: ShopOptions = {},
+): Promise<Shop> {
   const db = await createDatabase(server);
   for (const statement of TABLES) await db.query(statement);
   const redis = new Redis(redisUrl, { retryStrategy: () => 50, maxRetriesPerRequest: null });
@@ -71,6 +83,7 @@ export async function openShop(server: DatabaseServer, redisUrl: string): Promis
       state: { database: db.stateDatabase, flush_interval: '200ms', ...overrides.state },
       // Other tests' keys are in the same Redis: a scope should not wait for looking at them.
       redis: { url: redisUrl, scope_scan_rate: 'unlimited', ...overrides.redis },
+      batch: { in_flight: inFlight },
       admin: {},
       rules: [
         { table: `${db.name}.users`, keys: [key('user:{id}'), key('user:by-email:{email}')] },

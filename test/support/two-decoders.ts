@@ -8,6 +8,7 @@ import { tapPackets } from '../../src/binlog/zongji-tap.ts';
 import type { RowChange } from '../../src/change/row-change.ts';
 import type { SqlClient } from '../../src/pipeline/ports.ts';
 import type { ProvidedMysql } from './global-setup.ts';
+import { rootCredentials } from './database.ts';
 import { interestsIn } from './interests.ts';
 
 /** The part of a binlog file to read, in bytes from its beginning. */
@@ -106,12 +107,8 @@ async function follow(
   part: BinlogPart,
   prepare: (zongji: ZongJi, ended: () => void, failed: (error: unknown) => void) => void,
 ): Promise<void> {
-  const url = new URL(server.rootUrl);
   const zongji = new ZongJi({
-    host: server.host,
-    port: server.port,
-    user: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
+    ...rootCredentials(server),
     supportBigNumbers: true,
     dateStrings: true,
     timezone: 'Z',

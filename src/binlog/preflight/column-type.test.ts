@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Filter } from '../../change/filter.ts';
-import { keyColumnCaveat, keyColumnRefusal } from './column-type.ts';
+import { isComparable, keyColumnCaveat, keyColumnRefusal } from './column-type.ts';
 import type { ColumnFacts } from './column-type.ts';
 
 function column(dataType: string, columnType = dataType): ColumnFacts {
@@ -40,6 +40,14 @@ describe('a column in a key', () => {
     for (const type of ['float', 'double', 'json', 'bit', 'geometry']) {
       expect(keyColumnRefusal(column(type), filters('sha1'))).toBeDefined();
     }
+  });
+
+  it('compares as in SQL only where the binlog gives its value exactly, and bytes only for a change', () => {
+    expect(isComparable(column('decimal'), 'value')).toBe(true);
+    expect(isComparable(column('float'), 'change')).toBe(false);
+    expect(isComparable(column('json'), 'change')).toBe(false);
+    expect(isComparable(column('blob'), 'value')).toBe(false);
+    expect(isComparable(column('blob'), 'change')).toBe(true);
   });
 
   it('of ZEROFILL needs no warning when it is padded', () => {

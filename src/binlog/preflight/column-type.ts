@@ -84,7 +84,7 @@ export function keyColumnCaveat(
 
 /** Whether the binlog gives values of the column that compare as they do in SQL. */
 export function isComparable({ dataType }: ColumnFacts, compares: 'value' | 'change'): boolean {
-  if (EXACT_TYPES.has(dataType) || dataType === 'float' || dataType === 'double') return true;
+  if (EXACT_TYPES.has(dataType) || dataType === 'double') return true;
   return compares === 'change' && BINARY_TYPES.includes(dataType);
 }
 
