@@ -6,7 +6,12 @@ import type { RawRule } from './schema.ts';
 
 /** What a rule on an outbox may hold. */
 const FIELDS: ReadonlySet<string> = new Set([
-  ...['outbox', 'key_column', 'prefix_column', 'generation_column', 'prefixes', 'max_deletes_per_second'],
+  'outbox',
+  'key_column',
+  'prefix_column',
+  'generation_column',
+  'prefixes',
+  'max_deletes_per_second',
 ]);
 /** As in key templates: less stands for too large a part of a database. */
 const SHORTEST_PREFIX = 2;

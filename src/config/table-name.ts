@@ -1,8 +1,9 @@
-import type { TableRef } from '../change/table.ts';
 import { compileSelector, globSource } from '../mapping/table-selector.ts';
 import type { TableSelector } from '../mapping/table-selector.ts';
 import { accept, refuse } from './parsed.ts';
 import type { Parsed } from './parsed.ts';
+
+type TableName = Extract<TableSelector, { kind: 'exact' }>['table'];
 
 const NAME = /(?:`(?:[^`]|``)+`|[^`.]+)/.source;
 const SCHEMA_AND_TABLE = new RegExp(`^(${NAME})\\.(${NAME})$`);
@@ -11,7 +12,7 @@ const SCHEMA_AND_TABLE = new RegExp(`^(${NAME})\\.(${NAME})$`);
 const LONGEST_NAME = 64;
 
 /** `schema.table`; a name with odd characters stands in backquotes, where a doubled one is a literal one. */
-export function parseTableName(text: string): Parsed<TableRef> {
+export function parseTableName(text: string): Parsed<TableName> {
   const parsed = parseTableSelector(text);
   if (!parsed.ok) return parsed;
   const { value } = parsed;

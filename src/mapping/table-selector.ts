@@ -11,9 +11,9 @@ export type TableSelector =
 /** A selector, ready to match. */
 export interface TableMatcher {
   /** Names as the binlog spells them. */
-  matches(schema: string, table: string): boolean;
+  readonly matches: (schema: string, table: string) => boolean;
   /** Whether one of these tables may match. Names compare without case, as lower_case_table_names may have it. */
-  mayReach(reach: TableReach): boolean;
+  readonly mayReach: (reach: TableReach) => boolean;
 }
 
 /** `schema.table`, or the pattern as the rule spells it. */
