@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from 'mysql2';
 import type { Config } from './config/config.ts';
+import { CONCURRENCY } from './lookup/mysql-lookups.ts';
 import type { Log, SqlClient } from './pipeline/ports.ts';
 import { connectRedis } from './redis/connection.ts';
 import type { RedisConnection } from './redis/connection.ts';
@@ -13,6 +14,8 @@ import type { MysqlPositionStore } from './state/position-store.ts';
 const QUERY_TIMEOUT = 10_000;
 /** How much later than the server's own timeout a statement of the barrier is given up, ms. */
 const BARRIER_GRACE = 500;
+/** The same for the query of a rule, ms. */
+const LOOKUP_GRACE = 500;
 
 /** The control client of the source: facts, privileges, table definitions. Connects when first asked. */
 export function openSourceClient(config: Config): SqlClient {
@@ -38,6 +41,16 @@ export function openBarrierClients(config: Config): { readonly name: string; rea
       },
     ),
   }));
+}
+
+/** The client for the queries of rules. Connects when first asked. */
+export function openLookupClient(config: Config): SqlClient {
+  const { connection, timeout } = config.lookups;
+  return createSqlClient(connection, {
+    name: 'lookups',
+    queryTimeout: timeout + LOOKUP_GRACE,
+    maxConnections: CONCURRENCY,
+  });
 }
 
 /** What zongji needs to open the dump's connections, TLS settled. */

@@ -1,6 +1,6 @@
+import type { CacheCommand } from './change/command.ts';
 import { formatPosition } from './change/position.ts';
 import type { SourcePosition } from './change/position.ts';
-import { formatTable } from './change/table.ts';
 import { createAdminServer } from './admin/http-server.ts';
 import { VisibilityBarrier } from './binlog/barrier/visibility-barrier.ts';
 import { MysqlSource } from './binlog/mysql-source.ts';
@@ -9,12 +9,16 @@ import type { Retention } from './binlog/retention-watch.ts';
 import type { Config } from './config/config.ts';
 import {
   openBarrierClients,
+  openLookupClient,
   openRedis,
   openSourceClient,
   openStateStore,
   sourceConnectionOptions,
 } from './connections.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
+import { MysqlLookups } from './lookup/mysql-lookups.ts';
+import { selectorOf } from './mapping/rule.ts';
+import { formatSelector } from './mapping/table-selector.ts';
 import { assessHealth } from './observability/health.ts';
 import type { HealthReport } from './observability/health.ts';
 import type { Logger } from './observability/logger.ts';
@@ -22,7 +26,9 @@ import { createMetrics } from './observability/metrics.ts';
 import type { Metrics } from './observability/metrics.ts';
 import { CheckpointWriter } from './pipeline/checkpoint-writer.ts';
 import type { PipelineObserver } from './pipeline/observer.ts';
+import type { RateLimits } from './pipeline/delivery.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
+import type { PipelineOptions } from './pipeline/pipeline.ts';
 import type { StartPoint } from './pipeline/ports.ts';
 import { requirePreconditions } from './preconditions.ts';
 import { createRedisSink } from './redis/sink.ts';
@@ -91,6 +97,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       gapWait: config.source.gapWait,
       rowMetadata: config.source.rowMetadata,
       verifyChecksums: config.source.verifyChecksums,
+      hints: config.source.hints,
       heartbeatInterval: config.source.heartbeatInterval,
       silenceTimeout: config.source.silenceTimeout,
       startTimeout: config.source.startTimeout,
@@ -115,6 +122,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       sink: createRedisSink({
         connection: redis,
         scopeScanRate: config.redis.scopeScanRate,
+        publish: config.publish,
         sleep,
         log,
         observer: { replied: (cls) => metrics.redisReplies(cls, 1) },
@@ -122,6 +130,8 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       plan: config.plan,
       barrier,
       limits: config.batch,
+      ...openLookups(config, metrics, log, closers),
+      rateLimits: rateLimitsOf(config),
       retryDelay,
       sleep,
       observer: observe(metrics, (error) => {
@@ -153,6 +163,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       pausedSeconds: () => source.pausedMs / 1000,
       gapBytesToOldestBinlog: () => retention.retention?.bytesToOldest,
       positionAgeSeconds: () => writer.staleness / 1000,
+      deletesDelayed: () => pipeline.heldDeletes,
     });
     const health = (): HealthReport =>
       assessHealth({
@@ -182,7 +193,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
             ...health(),
             uptime_seconds: Math.round((Date.now() - startedAt) / 1000),
             mapping_hash: config.plan.hash,
-            tables: config.plan.interests.map(({ table }) => formatTable(table)),
+            tables: [...new Set(config.plan.rules.map((rule) => formatSelector(selectorOf(rule))))],
             position: {
               received: describePosition(source.received),
               applied: describePosition(writer.applied),
@@ -315,6 +326,34 @@ function openBarrier(
   });
 }
 
+function openLookups(
+  config: Config,
+  metrics: Metrics,
+  log: Logger,
+  closers: (() => Promise<void>)[],
+): Pick<PipelineOptions, 'lookups'> {
+  const { lookups } = config.plan;
+  if (lookups.length === 0) return {};
+  const client = openLookupClient(config);
+  closers.push(() => client.close());
+  return {
+    lookups: new MysqlLookups({
+      client,
+      lookups,
+      retryDelay: createRetryDelay(RETRY),
+      now: () => performance.now(),
+      log,
+      onResult: (result) => metrics.lookup(result),
+    }),
+  };
+}
+
+function rateLimitsOf({ plan, maxDeletesPerSecond }: Config): RateLimits {
+  const rules = new Map<string, number>();
+  for (const { id, maxDeletesPerSecond: limit } of plan.rules) if (limit !== undefined) rules.set(id, limit);
+  return maxDeletesPerSecond === undefined ? { rules } : { rules, global: maxDeletesPerSecond };
+}
+
 function observe(metrics: Metrics, onError: (error: Error) => void): PipelineObserver {
   return {
     transaction: () => metrics.transactions(1),
@@ -322,16 +361,24 @@ function observe(metrics: Metrics, onError: (error: Error) => void): PipelineObs
     rowsSkipped: (count) => metrics.rowsSkipped(count),
     scope: (reason) => metrics.scopeInvalidation(reason),
     applied: (batch, removed) => {
-      metrics.binlogBytes(batch.bytes);
-      if (batch.commands.length === 0) return;
       const scopes = batch.commands.filter((command) => command.kind === 'scope');
-      const deletes = batch.commands.length - scopes.length;
+      const count = (kind: CacheCommand['kind']): number =>
+        batch.commands.filter((command) => command.kind === kind).length;
+      const [deletes, sets, generations] = [count('delete'), count('set-keys'), count('generation')];
       const hits = Math.min(removed, deletes);
       if (hits > 0) metrics.commands(hits, 'delete', 'removed');
       if (deletes > hits) metrics.commands(deletes - hits, 'delete', 'absent');
+      if (sets > 0) metrics.commands(sets, 'set', 'done');
+      if (generations > 0) metrics.commands(generations, 'generation', 'done');
       if (scopes.length > 0) metrics.commands(scopes.length, 'scope', 'done');
       // The others are counted when they come from the binlog; these begin in the mapping, row by row.
-      if (scopes.some(({ reason }) => reason === 'unreadable')) metrics.scopeInvalidation('unreadable');
+      for (const reason of ['unreadable', 'limit', 'outbox'] as const) {
+        if (scopes.some((scope) => scope.reason === reason)) metrics.scopeInvalidation(reason);
+      }
+    },
+    acknowledged: (batch) => {
+      metrics.binlogBytes(batch.bytes);
+      if (batch.commands.length + batch.lookups.length === 0) return;
       if (batch.oldestCommitAt !== undefined) metrics.commitToRedis(batch.oldestCommitAt);
     },
     retry: (error) => {

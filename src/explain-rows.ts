@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import type { RowChange, RowImage } from './change/row-change.ts';
-import { formatTable } from './change/table.ts';
 import type { TableInterest } from './change/table.ts';
 import type { Config } from './config/config.ts';
 import { UnstaleError } from './errors/unstale-error.ts';
+import { selectorOf } from './mapping/rule.ts';
+import { formatSelector } from './mapping/table-selector.ts';
 import { explain, formatReason } from './mapping/explain.ts';
 import type { TemplateExplanation } from './mapping/explain.ts';
 
@@ -36,9 +37,12 @@ export interface ExplainedChange {
  */
 export function explainRows(config: Config, text: string): ExplainedChange[] {
   return parseChanges(text).map((given) => {
-    const interest = config.plan.interests.find(({ table }) => formatTable(table) === given.table);
+    const [, schema = '', table = ''] = /^([^.]*)\.(.*)$/s.exec(given.table) ?? [];
+    const interest = config.plan.interests.of(schema, table);
     if (interest === undefined) {
-      const known = config.plan.interests.map(({ table }) => formatTable(table)).join(', ');
+      const known = [...new Set(config.plan.rules.map((rule) => formatSelector(selectorOf(rule))))].join(
+        ', ',
+      );
       throw new UnstaleError(
         'UNSTALE_USAGE',
         `no rule is on the table "${given.table}"; the rules are on ${known}`,

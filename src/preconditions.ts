@@ -4,7 +4,13 @@ import { runPreflight } from './binlog/preflight/preflight.ts';
 import type { PreflightProblem, PreflightReport } from './binlog/preflight/problem.ts';
 import type { ConditionColumn, KeyColumn } from './binlog/preflight/tables.ts';
 import { conditionUses } from './mapping/condition.ts';
+import { ruleColumns, ruleTemplates } from './mapping/compile-table-rule.ts';
+import { selectorOf } from './mapping/rule.ts';
+import { compileSelector, formatSelector } from './mapping/table-selector.ts';
 import { templateValues } from './mapping/template.ts';
+import type { KeyTemplate } from './mapping/template.ts';
+import type { TablePattern } from './binlog/preflight/patterns.ts';
+import type { WriteSample } from './redis/write-probe.ts';
 import type { Config } from './config/config.ts';
 import { nearestName } from './errors/nearest-name.ts';
 import { openBarrierClients, openRedis, openSourceClient } from './connections.ts';
@@ -105,6 +111,8 @@ async function preflight(config: Config, client: SqlClient, log: Log): Promise<P
     interests: config.plan.interests,
     keyColumns: keyColumns(config),
     conditionColumns: conditionColumns(config),
+    patterns: patterns(config),
+    hints: config.source.hints,
     serverId: config.source.serverId,
     user: config.source.connection.user,
     stateDatabase: config.state.sameServer ? config.state.database : undefined,
@@ -133,26 +141,52 @@ async function redisProblem(config: Config, redis: RedisConnection): Promise<Uns
 }
 
 function keyColumns({ plan }: Config): KeyColumn[] {
-  return plan.rules.flatMap(({ table, keys }) =>
-    keys.flatMap((template) => templateValues(template).map((value) => ({ table, ...value }))),
-  );
+  return plan.rules.flatMap((rule) => {
+    const { matches: selects } = compileSelector(selectorOf(rule));
+    if (rule.kind === 'outbox') {
+      return ruleColumns(rule).map((column): KeyColumn => ({ selects, column, filters: [] }));
+    }
+    return ruleTemplates(rule).flatMap((template) =>
+      templateValues(template).map((value): KeyColumn => ({ selects, ...value })),
+    );
+  });
 }
 
 function conditionColumns({ plan }: Config): ConditionColumn[] {
-  return plan.rules.flatMap(({ table, condition }) =>
-    condition === undefined
-      ? []
-      : conditionUses(condition).flatMap(({ column, use }): ConditionColumn[] =>
-          use === 'null' ? [] : [{ table, column, compares: use === 'changed' ? 'change' : 'value' }],
-        ),
-  );
+  return plan.rules.flatMap((rule) => {
+    if (rule.kind === 'outbox' || rule.condition === undefined) return [];
+    const { matches: selects } = compileSelector(selectorOf(rule));
+    return conditionUses(rule.condition).flatMap(({ column, use }): ConditionColumn[] =>
+      use === 'null' ? [] : [{ selects, column, compares: use === 'changed' ? 'change' : 'value' }],
+    );
+  });
 }
 
-/** One key that each template could produce, to ask for the right to remove such keys. */
-function sampleKeys(config: Config): string[] {
-  return config.plan.rules.flatMap((rule) =>
-    rule.keys.map((template) =>
-      template.parts.map((part) => (part.kind === 'literal' ? part.text : 'unstale-probe')).join(''),
-    ),
-  );
+function patterns({ plan }: Config): TablePattern[] {
+  return plan.rules.flatMap((rule) => {
+    const selector = selectorOf(rule);
+    if (selector.kind === 'exact') return [];
+    return [{ text: formatSelector(selector), matches: compileSelector(selector).matches }];
+  });
+}
+
+/** A key for each thing that the rules may do to one, to ask for the right to do it. */
+function sampleKeys({ plan, publish }: Config): WriteSample {
+  const rules = plan.rules.filter((rule) => rule.kind === 'table');
+  const outboxes = plan.rules.filter((rule) => rule.kind === 'outbox');
+  return {
+    deletes: [
+      ...rules.flatMap(({ keys }) => keys.map(sampleKey)),
+      ...outboxes.flatMap(({ prefixes }) => prefixes.map((prefix) => `${prefix}${SAMPLE}`)),
+    ],
+    generations: rules.flatMap(({ generation }) => (generation === undefined ? [] : [sampleKey(generation)])),
+    sets: rules.flatMap(({ keysFromSet }) => keysFromSet.map(sampleKey)),
+    publish,
+  };
+}
+
+const SAMPLE = 'unstale-probe';
+
+function sampleKey(template: KeyTemplate): string {
+  return template.parts.map((part) => (part.kind === 'literal' ? part.text : SAMPLE)).join('');
 }

@@ -2,10 +2,12 @@
 // the pipeline; what it reads is dropped.
 import { MysqlSource } from '../../src/binlog/mysql-source.ts';
 import type { SourceEvent, TransactionSlice } from '../../src/change/source-event.ts';
+import { formatTable } from '../../src/change/table.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
 import { createRetryDelay } from '../../src/runtime/backoff.ts';
 import { createSqlClient } from '../../src/runtime/mysql-client.ts';
 import { classifyMysqlError } from '../../src/runtime/mysql-errors.ts';
+import { interestsIn } from '../../test/support/interests.ts';
 import { ReaderClock, readerTask } from './reader-clock.ts';
 
 const task = readerTask();
@@ -19,7 +21,7 @@ const source = new MysqlSource({
   client,
   connection: async () => endpoint,
   classifyError: (error) => classifyMysqlError(error, 'binlog'),
-  interests: [{ table: { schema: task.schema, table: task.table }, columns: ['id'] }],
+  interests: interestsIn([{ table: { schema: task.schema, table: task.table }, columns: ['id'] }]),
   stateSchema: 'unstale',
   serverId: 4242,
   resumeBy: 'file',
@@ -62,7 +64,7 @@ function count(slice: TransactionSlice): void {
     if (change === undefined) break;
     let end = first + 1;
     while (changes[end]?.op === change.op && changes[end]?.table === change.table) end += 1;
-    metrics.rowChanges(change.op, change.table, end - first);
+    metrics.rowChanges(change.op, formatTable(change.table), end - first);
     first = end;
   }
   rows += changes.length;

@@ -32,7 +32,15 @@ export type BinlogEvent = {
       readonly prepares: string | undefined;
     }
   | { readonly kind: 'begin' }
-  | { readonly kind: 'statement'; readonly schema: string; readonly text: string }
+  | {
+      readonly kind: 'statement';
+      readonly schema: string;
+      readonly text: string;
+      /** Keys that its comments name, where such hints are wanted. */
+      readonly hints?: readonly string[];
+    }
+  /** Keys that comments of a statement name whose rows follow. */
+  | { readonly kind: 'hints'; readonly hints: readonly string[] }
   /** The array is the receiver's to keep and to add to. */
   | { readonly kind: 'rows'; readonly changes: RowChange[]; readonly bytes: number }
   /** Rows of unstale's own state tables. */

@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from 'mysql2';
 import type { SourcePosition } from '../change/position.ts';
 import type { SourceEvent } from '../change/source-event.ts';
-import type { TableInterest } from '../change/table.ts';
+import type { TableInterests } from '../change/table.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import type { SqlClient } from '../pipeline/ports.ts';
 import type { BinlogEvent } from './binlog-event.ts';
@@ -21,13 +21,15 @@ export interface DumpOptions {
   /** Connection options of the dump, TLS settled. */
   readonly connection: () => Promise<ConnectionOptions>;
   readonly classifyError: (error: unknown) => UnstaleError;
-  readonly interests: readonly TableInterest[];
+  readonly interests: TableInterests;
   readonly stateSchema: string | undefined;
   readonly serverId: number;
   /** `minimal`: column names may come from information_schema where the binlog does not hold them. */
   readonly rowMetadata: 'full' | 'minimal';
   /** Whether events whose checksum is wrong are refused. */
   readonly verifyChecksums: boolean;
+  /** Whether keys are looked for that comments of statements name; not by default. */
+  readonly hints?: boolean;
   /** ms */
   readonly heartbeatInterval: number;
   /** Longest time from connecting to the first event, ms. */
@@ -41,6 +43,8 @@ export interface DumpHandlers {
   readonly emit: (event: SourceEvent, after: () => SourcePosition) => void;
   /** Bytes arrived, of whatever kind. */
   readonly onActivity: () => void;
+  /** Keys that comments name were not read, because they or their statement are too large. */
+  readonly onUnreadHint: () => void;
 }
 
 /** A running dump. */
@@ -62,6 +66,12 @@ export interface Dump {
   stop(): Promise<void>;
 }
 
+const NO_TABLE: TableInterests = {
+  named: [],
+  of: () => undefined,
+  mayReach: () => false,
+  hasPatterns: false,
+};
 /** Binlog bytes in one slice of a large transaction. */
 const SLICE_BYTES = 16 * 1024;
 
@@ -86,8 +96,9 @@ export async function openDump(
   const assembler = new TransactionAssembler({
     flavour: server.flavour,
     start: position,
-    mapped: options.interests.map((interest) => interest.table),
+    interests: options.interests,
     sliceBytes: SLICE_BYTES,
+    onUnreadHint: handlers.onUnreadHint,
     emit: (event) => handlers.emit(event, after),
   });
 
@@ -127,6 +138,7 @@ export async function openDump(
       readCatalogue: (schema, table) => readTableDefinition(options.client, schema, table),
     },
     verifyChecksums: options.verifyChecksums,
+    onUnreadHint: options.hints === true ? handlers.onUnreadHint : undefined,
     heartbeatInterval: options.heartbeatInterval,
     onEvent,
     onActivity: handlers.onActivity,
@@ -186,11 +198,11 @@ export async function readFileCreatedAt(
   const position = { serverUuid: server.serverUuid, epoch: 0, file, offset: 4, fileCreatedAt: 0 };
   const ignore = (): void => undefined;
   const dump = await openDump(
-    { ...options, interests: [] },
-    new CascadeFollower([]),
+    { ...options, interests: NO_TABLE, hints: false },
+    new CascadeFollower(NO_TABLE, options.stateSchema),
     server,
     { dump: { by: 'file', file, offset: position.offset }, position },
-    { onBegin: ignore, emit: ignore, onActivity: ignore },
+    { onBegin: ignore, emit: ignore, onActivity: ignore, onUnreadHint: ignore },
     signal,
   );
   await dump.stop();

@@ -1,12 +1,11 @@
 import { formatPosition } from '../change/position.ts';
 import type { SourcePosition } from '../change/position.ts';
 import type { SourceEvent } from '../change/source-event.ts';
-import type { TableRef } from '../change/table.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import type { Log, Sleep } from '../pipeline/ports.ts';
+import { ALL_TABLES } from './table-reaches.ts';
 
 export interface GapRecoveryOptions {
-  readonly mapped: readonly TableRef[];
   /** Time for which an application may hold a value between reading MySQL and writing Redis, ms. */
   readonly wait: number;
   readonly sleep: Sleep;
@@ -50,7 +49,7 @@ export class GapRecovery {
     noteHead: () => Promise<SourcePosition>,
     signal: AbortSignal,
   ): Promise<SourcePosition> {
-    const { mapped, wait, sleep, log, emit } = this.#options;
+    const { wait, sleep, log, emit } = this.#options;
     const head = { ...(await noteHead()), epoch: lost.epoch + 1 };
     this.#open = { gap: { code: error.code, message: error.message }, head, since: performance.now() };
     log.warn(
@@ -66,7 +65,7 @@ export class GapRecovery {
     await sleep(wait, signal);
     if (signal.aborted)
       throw new UnstaleError('UNSTALE_BINLOG_CONNECTION_LOST', 'stopped while recovering from a gap');
-    emit({ kind: 'scope', tables: mapped, reason: 'gap', committedAt: Date.now() });
+    emit({ kind: 'scope', tables: ALL_TABLES, reason: 'gap', committedAt: Date.now() });
     return head;
   }
 

@@ -16,6 +16,7 @@ import { readServerFacts } from './server-facts.ts';
 import { currentEnd, refuseAnotherFile, resolveStart } from './start-position.ts';
 import type { ResolveContext, ResumeBy } from './start-position.ts';
 import { StreamCheck } from './stream-check.ts';
+import { formatReach } from './table-reaches.ts';
 
 export interface MysqlSourceOptions extends DumpOptions {
   readonly resumeBy: ResumeBy;
@@ -36,6 +37,9 @@ export interface MysqlSourceOptions extends DumpOptions {
 
 /** A read of the socket brings some hundred small transactions; holding it back for less would cost more than it saves. */
 const MAX_BUFFERED_EVENTS = 512;
+
+/** Longest run of unread hints that one log line stands for, ms. */
+const UNREAD_HINT_LOG_INTERVAL = 60_000;
 
 /** A dump that ends sooner was refused rather than lost, ms. */
 const SHORT_LIVED = 1000;
@@ -67,11 +71,13 @@ export class MysqlSource implements ChangeSource {
   #lastActivity: number | undefined;
   #pausedSince: number | undefined;
   #pausedTotal = 0;
+  #unreadHints = 0;
+  #unreadHintLoggedAt = -Infinity;
 
   constructor(options: MysqlSourceOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
-    this.#cascades = new CascadeFollower(options.interests);
+    this.#cascades = new CascadeFollower(options.interests, options.stateSchema);
     this.#buffer = new EventBuffer({
       maxBytes: options.maxBufferedBytes,
       maxEvents: MAX_BUFFERED_EVENTS,
@@ -87,7 +93,6 @@ export class MysqlSource implements ChangeSource {
       },
     });
     this.#recovery = new GapRecovery({
-      mapped: options.interests.map((interest) => interest.table),
       wait: options.gapWait,
       sleep: options.sleep,
       log: options.log,
@@ -137,6 +142,11 @@ export class MysqlSource implements ChangeSource {
   /** Binlog bytes that were received and not read by the pipeline yet. */
   get bufferedBytes(): number {
     return this.#buffer.bytes;
+  }
+
+  /** Texts so far whose comments may name keys and that were too large to be read. */
+  get unreadHints(): number {
+    return this.#unreadHints;
   }
 
   /** The place after the last complete transaction that was received. */
@@ -192,6 +202,7 @@ export class MysqlSource implements ChangeSource {
         onActivity: () => {
           this.#lastActivity = this.#now();
         },
+        onUnreadHint: () => this.#noteUnreadHint(),
       },
       signal,
     );
@@ -226,7 +237,7 @@ export class MysqlSource implements ChangeSource {
     else if (event.kind === 'scope') {
       this.#options.log.warn(
         {
-          tables: event.tables.map((table) => `${table.schema}.${table.table}`),
+          tables: event.tables.map(formatReach),
           reason: event.reason,
           after: formatPosition(after()),
         },
@@ -234,6 +245,17 @@ export class MysqlSource implements ChangeSource {
       );
     }
     this.#buffer.push(event);
+  }
+
+  #noteUnreadHint(): void {
+    this.#unreadHints += 1;
+    const now = this.#now();
+    if (now - this.#unreadHintLoggedAt < UNREAD_HINT_LOG_INTERVAL) return;
+    this.#unreadHintLoggedAt = now;
+    this.#options.log.warn(
+      { code: 'UNSTALE_HINT_UNREAD', so_far: this.#unreadHints },
+      'a comment that may name keys was not read: its statement or transaction is too large',
+    );
   }
 
   #lose(dump: Dump, failure: UnstaleError | 'outdated'): void {

@@ -19,6 +19,7 @@ const prepared = (offset: number, details: Partial<PreparedTransaction> = {}): P
   preparedAt: 0,
   rows: [row(offset)],
   tables: [],
+  hints: [],
   bytes: 10,
   ...details,
 });
@@ -68,5 +69,21 @@ describe('prepared transactions', () => {
     expect(transactions.floor?.offset).toBe(2);
     transactions.add('much later', prepared(4, { preparedAt: 9_000_000 }));
     expect(transactions.floor?.offset).toBe(2);
+  });
+
+  it('keep the keys that comments name beyond the rows, as far as they fit', () => {
+    const transactions = new PreparedTransactions();
+    expect(transactions.add('a', prepared(1, { hints: ['k'], bytes: MAX_PREPARED_BYTES + 1 }))).toBe(true);
+    expect(transactions.take('a')).toMatchObject({ rows: [], tables: [users], hints: ['k'] });
+    const large = ['k'.repeat(MAX_PREPARED_BYTES + 1)];
+    expect(transactions.add('a', prepared(1, { hints: large, bytes: MAX_PREPARED_BYTES * 2 }))).toBe(false);
+    expect(transactions.take('a')).toMatchObject({ hints: [] });
+  });
+
+  it('with hints but no rows are not forgotten', () => {
+    const transactions = new PreparedTransactions();
+    transactions.add('hinted', prepared(1, { rows: [], hints: ['k'], bytes: 1 }));
+    transactions.add('later', prepared(2, { preparedAt: 9_000_000 }));
+    expect(transactions.take('hinted')).toMatchObject({ hints: ['k'] });
   });
 });

@@ -1,11 +1,14 @@
 import type { SourcePosition } from '../change/position.ts';
 import type { RowChange } from '../change/row-change.ts';
-import type { TableRef } from '../change/table.ts';
+import type { TableReach } from '../change/table.ts';
+import { boundedReaches } from './table-reaches.ts';
 
-/** What a prepared XA transaction changed: rows, and the tables of those rows that were too many to keep. */
+/** What a prepared XA transaction changed: rows, and what is reached by those that were too many to keep. */
 export interface PreparedChanges {
   readonly rows: readonly RowChange[];
-  readonly tables: readonly TableRef[];
+  readonly tables: readonly TableReach[];
+  /** Keys that comments name. */
+  readonly hints: readonly string[];
 }
 
 export interface PreparedTransaction extends PreparedChanges {
@@ -13,7 +16,7 @@ export interface PreparedTransaction extends PreparedChanges {
   readonly before: SourcePosition;
   /** ms since the epoch, by the server's clock. */
   readonly preparedAt: number;
-  /** Binlog bytes of the rows. */
+  /** Binlog bytes of the rows, and those of the hints. */
   readonly bytes: number;
 }
 
@@ -33,14 +36,22 @@ export class PreparedTransactions {
   readonly #prepared = new Map<string, PreparedTransaction>();
   #bytes = 0;
 
-  /** Notes a transaction that was prepared; one with the same xid is replaced. */
-  add(xid: string, transaction: PreparedTransaction): void {
+  /** Notes a transaction that was prepared; one with the same xid is replaced. False if its hints were too many to keep. */
+  add(xid: string, transaction: PreparedTransaction): boolean {
     this.take(xid);
     this.#forgetUnmapped(transaction.preparedAt);
-    const fits = this.#bytes + transaction.bytes <= MAX_PREPARED_BYTES;
-    const kept = fits ? transaction : { ...transaction, rows: [], tables: tablesOf(transaction), bytes: 0 };
+    const kept = this.#fitting(transaction);
     this.#bytes += kept.bytes;
     this.#prepared.set(xid, kept);
+    return kept.hints.length === transaction.hints.length;
+  }
+
+  #fitting(transaction: PreparedTransaction): PreparedTransaction {
+    const left = MAX_PREPARED_BYTES - this.#bytes;
+    if (transaction.bytes <= left) return transaction;
+    const bytes = bytesOfHints(transaction.hints);
+    const without = { ...transaction, rows: [], tables: tablesOf(transaction), bytes };
+    return bytes <= left ? without : { ...without, hints: [], bytes: 0 };
   }
 
   /** What a transaction that ends now has changed; it is forgotten. Undefined when its PREPARE was not seen. */
@@ -62,15 +73,22 @@ export class PreparedTransactions {
   }
 
   #forgetUnmapped(now: number): void {
-    for (const [xid, { rows, tables, preparedAt }] of this.#prepared) {
+    for (const [xid, { rows, tables, hints, preparedAt }] of this.#prepared) {
       const full = this.#prepared.size >= MAX_TRANSACTIONS;
       if (!full && now - preparedAt <= PATIENCE) break;
-      if (rows.length === 0 && tables.length === 0) this.#prepared.delete(xid);
+      if (rows.length === 0 && tables.length === 0 && hints.length === 0) this.#prepared.delete(xid);
     }
   }
 }
 
-/** The tables of which a transaction changed rows. */
-export function tablesOf({ rows, tables }: PreparedChanges): readonly TableRef[] {
-  return [...new Set([...tables, ...rows.map((row) => row.table)])];
+/** The tables of which a transaction changed rows, widened if they are many. */
+export function tablesOf({ rows, tables }: Omit<PreparedChanges, 'hints'>): readonly TableReach[] {
+  return boundedReaches([...tables, ...new Set(rows.map((row) => row.table))]);
+}
+
+/** What keys that comments name count for, bytes. */
+export function bytesOfHints(hints: Iterable<string>): number {
+  let bytes = 0;
+  for (const hint of hints) bytes += Buffer.byteLength(hint);
+  return bytes;
 }

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RowChange } from '../change/row-change.ts';
 import type { SourceEvent } from '../change/source-event.ts';
+import { interestsIn } from '../../test/support/interests.ts';
 import type { BinlogEvent } from './binlog-event.ts';
 import { TransactionAssembler } from './transaction-assembler.ts';
 
@@ -29,6 +30,7 @@ const statement = (text: string): Body => ({ kind: 'statement', schema: 'shop', 
 const rows = (ids: number[], bytes = 10): Body => ({ kind: 'rows', changes: ids.map(row), bytes });
 
 let emitted: SourceEvent[];
+let unread: number;
 function assembler(flavour: 'mysql' | 'mariadb' = 'mysql', offset = 100): TransactionAssembler {
   return new TransactionAssembler({
     flavour,
@@ -40,8 +42,11 @@ function assembler(flavour: 'mysql' | 'mariadb' = 'mysql', offset = 100): Transa
       fileCreatedAt: 7,
       gtidSet: flavour === 'mysql' ? `${A}:1-9` : '0-1-9',
     },
-    mapped: [users],
+    interests: interestsIn([{ table: users, columns: ['id'] }]),
     sliceBytes: 100,
+    onUnreadHint: () => {
+      unread += 1;
+    },
     emit: (event) => emitted.push(event),
   });
 }
@@ -51,6 +56,7 @@ function feed(target: TransactionAssembler, ...events: BinlogEvent[]): void {
 
 beforeEach(() => {
   emitted = [];
+  unread = 0;
 });
 
 describe('the transaction assembler', () => {
@@ -282,7 +288,7 @@ describe('the transaction assembler', () => {
   it('widens to every mapped table when an XA transaction commits whose rows were not read', () => {
     feed(assembler(), at(150, gtid(10)), at(200, statement("XA COMMIT X'02',X'',1")));
     expect(emitted).toMatchObject([
-      { kind: 'scope', tables: [users], reason: 'unreadable' },
+      { kind: 'scope', tables: [{}], reason: 'unreadable' },
       { kind: 'idle', position: { offset: 200 } },
     ]);
   });
@@ -299,15 +305,16 @@ describe('the transaction assembler', () => {
 
   it('widens to every mapped table when the server says that events were lost', () => {
     feed(assembler(), at(0, { kind: 'blind' }));
-    expect(emitted).toMatchObject([{ kind: 'scope', tables: [users], reason: 'gap' }]);
+    expect(emitted).toMatchObject([{ kind: 'scope', tables: [{}], reason: 'gap' }]);
   });
 
   it('takes the GTID set of the file when it begins without one', () => {
     const target = new TransactionAssembler({
       flavour: 'mysql',
       start: { serverUuid: 'u', epoch: 0, file: 'binlog.000001', offset: 4, fileCreatedAt: 0 },
-      mapped: [users],
+      interests: interestsIn([{ table: users, columns: ['id'] }]),
       sliceBytes: 100,
+      onUnreadHint: () => undefined,
       emit: (event) => emitted.push(event),
     });
     feed(
@@ -318,5 +325,78 @@ describe('the transaction assembler', () => {
       at(350, { kind: 'commit' }),
     );
     expect(emitted).toMatchObject([{ kind: 'idle', position: { gtidSet: `${A}:1-4` } }]);
+  });
+
+  const hints = (...keys: string[]): Body => ({ kind: 'hints', hints: keys });
+
+  it('hands on the keys that comments name with the rows of their transaction, each once', () => {
+    feed(
+      assembler(),
+      at(150, gtid(10)),
+      at(200, { kind: 'begin' }),
+      at(220, hints('a', 'b')),
+      at(250, rows([1])),
+      at(270, hints('b')),
+      at(300, { kind: 'commit' }),
+      at(350, gtid(11)),
+      at(370, { kind: 'begin' }),
+      at(380, rows([2])),
+      at(400, { kind: 'commit' }),
+    );
+    const slices = emitted.flatMap((event) => (event.kind === 'slice' ? [event.slice] : []));
+    expect(slices).toMatchObject([
+      { changes: [row(1)], hints: ['a', 'b'], bytes: 12, resumeAfter: { offset: 300 } },
+      { changes: [row(2)], bytes: 10 },
+    ]);
+    expect(slices[1]).not.toHaveProperty('hints');
+  });
+
+  it('hands on a slice for comments alone, of a transaction without mapped rows and of a statement', () => {
+    feed(
+      assembler(),
+      at(150, gtid(10)),
+      at(200, { kind: 'begin' }),
+      at(220, hints('a')),
+      at(300, { kind: 'commit' }),
+      at(350, gtid(11)),
+      at(400, { ...statement('CREATE TABLE x (id INT)'), hints: ['b'] } as Body),
+    );
+    expect(emitted).toMatchObject([
+      {
+        kind: 'slice',
+        slice: { changes: [], hints: ['a'], mark: { offset: 150 }, resumeAfter: { offset: 300 } },
+      },
+      {
+        kind: 'slice',
+        slice: { changes: [], hints: ['b'], mark: { offset: 350 }, resumeAfter: { offset: 400 } },
+      },
+    ]);
+  });
+
+  it('loses no key of a comment however many there are', () => {
+    const keys = Array.from({ length: 2500 }, (_, index) => `${index}`);
+    const target = assembler();
+    feed(target, at(150, gtid(10)), at(200, { kind: 'begin' }));
+    for (const key of keys) feed(target, at(220, hints(key)));
+    feed(target, at(300, { kind: 'commit' }));
+    const slices = emitted.flatMap((event) => (event.kind === 'slice' ? [event.slice] : []));
+    expect(slices.flatMap((slice) => slice.hints ?? [])).toEqual(keys);
+    expect(slices.map((slice) => slice.hints?.length ?? 0).every((count) => count <= 1000)).toBe(true);
+    expect(unread).toBe(0);
+  });
+
+  it('keeps the keys that comments of an XA transaction name until it commits', () => {
+    const target = assembler();
+    feed(target, at(150, gtid(10)), at(200, statement("XA START X'01',X'',1")), at(210, hints('a')));
+    feed(target, at(250, rows([1], 3 * 1024 * 1024)), prepare(400));
+    feed(target, at(450, gtid(11)), at(500, statement("XA COMMIT X'01',X'',1")));
+    expect(emitted.slice(1)).toMatchObject([
+      { kind: 'slice', slice: { changes: [], hints: ['a'] } },
+      { kind: 'scope', tables: [users] },
+      { kind: 'slice', slice: { changes: [], resumeAfter: { offset: 500 } } },
+    ]);
+    feed(target, at(550, gtid(12)), at(600, statement("XA START X'01',X'',1")));
+    feed(target, at(610, hints('k'.repeat(3 * 1024 * 1024))), prepare(700));
+    expect(unread).toBe(1);
   });
 });

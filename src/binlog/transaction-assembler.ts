@@ -1,29 +1,36 @@
 import type { SourcePosition } from '../change/position.ts';
 import type { RowChange } from '../change/row-change.ts';
 import type { CommitMark, Gtid, ScopeReason, SourceEvent } from '../change/source-event.ts';
-import type { TableRef } from '../change/table.ts';
+import type { TableInterests, TableReach } from '../change/table.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import type { BinlogEvent } from './binlog-event.ts';
 import { parseExecutedGtids } from './gtid-set.ts';
 import type { ExecutedGtids } from './gtid-set.ts';
-import { MAX_PREPARED_BYTES, PreparedTransactions, tablesOf } from './prepared-transactions.ts';
+import { bytesOfHints, MAX_PREPARED_BYTES, PreparedTransactions, tablesOf } from './prepared-transactions.ts';
 import type { PreparedChanges } from './prepared-transactions.ts';
 import { classifyStatement } from './statement/classify-statement.ts';
 import { statementEffect } from './statement/statement-effect.ts';
 import { xidOf } from './statement/xid.ts';
+import { ALL_TABLES, boundedReaches } from './table-reaches.ts';
 
 const FOUR_GIB = 2 ** 32;
 /** Never added to: the first rows of a transaction bring an array of their own. */
 const NO_ROWS: RowChange[] = [];
-const NO_TABLES: readonly TableRef[] = [];
+const NO_TABLES: readonly TableReach[] = [];
+/** Never added to, either. */
+const NO_HINTS = new Set<string>();
+/** Hints after which a slice is handed on. */
+const MAX_HINTS = 1000;
 
 export interface AssemblerOptions {
   readonly flavour: 'mysql' | 'mariadb';
   /** Where the stream begins. */
   readonly start: SourcePosition;
-  readonly mapped: readonly TableRef[];
+  readonly interests: Pick<TableInterests, 'mayReach'>;
   /** Binlog bytes after which a slice of a large transaction is handed on. */
   readonly sliceBytes: number;
+  /** Keys that comments name were too many to be kept until their XA transaction commits. */
+  readonly onUnreadHint: () => void;
   readonly emit: (event: SourceEvent) => void;
 }
 
@@ -38,7 +45,8 @@ interface OpenTransaction {
   firstEnd: number;
   rows: RowChange[];
   /** Of an XA transaction with too many rows to keep them. */
-  tables: readonly TableRef[];
+  tables: readonly TableReach[];
+  hints: Set<string>;
   bytes: number;
   slices: number;
   ownRows: boolean;
@@ -67,6 +75,7 @@ export class TransactionAssembler {
     firstEnd: 0,
     rows: NO_ROWS,
     tables: NO_TABLES,
+    hints: NO_HINTS,
     bytes: 0,
     slices: 0,
     ownRows: false,
@@ -143,6 +152,9 @@ export class TransactionAssembler {
         else if (transaction.bytes >= this.#options.sliceBytes) this.#emitSlice(transaction, event.timestamp);
         break;
       }
+      case 'hints':
+        this.#addHints(this.#inTransaction(), event.hints, event.timestamp);
+        break;
       case 'own-rows':
         this.#inTransaction().ownRows = true;
         break;
@@ -159,7 +171,7 @@ export class TransactionAssembler {
         this.#emitIdle();
         break;
       case 'blind':
-        this.#emitScope(this.#options.mapped, 'gap', event.timestamp);
+        this.#emitScope(ALL_TABLES, 'gap', event.timestamp);
         break;
       case 'other':
         if (!this.#awaitsGroupEnd && this.#transaction === undefined) this.#moveTo(event.nextOffset);
@@ -169,6 +181,10 @@ export class TransactionAssembler {
 
   #statement(event: Extract<BinlogEvent, { kind: 'statement' }>): void {
     const kind = classifyStatement(event.text);
+    if (event.hints !== undefined) {
+      const transaction = this.#transaction ?? this.#begin(undefined, undefined, undefined);
+      this.#addHints(transaction, event.hints, event.timestamp);
+    }
     switch (kind) {
       case 'begin': {
         const transaction = this.#inTransaction();
@@ -186,7 +202,7 @@ export class TransactionAssembler {
         break;
       case 'other':
       case 'other-then-rows': {
-        const effect = statementEffect(event.text, event.schema, this.#options.mapped);
+        const effect = statementEffect(event.text, event.schema, this.#options.interests);
         if (effect !== undefined) this.#emitScope(effect.tables, effect.reason, event.timestamp);
         if (kind === 'other-then-rows') this.#inTransaction();
         else if (!this.#awaitsGroupEnd) this.#commit(event);
@@ -200,18 +216,21 @@ export class TransactionAssembler {
     if (event.onePhase) {
       if (transaction !== undefined) {
         transaction.xid = undefined;
-        this.#apply(transaction, event.timestamp);
+        this.#apply({ ...transaction, hints: [...transaction.hints] }, event.timestamp);
       }
     } else {
-      const { rows, tables, bytes } = this.#inTransaction();
-      this.#prepared.add(event.xid, {
+      const { rows, tables, hints, bytes } = this.#inTransaction();
+      const kept = this.#prepared.add(event.xid, {
         before: this.#reached(),
         preparedAt: event.timestamp * 1000,
         rows,
         tables,
+        hints: [...hints],
         bytes,
       });
+      if (!kept) this.#options.onUnreadHint();
       this.#inTransaction().rows = NO_ROWS;
+      this.#inTransaction().hints = NO_HINTS;
     }
     this.#commit(event);
   }
@@ -222,14 +241,15 @@ export class TransactionAssembler {
     const prepared = xid === undefined ? undefined : this.#prepared.take(xid);
     if (kind === 'xa-commit') {
       // Without its PREPARE its rows were written before the stream began, and nobody knows them.
-      this.#apply(prepared ?? { rows: [], tables: this.#options.mapped }, event.timestamp);
+      this.#apply(prepared ?? { rows: [], tables: ALL_TABLES, hints: [] }, event.timestamp);
     }
     this.#commit(event);
   }
 
-  #apply({ rows, tables }: PreparedChanges, timestamp: number): void {
+  #apply({ rows, tables, hints }: PreparedChanges, timestamp: number): void {
     const transaction = this.#inTransaction();
     transaction.rows = [...rows];
+    transaction.hints = new Set(hints);
     if (tables.length > 0) this.#emitScope(tables, 'unreadable', timestamp);
   }
 
@@ -248,7 +268,7 @@ export class TransactionAssembler {
 
   #begin(gtid: Gtid | undefined, committedAt: number | undefined, xid: string | undefined): OpenTransaction {
     const left = this.#transaction;
-    if (left !== undefined && (left.rows.length > 0 || left.slices > 0)) {
+    if (left !== undefined && (isWanted(left) || left.slices > 0)) {
       throw new UnstaleError(
         'UNSTALE_EVENT_UNDECODABLE',
         `a transaction begins behind ${this.#file}:${this.#offset} before the one there has ended`,
@@ -262,6 +282,7 @@ export class TransactionAssembler {
     transaction.firstEnd = 0;
     transaction.rows = NO_ROWS;
     transaction.tables = NO_TABLES;
+    transaction.hints = NO_HINTS;
     transaction.bytes = 0;
     transaction.slices = 0;
     transaction.ownRows = false;
@@ -274,10 +295,10 @@ export class TransactionAssembler {
     this.#transaction = undefined;
     this.#awaitsGroupEnd = false;
     // Before the position moves: the mark says where the transaction began.
-    if (transaction !== undefined && transaction.rows.length > 0) this.#markOf(transaction);
+    if (transaction !== undefined && isWanted(transaction)) this.#markOf(transaction);
     this.#moveTo(event.nextOffset);
     if (transaction?.gtid !== undefined) this.#gtids?.add(transaction.gtid);
-    if (transaction !== undefined && (transaction.rows.length > 0 || transaction.slices > 0)) {
+    if (transaction !== undefined && (isWanted(transaction) || transaction.slices > 0)) {
       this.#emitSlice(transaction, event.timestamp, this.position);
     } else if (!transaction?.ownRows) {
       this.#emitIdle();
@@ -285,26 +306,49 @@ export class TransactionAssembler {
   }
 
   #emitSlice(transaction: OpenTransaction, timestamp: number, resumeAfter?: SourcePosition): void {
-    const { rows: changes, bytes, slices: sliceNo } = transaction;
+    const { rows: changes, hints, bytes, slices: sliceNo } = transaction;
     const mark = this.#markOf(transaction);
     const committedAt = transaction.committedAt ?? timestamp * 1000;
     transaction.rows = NO_ROWS;
+    transaction.hints = NO_HINTS;
     transaction.bytes = 0;
     transaction.slices += 1;
     const slice =
       resumeAfter === undefined
         ? { mark, sliceNo, changes, bytes, committedAt }
         : { mark, sliceNo, changes, bytes, committedAt, resumeAfter };
-    this.#options.emit({ kind: 'slice', slice });
+    this.#options.emit({
+      kind: 'slice',
+      slice: hints.size === 0 ? slice : { ...slice, hints: [...hints] },
+    });
   }
 
-  #emitScope(tables: readonly TableRef[], reason: ScopeReason, timestamp: number): void {
+  #addHints(transaction: OpenTransaction, found: readonly string[], timestamp: number): void {
+    if (transaction.hints === NO_HINTS) transaction.hints = new Set();
+    const { hints } = transaction;
+    for (const hint of found) {
+      if (hints.has(hint)) continue;
+      hints.add(hint);
+      transaction.bytes += Buffer.byteLength(hint);
+    }
+    if (transaction.xid !== undefined) {
+      forgetExcess(transaction);
+      if (transaction.bytes <= MAX_PREPARED_BYTES) return;
+      this.#options.onUnreadHint();
+      transaction.hints = NO_HINTS;
+      transaction.bytes = 0;
+    } else if (hints.size >= MAX_HINTS || transaction.bytes >= this.#options.sliceBytes) {
+      this.#emitSlice(transaction, timestamp);
+    }
+  }
+
+  #emitScope(tables: readonly TableReach[], reason: ScopeReason, timestamp: number): void {
     const transaction = this.#transaction;
     if (transaction?.xid !== undefined) {
-      transaction.tables = [...new Set([...transaction.tables, ...tables])];
+      transaction.tables = boundedReaches([...transaction.tables, ...tables]);
       return;
     }
-    if (transaction !== undefined && transaction.rows.length > 0) this.#emitSlice(transaction, timestamp);
+    if (transaction !== undefined && isWanted(transaction)) this.#emitSlice(transaction, timestamp);
     const mark =
       transaction === undefined
         ? { gtid: undefined, file: this.#file, offset: this.#offset }
@@ -329,9 +373,15 @@ export class TransactionAssembler {
   }
 }
 
+/** Whether there is something to hand on. */
+function isWanted({ rows, hints }: OpenTransaction): boolean {
+  return rows.length > 0 || hints.size > 0;
+}
+
 /** Keeps no more rows than `PreparedTransactions` would take; of the others the tables. */
 function forgetExcess(transaction: OpenTransaction): void {
   if (transaction.bytes <= MAX_PREPARED_BYTES) return;
   transaction.tables = tablesOf(transaction);
   transaction.rows = NO_ROWS;
+  transaction.bytes = bytesOfHints(transaction.hints);
 }

@@ -4,6 +4,7 @@ import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
 import type { BinlogEvent } from './binlog-event.ts';
 import { EventDecoder } from './decoder/event-decoder.ts';
 import { CRC32_BYTES } from './decoder/event-type.ts';
+import { HintReader } from './decoder/hint-reader.ts';
 import type { KnownTablesOptions } from './decoder/known-tables.ts';
 import { EventFeed } from './event-feed.ts';
 import { tapPackets } from './zongji-tap.ts';
@@ -21,6 +22,8 @@ export interface ZongjiStreamOptions {
   readonly tables: Omit<KnownTablesOptions, 'flavour'>;
   /** Whether events whose checksum is wrong are refused. */
   readonly verifyChecksums: boolean;
+  /** Called when a text that may name keys is too long to be searched; undefined: such hints are not looked for. */
+  readonly onUnreadHint: (() => void) | undefined;
   /** How often the server reports when it has nothing to send, ms. */
   readonly heartbeatInterval: number;
   readonly onEvent: (event: BinlogEvent) => void;
@@ -57,6 +60,8 @@ export class ZongjiStream {
     const { start } = options;
     this.#zongji.start({
       serverId: options.serverId,
+      // MariaDB keeps them back otherwise; MySQL sends the statements of rows always.
+      requestAnnotateRows: options.onUnreadHint !== undefined,
       ...(start.by === 'gtid'
         ? { gtidSet: start.gtidSet }
         : { filename: start.file, position: start.offset }),
@@ -105,12 +110,14 @@ export class ZongjiStream {
     connection.query("SET @master_binlog_checksum = 'CRC32', @source_binlog_checksum = 'CRC32'", ignore);
     // The control connection is needed again only to end the dump; it must not be dropped for idling.
     ctrlConnection?.query('SET SESSION wait_timeout = 31536000', ignore);
+    const { onUnreadHint } = this.#options;
     try {
       const decoder = new EventDecoder({
         flavour: this.#zongji.isMariaDb ? 'mariadb' : 'mysql',
         ...this.#options.tables,
         checksumBytes: CRC32_BYTES,
         verifyChecksums: this.#options.verifyChecksums,
+        hints: onUnreadHint === undefined ? undefined : new HintReader(onUnreadHint),
         emit: this.#options.onEvent,
         whenWritable: () => this.#writable?.promise,
       });

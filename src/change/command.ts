@@ -1,13 +1,34 @@
 import type { SourcePosition } from './position.ts';
+import type { ColumnValue } from './row-change.ts';
 import type { CommitMark, ScopeReason } from './source-event.ts';
 
 /**
- * One idempotent effect on Redis. `scope` removes every key that matches the glob `pattern` (SCAN's MATCH
- * syntax) and begins with its literal part.
+ * One idempotent effect on Redis; `rule` is the place of the rule that wants it, such as `rules[0]`.
+ *
+ * `delete` removes a key. `set-keys` removes every key that the Redis set `key` names, and the set. `generation`
+ * increments a counter that is part of other keys' names. `scope` removes every key that matches the glob
+ * `pattern` (SCAN's MATCH syntax) and begins with its literal part; with `members` these are sets whose keys go too.
  */
 export type CacheCommand =
-  | { readonly kind: 'delete'; readonly key: string }
-  | { readonly kind: 'scope'; readonly pattern: string; readonly reason: ScopeReason };
+  | { readonly kind: 'delete'; readonly key: string; readonly rule: string }
+  | { readonly kind: 'set-keys'; readonly key: string; readonly rule: string }
+  | { readonly kind: 'generation'; readonly key: string; readonly rule: string }
+  | {
+      readonly kind: 'scope';
+      readonly pattern: string;
+      readonly members: boolean;
+      readonly reason: ScopeReason;
+      readonly rule: string;
+    };
+
+/**
+ * A question to a SQL server, whose answer gives commands: the rule's lookup number `lookup` (an index into the
+ * plan's lookups) with the values of its parameters, in their order.
+ */
+export interface LookupRequest {
+  readonly lookup: number;
+  readonly parameters: readonly Exclude<ColumnValue, undefined>[];
+}
 
 /**
  * Commands that are sent together. `seq` counts from 1 without gaps. `bytes` are the binlog bytes that the
@@ -18,6 +39,8 @@ export type CacheCommand =
 export interface CommandBatch {
   readonly seq: number;
   readonly commands: readonly CacheCommand[];
+  /** Asked once the batch is visible; what they give is sent with `commands`. */
+  readonly lookups: readonly LookupRequest[];
   readonly bytes: number;
   readonly marks: readonly CommitMark[];
   readonly oldestCommitAt?: number;
@@ -25,11 +48,11 @@ export interface CommandBatch {
 }
 
 /**
- * What became of a batch. `durable`: Redis acknowledged every command; `removed` counts the keys that
- * existed. `retryable`: nothing is known to be lost, send the whole batch again. `poisoned`: Redis refuses
+ * What became of a batch. `durable`: Redis acknowledged every command; `removed` counts the keys of
+ * deletes that existed, `swept` those that sets and scopes led to. `retryable`: nothing is known to be lost, send the whole batch again. `poisoned`: Redis refuses
  * this command for a reason that neither time nor a reconnect will change.
  */
 export type ApplyResult =
-  | { readonly outcome: 'durable'; readonly removed: number }
+  | { readonly outcome: 'durable'; readonly removed: number; readonly swept?: number }
   | { readonly outcome: 'retryable'; readonly error: Error }
   | { readonly outcome: 'poisoned'; readonly command: CacheCommand; readonly error: Error };

@@ -1,6 +1,6 @@
 import type { SourcePosition } from './position.ts';
 import type { RowChange } from './row-change.ts';
-import type { TableRef } from './table.ts';
+import type { TableReach } from './table.ts';
 
 /** A transaction's identifier: MySQL's `uuid` or `uuid:tag` and number, MariaDB's `domain-server` and number. */
 export interface Gtid {
@@ -31,18 +31,23 @@ export interface TransactionSlice {
   readonly changes: readonly RowChange[];
   readonly bytes: number;
   readonly committedAt: number;
+  /** Keys that comments of the transaction's statements name, each once within the slice. */
+  readonly hints?: readonly string[];
   readonly resumeAfter?: SourcePosition;
 }
 
-/** Why every key that a table's rules can produce has to go. */
-export type ScopeReason = 'truncate' | 'ddl' | 'statement' | 'unreadable' | 'gap';
+/**
+ * Why every key that a table's rules can produce has to go. `limit`: there are more of them than the rule allows to
+ * name; `outbox`: the application asked for it.
+ */
+export type ScopeReason = 'truncate' | 'ddl' | 'statement' | 'unreadable' | 'gap' | 'limit' | 'outbox';
 
 /** What a ChangeSource delivers, in binlog order. A scope without a `mark` concerns nothing that is yet to be seen. */
 export type SourceEvent =
   | { readonly kind: 'slice'; readonly slice: TransactionSlice }
   | {
       readonly kind: 'scope';
-      readonly tables: readonly TableRef[];
+      readonly tables: readonly TableReach[];
       readonly reason: ScopeReason;
       /** ms since the epoch. */
       readonly committedAt: number;

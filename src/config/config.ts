@@ -45,6 +45,8 @@ export interface SourceConfig {
   /** Where changes have to be visible before their keys are deleted: the source, nowhere, or these servers. */
   readonly barrier: 'source' | 'none' | readonly MysqlConnectionConfig[];
   readonly barrierTimeout: number;
+  /** Whether comments in the statements of the binlog may name keys. */
+  readonly hints: boolean;
 }
 
 export interface StateConfig {
@@ -85,6 +87,37 @@ export interface BatchConfig {
   readonly inFlight: number;
 }
 
+/** Where and how the queries of rules are run. */
+export interface LookupsConfig {
+  readonly connection: MysqlConnectionConfig;
+  /** Longest wait for a result. */
+  readonly timeout: number;
+  /** How long a result may be used again; 0: not at all. */
+  readonly cache: number;
+  /** Rows of a result, beyond which a rule's scope is removed instead. */
+  readonly maxKeys: number;
+}
+
+/** Where the names of removed keys are published. */
+export interface PublishConfig {
+  readonly channel?: string;
+  readonly stream?: string;
+  /** Entries that the stream keeps, about. */
+  readonly maxLen: number;
+}
+
+export interface AdminConfig extends ListenAddress {
+  /** What a caller of an action has to know. */
+  readonly token?: string;
+}
+
+export interface ReloadConfig {
+  /** Whether a changed file is loaded by itself. */
+  readonly watch: boolean;
+  /** Whether all keys of rules that changed or went away are removed. */
+  readonly invalidate: boolean;
+}
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export interface LogConfig {
@@ -104,8 +137,15 @@ export interface Settings {
   readonly redis: RedisConfig;
   readonly batch: BatchConfig;
   readonly rules: readonly Rule[];
+  /** The configuration file and the files that it includes. */
+  readonly files: readonly string[];
+  readonly lookups: LookupsConfig;
+  /** Of all rules together; undefined for no limit. */
+  readonly maxDeletesPerSecond?: number;
+  readonly publish?: PublishConfig;
+  readonly reload: ReloadConfig;
   /** Undefined when switched off. */
-  readonly admin: ListenAddress | undefined;
+  readonly admin: AdminConfig | undefined;
   readonly health: { readonly maxLag: number };
   readonly shutdownTimeout: number;
   readonly log: LogConfig;

@@ -65,10 +65,10 @@ describe('config/example.yaml', () => {
       'client_id: shop\nsource: {url: "mysql://unstale@127.0.0.1:3306", password: m}\n' +
         'redis: {url: "redis://127.0.0.1:6379/0"}\nrules: [{table: shop.users, key: "user:{id}"}]',
     );
-    expect({ ...config, file: '' }).toEqual({ ...bare, file: '' });
+    expect({ ...config, file: '', files: [] }).toEqual({ ...bare, file: '', files: [] });
     expect(source).toEqual(bareSource);
     expect(plan.rules).toBe(rules);
-    expect(rules).toHaveLength(5);
+    expect(rules).toHaveLength(10);
     expect(barePlan.rules).toBe(bareRules);
     expect(bareRules).toHaveLength(1);
   });

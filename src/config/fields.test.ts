@@ -80,7 +80,7 @@ describe('a table', () => {
     ['shop.*', 'pattern'],
     ['shop_*.users', 'pattern'],
     ['shop.user?', 'pattern'],
-    ['/shop_.*[.]users/', 'regular expression'],
+    ['/shop_.*[.]users/', 'between schema and table'],
     ['shop.my table', 'odd character'],
     [`shop.${'x'.repeat(65)}`, 'longer'],
   ])('refuses %j', (text, message) => {

@@ -55,6 +55,7 @@ describe('a configuration', () => {
         rowMetadata: 'full',
         barrier: 'source',
         barrierTimeout: 2000,
+        hints: false,
       },
       state: { connection, sameServer: true, database: 'unstale', flushInterval: 1000 },
       redis: {
@@ -67,13 +68,16 @@ describe('a configuration', () => {
         scopeScanRate: 100_000,
       },
       batch: { maxCommands: 1000, maxBytes: 1_048_576, maxDelay: 2, inFlight: 2 },
+      files: [file],
+      lookups: { connection, timeout: 2000, cache: 0, maxKeys: 1000 },
+      reload: { watch: false, invalidate: false },
       admin: { host: '127.0.0.1', port: 9630 },
       health: { maxLag: 60_000 },
       shutdownTimeout: 10_000,
       log: { level: 'info', format: 'json' },
     });
     expect(_rules).toBe(plan.rules);
-    expect(plan.interests).toEqual([{ table: { schema: 'shop', table: 'users' }, columns: ['id'] }]);
+    expect(plan.interests.named).toEqual([{ table: { schema: 'shop', table: 'users' }, columns: ['id'] }]);
   });
 
   it('takes the servers of the barrier by URL, with what a URL leaves out from the source', async () => {
@@ -201,7 +205,7 @@ log: {level: debug, format: pretty}
       {
         id: 'rules[0]',
         keys: [{ text: 'user:{id}' }, { text: 'mail:{email}' }],
-        on: new Set(['insert', 'delete']),
+        on: new Set(['insert', 'delete', 'truncate']),
         action: 'delete',
       },
     ]);

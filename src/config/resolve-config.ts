@@ -1,13 +1,21 @@
 import { createHash } from 'node:crypto';
-import type { Settings, SourceConfig, StateConfig } from './config.ts';
+import type {
+  AdminConfig,
+  LookupsConfig,
+  PublishConfig,
+  Settings,
+  SourceConfig,
+  StateConfig,
+} from './config.ts';
 import type { ConfigDocument } from './document.ts';
 import { resolveBarrierServers } from './resolve-barrier.ts';
 import { namesServer, resolveMysqlConnection } from './resolve-mysql.ts';
 import { resolveRedis } from './resolve-redis.ts';
 import { resolveRules } from './resolve-rules.ts';
-import type { RawConfig, RawSource, RawState } from './schema.ts';
+import type { RawConfig, RawLookups, RawSource, RawState } from './schema.ts';
 
 const MIB = 1024 * 1024;
+const SHORTEST_TOKEN = 16;
 
 /** Gives every field its default and judges fields together. Undefined after a problem; all are reported. */
 export async function resolveConfig(document: ConfigDocument, raw: RawConfig): Promise<Settings | undefined> {
@@ -19,9 +27,11 @@ export async function resolveConfig(document: ConfigDocument, raw: RawConfig): P
   const source = await resolveSource(document, raw.source ?? {}, clientId);
   const state = await resolveState(document, raw.state ?? {}, source);
   const redis = await resolveRedis(document, raw.redis ?? {});
-  const rules = resolveRules(document, raw.rules);
-  if (clientId === undefined || source === undefined || state === undefined) return undefined;
-  const listen = raw.admin?.listen ?? { host: '127.0.0.1', port: 9630 };
+  const lookups = await resolveLookups(document, raw.lookups ?? {}, source);
+  const rules = resolveRules(document, raw.rules, lookups);
+  const publish = resolvePublish(document, raw.publish ?? undefined);
+  if (clientId === undefined || source === undefined || state === undefined || lookups === undefined)
+    return undefined;
   return {
     file: document.file,
     clientId,
@@ -35,7 +45,12 @@ export async function resolveConfig(document: ConfigDocument, raw: RawConfig): P
       inFlight: raw.batch?.in_flight ?? 2,
     },
     rules,
-    admin: listen === 'off' ? undefined : listen,
+    files: [document.file],
+    lookups,
+    ...(raw.max_deletes_per_second === undefined ? {} : { maxDeletesPerSecond: raw.max_deletes_per_second }),
+    ...(publish === undefined ? {} : { publish }),
+    reload: { watch: raw.reload?.watch ?? false, invalidate: raw.reload?.invalidate ?? false },
+    admin: resolveAdmin(document, raw.admin ?? undefined),
     health: { maxLag: raw.health?.max_lag ?? 60_000 },
     shutdownTimeout: raw.shutdown_timeout ?? 10_000,
     log: { level: raw.log?.level ?? 'info', format: raw.log?.format ?? 'json' },
@@ -81,7 +96,55 @@ async function resolveSource(
     rowMetadata: raw.row_metadata ?? 'full',
     barrier,
     barrierTimeout: raw.barrier_timeout ?? 2000,
+    hints: raw.hints ?? false,
   };
+}
+
+async function resolveLookups(
+  document: ConfigDocument,
+  raw: RawLookups,
+  source: SourceConfig | undefined,
+): Promise<LookupsConfig | undefined> {
+  const sameServer = !namesServer(document, 'lookups');
+  const inherited = sameServer ? (source?.connection ?? PLACEHOLDER) : undefined;
+  const connection = await resolveMysqlConnection(document, 'lookups', raw, inherited);
+  if (connection === undefined) return undefined;
+  return {
+    connection,
+    timeout: raw.timeout ?? 2000,
+    cache: raw.cache ?? 0,
+    maxKeys: raw.max_keys ?? 1000,
+  };
+}
+
+function resolvePublish(document: ConfigDocument, raw: RawConfig['publish']): PublishConfig | undefined {
+  const path = ['publish'];
+  if (raw === undefined || raw === null) return undefined;
+  const { channel, stream, max_len: maxLen } = raw;
+  if (!document.has([...path, 'channel']) && !document.has([...path, 'stream'])) {
+    document.report(path, 'names neither a channel nor a stream', 'write channel, stream or both', {
+      key: true,
+    });
+  }
+  if (maxLen !== undefined && !document.has([...path, 'stream'])) {
+    document.report([...path, 'max_len'], 'has no effect without a stream', 'write stream too, or remove it');
+  }
+  return {
+    ...(channel === undefined ? {} : { channel }),
+    ...(stream === undefined ? {} : { stream }),
+    maxLen: maxLen ?? 10_000,
+  };
+}
+
+/** An empty token is none: `${NAME:-}` is how people leave it open. */
+function resolveAdmin(document: ConfigDocument, raw: RawConfig['admin']): AdminConfig | undefined {
+  const listen = raw?.listen ?? { host: '127.0.0.1', port: 9630 };
+  const token = raw?.token ?? '';
+  if (token !== '' && token.length < SHORTEST_TOKEN) {
+    document.report(['admin', 'token'], 'can be guessed', `write at least ${SHORTEST_TOKEN} characters`);
+  }
+  if (listen === 'off') return undefined;
+  return token === '' ? listen : { ...listen, token };
 }
 
 async function resolveState(

@@ -14,12 +14,12 @@ export function namesServer(document: ConfigDocument, section: string): boolean 
 }
 
 /**
- * The connection of `source` or `state`. What the section leaves open comes from `inherited`, the connection
+ * The connection of `source`, `state` or `lookups`. What the section leaves open comes from `inherited`, the connection
  * to the same server; the password only for the same user. Undefined after a problem, which is reported.
  */
 export async function resolveMysqlConnection(
   document: ConfigDocument,
-  section: 'source' | 'state',
+  section: 'source' | 'state' | 'lookups',
   raw: RawConnection,
   inherited?: MysqlConnectionConfig,
 ): Promise<MysqlConnectionConfig | undefined> {

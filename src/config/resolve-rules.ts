@@ -1,15 +1,17 @@
-import { ALL_OPERATIONS, canonicalRule } from '../mapping/rule.ts';
+import { canonicalRule } from '../mapping/rule.ts';
 import type { Rule } from '../mapping/rule.ts';
-import { parseTemplate, templateLookups } from '../mapping/template.ts';
-import type { KeyTemplate } from '../mapping/template.ts';
+import type { LookupsConfig } from './config.ts';
 import type { ConfigDocument } from './document.ts';
-import { formatPath } from './path.ts';
-import type { Path } from './path.ts';
-import { resolveCondition } from './resolve-condition.ts';
-import type { RawConfig, RawRule } from './schema.ts';
+import { resolveOutboxRule } from './resolve-outbox-rule.ts';
+import { resolveTableRule } from './resolve-table-rule.ts';
+import type { RawConfig } from './schema.ts';
 
 /** The rules that are complete and correct; what is wrong with the others is reported. */
-export function resolveRules(document: ConfigDocument, raw: RawConfig['rules']): Rule[] {
+export function resolveRules(
+  document: ConfigDocument,
+  raw: RawConfig['rules'],
+  lookups: LookupsConfig | undefined,
+): Rule[] {
   const node = document.at(['rules']);
   if (node === undefined || (node.kind === 'list' && node.items.length === 0)) {
     const remedy = 'write for example rules: [{table: shop.users, key: "user:{id}"}]';
@@ -20,7 +22,9 @@ export function resolveRules(document: ConfigDocument, raw: RawConfig['rules']):
   for (const [index, rawRule] of (raw ?? []).entries()) {
     if (rawRule === null) continue;
     const path = ['rules', index];
-    const rule = resolveRule(document, path, rawRule);
+    const rule = document.has([...path, 'outbox'])
+      ? resolveOutboxRule(document, path, rawRule)
+      : resolveTableRule(document, path, rawRule, lookups);
     if (rule === undefined) continue;
     const canonical = canonicalRule(rule);
     const twin = seen.get(canonical);
@@ -29,75 +33,4 @@ export function resolveRules(document: ConfigDocument, raw: RawConfig['rules']):
     rules.push(rule);
   }
   return rules;
-}
-
-function resolveRule(document: ConfigDocument, path: Path, raw: RawRule): Rule | undefined {
-  // A rule of a kind that is not available yet has other fields; it is reported as such.
-  const otherKind = ['outbox', 'generation'].some((name) => document.has([...path, name]));
-  if (!otherKind && !document.has([...path, 'table'])) {
-    document.report([...path, 'table'], 'the rule names no table', 'write table: schema.table');
-  }
-  const keys = resolveKeys(document, path, raw, otherKind);
-  const on = resolveOn(document, path, raw);
-  const condition = resolveCondition(document, path);
-  if (raw.table === undefined || keys.length === 0) return undefined;
-  const id = formatPath(path);
-  const rule = { id, table: raw.table, keys, on, action: 'delete' } as const;
-  return condition === undefined ? rule : { ...rule, condition };
-}
-
-function resolveKeys(document: ConfigDocument, path: Path, raw: RawRule, otherKind: boolean): KeyTemplate[] {
-  const keyPath = [...path, 'key'];
-  const keysPath = [...path, 'keys'];
-  const list = document.at(keysPath);
-  if (document.has(keyPath) && list !== undefined) {
-    document.report(keysPath, 'key and keys exclude each other', 'write all templates in keys', {
-      key: true,
-    });
-  } else if (!otherKind && !document.has(keyPath) && list === undefined) {
-    document.report(
-      keyPath,
-      'the rule names no key',
-      'write for example key: user:{id}, or keys with a list',
-    );
-  }
-  if (list?.kind === 'list' && list.items.length === 0) {
-    document.report(keysPath, 'the list is empty', 'write at least one template such as "user:{id}"');
-  }
-  const texts: [Path, string | null | undefined][] = [
-    [keyPath, raw.key],
-    ...(raw.keys ?? []).map((text, index): [Path, string | null] => [[...keysPath, index], text]),
-  ];
-  const templates: KeyTemplate[] = [];
-  for (const [textPath, text] of texts) {
-    if (text === undefined || text === null) continue;
-    const parsed = parseTemplate(text);
-    if (!parsed.ok) {
-      document.report(textPath, parsed.problem, parsed.remedy, { offset: parsed.offset });
-    } else if (templateLookups(parsed.template).length > 0) {
-      document.report(
-        textPath,
-        'lookups are not available in this version',
-        'make the key of columns of the changed row',
-      );
-    } else if (templates.some((template) => template.text === text)) {
-      document.report(textPath, 'the template stands twice in the rule', 'remove one of the two');
-    } else {
-      templates.push(parsed.template);
-    }
-  }
-  return templates;
-}
-
-function resolveOn(document: ConfigDocument, path: Path, raw: RawRule): Rule['on'] {
-  const onPath = [...path, 'on'];
-  const list = document.at(onPath);
-  if (list?.kind === 'list' && list.items.length === 0) {
-    document.report(
-      onPath,
-      'the list is empty',
-      'remove it for all operations, or write for example [update]',
-    );
-  }
-  return new Set(raw.on?.filter((op) => op !== null) ?? ALL_OPERATIONS);
 }

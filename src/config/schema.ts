@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { ALL_OPERATIONS } from '../mapping/rule.ts';
+import { ALL_EVENTS } from '../mapping/rule.ts';
 import { parseInitPosition } from './init-position.ts';
 import { parseScanRate } from './scan-rate.ts';
 import { parseListen } from './listen-address.ts';
@@ -19,7 +19,7 @@ import {
   text,
   tree,
 } from './scalars.ts';
-import { parseTableName } from './table-name.ts';
+import { parseTableName, parseTableSelector } from './table-name.ts';
 
 const REMOVE = 'remove it';
 const DELETE_ONLY = 'remove it: the keys of changed rows are deleted';
@@ -47,24 +47,34 @@ const connection = {
 };
 
 const rule = z.strictObject({
-  table: scalar(parseTableName),
+  table: scalar(parseTableSelector),
   key: text(),
   keys: list(z.string()),
-  on: list(choice(ALL_OPERATIONS).unwrap()),
+  keys_from_set: text(),
+  on: list(choice(ALL_EVENTS).unwrap()),
   when: tree(),
   where: tree(),
+  lookup: text(),
+  max_keys: integer(1, MOST_COMMANDS),
+  generation: text(),
+  max_keys_per_transaction: integer(1, MOST_COMMANDS),
+  max_deletes_per_second: integer(1, MOST_COMMANDS),
+  outbox: scalar(parseTableName),
+  key_column: text(),
+  prefix_column: text(),
+  generation_column: text(),
+  prefixes: list(z.string()),
   action: choice(['delete'], { update: 'write delete, or remove the field' }),
   guard: choice(['none'], GUARD_LATER),
   value: notYet(DELETE_ONLY),
   version: notYet(DELETE_ONLY),
   ttl: notYet(DELETE_ONLY),
   ttl_jitter: notYet(DELETE_ONLY),
-  lookup: notYet('remove it: make the key of columns of the changed row'),
-  generation: notYet('list the keys with key or keys'),
-  outbox: notYet('write a rule with table and key for the table that changes'),
-  key_column: notYet('write a rule with table and key for the table that changes'),
   redelete: notYet('remove it: each key is deleted once'),
 });
+
+/** What a file that `include` names may hold. */
+export const includedSchema = z.strictObject({ rules: list(rule) });
 
 /**
  * The shape of a configuration file. Every field is optional here: what is required, and what depends on
@@ -91,6 +101,7 @@ export const configSchema = z.strictObject({
     row_metadata: choice(['full', 'minimal']),
     barrier: choiceOrTexts(['source', 'none']),
     barrier_timeout: duration(),
+    hints: boolean(),
   }),
   state: section({
     ...connection,
@@ -124,10 +135,23 @@ export const configSchema = z.strictObject({
   }),
   guard: choice(['none'], GUARD_LATER),
   rules: list(rule),
-  include: notYet('write all rules into this file'),
+  include: list(z.string()),
+  lookups: section({
+    ...connection,
+    timeout: duration(),
+    cache: duration({ zero: true }),
+    max_keys: integer(1, MOST_COMMANDS),
+  }),
+  max_deletes_per_second: integer(1, MOST_COMMANDS),
+  publish: section({
+    channel: text(),
+    stream: text(),
+    max_len: integer(1, 1_000_000_000),
+  }),
+  reload: section({ watch: boolean(), invalidate: boolean() }),
   admin: section({
     listen: scalar(parseListen),
-    token: notYet('remove it: the admin server only has endpoints that read'),
+    token: secret(),
   }),
   health: section({ max_lag: duration() }),
   shutdown_timeout: duration(),
@@ -141,6 +165,7 @@ export const configSchema = z.strictObject({
 export type RawConfig = z.output<typeof configSchema>;
 export type RawSource = NonNullable<RawConfig['source']>;
 export type RawState = NonNullable<RawConfig['state']>;
+export type RawLookups = NonNullable<RawConfig['lookups']>;
 export type RawRedis = NonNullable<RawConfig['redis']>;
 export type RawRule = z.output<typeof rule>;
 /** The fields that `source` and `state` share. */

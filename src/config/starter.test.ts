@@ -96,9 +96,9 @@ describe('a starter file', () => {
           ...all.map(([schema, one, key]) => table(schema, one, ...key)),
         ];
         const { plan } = await loadText(renderStarter({ ...OPTIONS, tables: given }), { env: ENV });
-        expect(plan.interests.map(({ table, columns }) => [table.schema, table.table, columns])).toEqual(
-          given.map(({ schema, table, primaryKey }) => [schema, table, primaryKey]),
-        );
+        expect(
+          plan.interests.named.map(({ table, columns }) => [table.schema, table.table, columns]),
+        ).toEqual(given.map(({ schema, table, primaryKey }) => [schema, table, primaryKey]));
       }),
     );
   });

@@ -69,6 +69,11 @@ export const ERROR_CATALOG = {
     exitCode: 3,
     hint: 'Run the GRANT that `unstale check` prints.',
   },
+  UNSTALE_HINTS_OFF: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Run the SET statement that `unstale check` prints, and let sessions reconnect.',
+  },
   UNSTALE_TABLE_MISSING: {
     directive: 'fatal',
     exitCode: 3,
@@ -171,6 +176,11 @@ export const ERROR_CATALOG = {
     directive: 'fatal',
     exitCode: 3,
     hint: 'Mend what the message names (a damaged binlog, a server setting), delete the row in unstale.positions, start again, then flush the mapped keys (docs/errors.md, "Begin anew").',
+  },
+  UNSTALE_HINT_UNREAD: {
+    directive: 'retry',
+    exitCode: 1,
+    hint: 'Put comments with keys into statements of less than 64 KiB, or delete these keys yourself.',
   },
   UNSTALE_BARRIER_TIMEOUT: {
     directive: 'retry',

@@ -3,7 +3,8 @@ import type { TableInterest } from '../change/table.ts';
 import { describeCondition } from './condition-description.ts';
 import { compileKey } from './key.ts';
 import type { MappingPlan } from './plan.ts';
-import type { Rule } from './rule.ts';
+import type { TableRule } from './rule.ts';
+import { compileSelector } from './table-selector.ts';
 import { templatePattern } from './template.ts';
 import type { KeyTemplate } from './template.ts';
 
@@ -16,6 +17,8 @@ export type NoKeyReason =
   | { readonly kind: 'condition'; readonly because: string }
   | { readonly kind: 'null'; readonly image: ImageName; readonly column: string }
   | { readonly kind: 'absent'; readonly image: ImageName; readonly column: string }
+  /** Only a server can tell; the query with `?` for each parameter. */
+  | { readonly kind: 'lookup'; readonly sql: string }
   /** A value that has no exact text, or that a filter does not take. */
   | { readonly kind: 'unsuitable'; readonly image: ImageName; readonly column: string };
 
@@ -38,20 +41,28 @@ export interface TemplateExplanation {
  * hold the columns of the table's interest; the table is matched by name. Empty if no rule is on the table.
  */
 export function explain(plan: MappingPlan, change: RowChange): TemplateExplanation[] {
-  const interest = plan.interests.find(
-    ({ table }) => table.schema === change.table.schema && table.table === change.table.table,
-  );
+  const interest = plan.interests.of(change.table.schema, change.table.table);
   if (interest === undefined) return [];
   const { schema, table } = interest.table;
   return plan.rules
-    .filter((rule) => rule.table.schema === schema && rule.table.table === table)
-    .flatMap((rule) => rule.keys.map((template) => explainTemplate(rule, template, interest, change)));
+    .filter((rule) => rule.kind === 'table')
+    .filter((rule) => compileSelector(rule.tables).matches(schema, table))
+    .flatMap((rule) =>
+      templatesOf(rule).map((template) => explainTemplate(rule, template, interest, change)),
+    );
+}
+
+/** What the rule writes for a row: its generation only where it names no keys. */
+function templatesOf({ keys, keysFromSet, generation }: TableRule): readonly KeyTemplate[] {
+  const named = [...keys, ...keysFromSet];
+  return named.length === 0 && generation !== undefined ? [generation] : named;
 }
 
 /** A reason in plain words, e.g. `column email is NULL in the row's new image`. */
 export function formatReason(reason: NoKeyReason): string {
   if (reason.kind === 'operation') return `the rule's "on" does not list ${reason.op}`;
   if (reason.kind === 'condition') return reason.because;
+  if (reason.kind === 'lookup') return `the keys come from a query: ${reason.sql}`;
   const image = `the row's ${reason.image === 'before' ? 'old' : 'new'} image`;
   switch (reason.kind) {
     case 'null':
@@ -64,7 +75,7 @@ export function formatReason(reason: NoKeyReason): string {
 }
 
 function explainTemplate(
-  rule: Rule,
+  rule: TableRule,
   template: KeyTemplate,
   interest: TableInterest,
   change: RowChange,
@@ -77,6 +88,9 @@ function explainTemplate(
     rule.condition === undefined ? undefined : describeCondition(rule.condition, change, interest.columns);
   if (because !== undefined) {
     return { ...head, keys: [], nullKeys: 0, reasons: [{ kind: 'condition', because }] };
+  }
+  if (rule.lookup !== undefined) {
+    return { ...head, keys: [], nullKeys: 0, reasons: [{ kind: 'lookup', sql: rule.lookup.sql }] };
   }
   const keyOf = compileKey(template, interest);
   const keys = new Set<string>();

@@ -5,7 +5,7 @@ import { explain, formatReason } from './explain.ts';
 import { compilePlan } from './plan.ts';
 import type { MappingOutput, MappingPlan } from './plan.ts';
 import { ALL_OPERATIONS } from './rule.ts';
-import type { Rule } from './rule.ts';
+import type { RuleEvent, TableRule } from './rule.ts';
 import { parseTemplate, templatePattern } from './template.ts';
 import type { KeyTemplate } from './template.ts';
 
@@ -15,9 +15,22 @@ function template(text: string): KeyTemplate {
   return result.template;
 }
 
-function rule(id: string, table: string, keys: string[], on: readonly RowOperation[] = ALL_OPERATIONS): Rule {
+function rule(
+  id: string,
+  table: string,
+  keys: string[],
+  on: readonly RowOperation[] = ALL_OPERATIONS,
+): TableRule {
   const [schema = '', name = ''] = table.split('.');
-  return { id, table: { schema, table: name }, keys: keys.map(template), on: new Set(on), action: 'delete' };
+  return {
+    kind: 'table',
+    id,
+    tables: { kind: 'exact', table: { schema, table: name } },
+    keys: keys.map(template),
+    keysFromSet: [],
+    on: new Set([...on, 'truncate']),
+    action: 'delete',
+  };
 }
 
 function change(
@@ -25,7 +38,7 @@ function change(
   op: RowOperation,
   images: { before?: RowImage; after?: RowImage },
 ): RowChange {
-  const interest = plan.interests[0];
+  const interest = plan.interests.named[0];
   if (interest === undefined) throw new Error('no table');
   const { before = [], after = [] } = images;
   if (op === 'insert') return { op, table: interest.table, after };
@@ -34,15 +47,13 @@ function change(
 }
 
 function map(plan: MappingPlan, ...changes: RowChange[]): MappingOutput {
-  const out: MappingOutput = { commands: [], nullKeys: 0 };
+  const out: MappingOutput = { commands: [], lookups: [], nullKeys: 0, keysOfTransaction: new Map() };
   for (const one of changes) plan.map(one, out);
   return out;
 }
 
 function keys(out: MappingOutput): string[] {
-  return out.commands.map((command) =>
-    command.kind === 'delete' ? command.key : `scope ${command.pattern}`,
-  );
+  return out.commands.map((command) => (command.kind === 'scope' ? `scope ${command.pattern}` : command.key));
 }
 
 /** Redis' MATCH for patterns without character classes, which templates never produce. */
@@ -69,7 +80,7 @@ describe('a plan', () => {
       rule('rules[1]', 'shop.orders', ['order:{no}']),
       rule('rules[2]', 'shop.users', ['name:{name}']),
     ]);
-    expect(several.interests).toEqual([
+    expect(several.interests.named).toEqual([
       { table: { schema: 'shop', table: 'users' }, columns: ['id', 'email', 'name'] },
       { table: { schema: 'shop', table: 'orders' }, columns: ['no'] },
     ]);
@@ -151,9 +162,9 @@ describe('a plan', () => {
       { schema: 'shop', table: 'people' },
       { schema: 'other', table: 'users' },
     ];
-    expect(scoped.scopes(tables, 'truncate')).toEqual([
-      { kind: 'scope', pattern: 'user:*', reason: 'truncate' },
-      { kind: 'scope', pattern: 'mail:*', reason: 'truncate' },
+    expect(scoped.scopes(tables, 'truncate')).toMatchObject([
+      { kind: 'scope', pattern: 'user:*', members: false, reason: 'truncate' },
+      { kind: 'scope', pattern: 'mail:*', members: false, reason: 'truncate' },
     ]);
     expect(scoped.scopes([], 'gap')).toEqual([]);
   });
@@ -170,7 +181,7 @@ describe('a plan', () => {
       ]).hash,
     ).toBe(hash);
     expect(compilePlan([a]).hash).not.toBe(hash);
-    expect(compilePlan([a, { ...b, on: new Set<RowOperation>(['insert']) }]).hash).not.toBe(hash);
+    expect(compilePlan([a, { ...b, on: new Set<RuleEvent>(['insert']) }]).hash).not.toBe(hash);
   });
 });
 
@@ -211,7 +222,7 @@ function reference(text: string, values: Record<string, ColumnValue>): string | 
 
 describe('for any template and any row', () => {
   const image = (plan: MappingPlan, values: Record<string, ColumnValue>): RowImage =>
-    plan.interests[0]?.columns.map((column) => values[column]) ?? [];
+    plan.interests.named[0]?.columns.map((column) => values[column]) ?? [];
 
   it('the keys are those of the obvious evaluation, of both images', () => {
     fc.assert(

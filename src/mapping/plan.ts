@@ -1,67 +1,149 @@
 import { createHash } from 'node:crypto';
-import type { CacheCommand } from '../change/command.ts';
-import type { RowChange, RowImage, RowOperation } from '../change/row-change.ts';
+import type { CacheCommand, LookupRequest } from '../change/command.ts';
+import type { RowChange, RowImage } from '../change/row-change.ts';
 import type { ScopeReason } from '../change/source-event.ts';
 import { formatTable } from '../change/table.ts';
-import type { TableInterest, TableRef } from '../change/table.ts';
+import type { TableInterest, TableInterests, TableReach, TableRef } from '../change/table.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
-import { compileCondition, conditionColumns } from './condition.ts';
-import { compileKey } from './key.ts';
-import type { KeyFunction } from './key.ts';
-import { canonicalRule } from './rule.ts';
+import { compileOutboxRule } from './compile-outbox-rule.ts';
+import { compileTableRule, lookupOf, ruleColumns } from './compile-table-rule.ts';
+import { canonicalRule, selectorOf } from './rule.ts';
 import type { Rule } from './rule.ts';
-import { templateColumns, templatePattern } from './template.ts';
+import { ruleScopes } from './rule-scopes.ts';
+import { compileSelector, formatSelector } from './table-selector.ts';
+import type { TableMatcher } from './table-selector.ts';
 
-/** What mapping appends to: commands, and the number of row images that have no key because of SQL NULL. */
+/** What mapping appends to. */
 export interface MappingOutput {
   readonly commands: CacheCommand[];
+  readonly lookups: LookupRequest[];
+  /** Row images that have no key because of SQL NULL. */
   nullKeys: number;
+  /** Keys of the transaction so far, by the place of the rule; only of rules that limit them. */
+  readonly keysOfTransaction: Map<string, number>;
 }
 
-/** All rules, compiled. Pure: no I/O, no state beyond what was compiled. */
+/** A query of a rule, for who runs it. Times are in ms. */
+export interface Lookup {
+  /** The rule's place in the configuration. */
+  readonly rule: string;
+  /** With `?` for each parameter. */
+  readonly sql: string;
+  /** The columns of the result that the keys need. */
+  readonly columns: readonly string[];
+  readonly maxKeys: number;
+  readonly timeout: number;
+  readonly cache: number;
+  /** Appends the commands of a result, whose rows hold the values of `columns` in that order. */
+  readonly commandsOf: (rows: readonly RowImage[], out: CacheCommand[]) => void;
+  /** What is done instead where there is no result, or too large a one. */
+  readonly fallback: readonly CacheCommand[];
+}
+
+/** All rules, compiled. Pure: no I/O, no state but what was compiled. */
 export interface MappingPlan {
   /** SHA-256 in hex of what the rules do; the same rules have the same hash in any order. */
   readonly hash: string;
-  /** One for each distinct table, with the columns that its rules need, in order of appearance. */
-  readonly interests: readonly TableInterest[];
+  readonly interests: TableInterests;
   readonly rules: readonly Rule[];
+  /** By the numbers of `LookupRequest.lookup`. */
+  readonly lookups: readonly Lookup[];
   /**
-   * Appends the commands of one changed row: the keys of both images for an update. An image that lacks a
-   * key column gives the template's scope instead of a key, because absent is not NULL.
+   * Appends what one changed row asks for: the keys of both images for an update. An image that lacks a
+   * key column gives the rule's scope instead of a key, because absent is not NULL.
    * `change.table` must be the table object of one of `interests`.
    * @throws UnstaleError when the table is not one of `interests`.
    */
   map(change: RowChange, out: MappingOutput): void;
-  /** One scope for each distinct pattern of these tables' rules; tables are matched by schema and name. */
-  scopes(tables: readonly TableRef[], reason: ScopeReason): CacheCommand[];
+  /** What stands for all keys that rows of these tables can produce, each once. */
+  scopes(reaches: readonly TableReach[], reason: ScopeReason): CacheCommand[];
+  /** What metrics call a table: its name, or the first pattern that selects it, because those can be very many. */
+  labelOf(table: TableRef): string;
 }
 
-interface CompiledKey {
-  readonly keyOf: KeyFunction;
-  readonly unreadable: CacheCommand;
-}
+/** A rule for one table. */
+export type MapRow = (change: RowChange, out: MappingOutput) => void;
 
-interface CompiledRule {
-  /** Whether the rule reacts to a change; undefined if it does to all. */
-  readonly passes: ((change: RowChange) => boolean) | undefined;
-  readonly keys: readonly CompiledKey[];
+interface Selected {
+  readonly rule: Rule;
+  readonly matcher: TableMatcher;
 }
 
 interface CompiledTable {
   readonly interest: TableInterest;
-  readonly patterns: readonly string[];
-  readonly rules: Readonly<Record<RowOperation, readonly CompiledRule[]>>;
+  readonly rules: readonly MapRow[];
+  readonly label: string;
 }
+
+/** Tables of patterns that are remembered by name. */
+const MAX_PATTERN_TABLES = 4096;
 
 /** Compiles validated rules into a plan. */
 export function compilePlan(rules: readonly Rule[]): MappingPlan {
-  const tables = groupByTable(rules).map(compileTable);
-  const byIdentity = new Map(tables.map((table) => [table.interest.table, table]));
-  const byName = new Map(tables.map((table) => [nameOf(table.interest.table), table]));
+  const selected = rules.map((rule) => ({ rule, matcher: compileSelector(selectorOf(rule)) }));
+  const lookups: Lookup[] = [];
+  const lookupNumbers = new Map<Rule, number>();
+  // A table that is remembered no longer may still have changes under way, which refer to it.
+  const byIdentity = new WeakMap<TableRef, CompiledTable>();
+  const byName = new Map<string, CompiledTable>();
+  const ofPatterns = new Map<string, CompiledTable>();
+  const scopes = (reaches: readonly TableReach[], reason: ScopeReason): CacheCommand[] =>
+    scopesOf(selected, reaches, reason);
+
+  const compile = (table: TableRef): CompiledTable | undefined => {
+    const concerned = selected
+      .filter(({ matcher }) => matcher.matches(table.schema, table.table))
+      .map(({ rule }) => rule);
+    const [first] = concerned;
+    if (first === undefined) return undefined;
+    const columns = [...new Set(concerned.flatMap(ruleColumns))];
+    const compiled = {
+      interest: { table, columns },
+      rules: concerned.map((rule) =>
+        rule.kind === 'outbox'
+          ? compileOutboxRule(rule, columns, () => scopes([{}], 'unreadable'))
+          : compileTableRule(rule, { table, columns, lookup: lookupNumbers.get(rule) }),
+      ),
+      label: formatSelector(selectorOf(first)),
+    };
+    byIdentity.set(table, compiled);
+    return compiled;
+  };
+
+  const find = (schema: string, table: string): CompiledTable | undefined => {
+    const name = nameOf({ schema, table });
+    const known = byName.get(name) ?? ofPatterns.get(name);
+    if (known !== undefined) return known;
+    const compiled = compile({ schema, table });
+    if (compiled === undefined) return undefined;
+    if (ofPatterns.size >= MAX_PATTERN_TABLES) ofPatterns.clear();
+    ofPatterns.set(name, compiled);
+    return compiled;
+  };
+
+  for (const rule of rules) {
+    const lookup = rule.kind === 'table' ? lookupOf(rule) : undefined;
+    if (lookup === undefined) continue;
+    lookupNumbers.set(rule, lookups.length);
+    lookups.push(lookup);
+  }
+  for (const rule of rules) {
+    const selector = selectorOf(rule);
+    if (selector.kind !== 'exact' || byName.has(nameOf(selector.table))) continue;
+    const compiled = compile({ ...selector.table });
+    if (compiled !== undefined) byName.set(nameOf(selector.table), compiled);
+  }
+
   return {
     hash: hashOf(rules),
-    interests: tables.map((table) => table.interest),
+    interests: {
+      named: [...byName.values()].map(({ interest }) => interest),
+      of: (schema, table) => find(schema, table)?.interest,
+      mayReach: (reach) => selected.some(({ matcher }) => matcher.mayReach(reach)),
+      hasPatterns: rules.some((rule) => selectorOf(rule).kind === 'pattern'),
+    },
     rules,
+    lookups,
     map(change, out) {
       const table = byIdentity.get(change.table);
       if (table === undefined) {
@@ -70,89 +152,38 @@ export function compilePlan(rules: readonly Rule[]): MappingPlan {
           `a change of ${formatTable(change.table)} that no rule asked for`,
         );
       }
-      for (const { passes, keys } of table.rules[change.op]) {
-        if (passes === undefined || passes(change)) mapKeys(keys, change, out);
-      }
+      for (const rule of table.rules) rule(change, out);
     },
-    scopes(refs, reason) {
-      const patterns = new Set(refs.flatMap((ref) => byName.get(nameOf(ref))?.patterns ?? []));
-      return Array.from(patterns, (pattern) => ({ kind: 'scope', pattern, reason }));
-    },
+    scopes,
+    labelOf: (table) => byIdentity.get(table)?.label ?? formatTable(table),
   };
 }
 
-function mapKeys(keys: readonly CompiledKey[], change: RowChange, out: MappingOutput): void {
-  switch (change.op) {
-    case 'insert':
-      return mapOne(keys, change.after, out);
-    case 'update':
-      return mapBoth(keys, change.before, change.after, out);
-    case 'delete':
-      return mapOne(keys, change.before, out);
+function scopesOf(
+  selected: readonly Selected[],
+  reaches: readonly TableReach[],
+  reason: ScopeReason,
+): CacheCommand[] {
+  const commands = new Map<string, CacheCommand>();
+  for (const { rule, matcher } of selected) {
+    for (const reach of reaches) {
+      if (!matcher.mayReach(reach)) continue;
+      for (const command of ruleScopes(rule, reach, reason)) commands.set(identityOf(command), command);
+    }
   }
+  return [...commands.values()];
 }
 
-function mapOne(keys: readonly CompiledKey[], image: RowImage, out: MappingOutput): void {
-  for (const key of keys) emit(key, key.keyOf(image), out);
-}
-
-function mapBoth(keys: readonly CompiledKey[], before: RowImage, after: RowImage, out: MappingOutput): void {
-  for (const key of keys) {
-    const old = key.keyOf(before);
-    const current = key.keyOf(after);
-    emit(key, old, out);
-    if (current !== old) emit(key, current, out);
-    else if (current === null) out.nullKeys += 1;
-  }
-}
-
-function emit(key: CompiledKey, value: string | null | undefined, out: MappingOutput): void {
-  if (value === null) out.nullKeys += 1;
-  else out.commands.push(value === undefined ? key.unreadable : { kind: 'delete', key: value });
-}
-
-interface TableRules {
-  readonly table: TableRef;
-  readonly rules: Rule[];
-}
-
-function groupByTable(rules: readonly Rule[]): TableRules[] {
-  const groups = new Map<string, TableRules>();
-  for (const rule of rules) {
-    const name = nameOf(rule.table);
-    const group = groups.get(name);
-    if (group === undefined) groups.set(name, { table: { ...rule.table }, rules: [rule] });
-    else group.rules.push(rule);
-  }
-  return [...groups.values()];
-}
-
-function compileTable({ table, rules }: TableRules): CompiledTable {
-  const templates = rules.flatMap((rule) => rule.keys);
-  const conditions = rules.flatMap(({ condition }) => (condition === undefined ? [] : [condition]));
-  const columns = [
-    ...new Set([...templates.flatMap(templateColumns), ...conditions.flatMap(conditionColumns)]),
-  ];
-  const compiled = rules.map(({ on, keys, condition }) => ({
-    on,
-    passes: condition === undefined ? undefined : compileCondition(condition, columns),
-    keys: keys.map((template): CompiledKey => ({
-      keyOf: compileKey(template, { table, columns }),
-      unreadable: { kind: 'scope', pattern: templatePattern(template, table), reason: 'unreadable' },
-    })),
-  }));
-  const reactingTo = (op: RowOperation): readonly CompiledRule[] => compiled.filter(({ on }) => on.has(op));
-  return {
-    interest: { table, columns },
-    patterns: [...new Set(templates.map((template) => templatePattern(template, table)))],
-    rules: { insert: reactingTo('insert'), update: reactingTo('update'), delete: reactingTo('delete') },
-  };
+function identityOf(command: CacheCommand): string {
+  return command.kind === 'scope'
+    ? `scope ${String(command.members)} ${command.pattern}`
+    : `${command.kind} ${command.key}`;
 }
 
 function hashOf(rules: readonly Rule[]): string {
   const canonical = rules.map(canonicalRule).toSorted();
   return createHash('sha256')
-    .update(JSON.stringify(['rules', 1, canonical]))
+    .update(JSON.stringify(['rules', 2, canonical]))
     .digest('hex');
 }
 

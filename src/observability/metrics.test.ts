@@ -8,6 +8,7 @@ const sources: GaugeSources = {
   lastEventAgeSeconds: () => 0.25,
   inFlightBytes: () => 4096,
   pausedSeconds: () => 12,
+  deletesDelayed: () => 0,
   positionAgeSeconds: () => 0.75,
   gapBytesToOldestBinlog: () => 8192,
 };
@@ -22,10 +23,12 @@ describe('the metrics', () => {
     const metrics = createMetrics({ clientId: 'shop' });
     metrics.transactions(2);
     metrics.transactions(3);
-    metrics.rowChanges('update', { schema: 'shop', table: 'users' }, 7);
+    metrics.rowChanges('update', 'shop.users', 7);
     metrics.rowsSkipped(1);
     metrics.commands(5, 'delete', 'removed');
     metrics.commands(1, 'scope', 'done');
+    metrics.commands(2, 'set', 'done');
+    metrics.commands(3, 'generation', 'done');
     metrics.binlogBytes(1000);
     metrics.binlogConnect();
     metrics.redisReplies('ok', 6);
@@ -41,6 +44,8 @@ describe('the metrics', () => {
     const commands = await sample(metrics, 'unstale_commands_total');
     expect(commands).toContain('{kind="delete",result="removed",client_id="shop"} 5');
     expect(commands).toContain('{kind="scope",result="done",client_id="shop"} 1');
+    expect(commands).toContain('{kind="set",result="done",client_id="shop"} 2');
+    expect(commands).toContain('{kind="generation",result="done",client_id="shop"} 3');
     expect(await sample(metrics, 'unstale_binlog_bytes_total')).toEqual(['{client_id="shop"} 1000']);
     expect(await sample(metrics, 'unstale_binlog_connects_total')).toEqual(['{client_id="shop"} 1']);
     expect(await sample(metrics, 'unstale_redis_replies_total')).toContain('{class="ok",client_id="shop"} 6');

@@ -7,21 +7,17 @@ export interface MetricsOptions {
   readonly now?: () => number;
 }
 
+export type LookupResultLabel = 'ok' | 'cached' | 'overflow' | 'failed';
 export type RowOperationLabel = 'insert' | 'update' | 'delete';
-export type ScopeReasonLabel = 'truncate' | 'ddl' | 'statement' | 'unreadable' | 'gap';
-
-export interface TableLabel {
-  readonly schema: string;
-  readonly table: string;
-}
+export type ScopeReasonLabel = 'truncate' | 'ddl' | 'statement' | 'unreadable' | 'gap' | 'limit' | 'outbox';
 
 /**
- * A delete either `removed` a cached key or found it `absent`; a scope is `done`; `poisoned` is a command
- * that Redis refuses for good.
+ * A delete either `removed` a cached key or found it `absent`; a scope, a set and a generation are
+ * `done`; `poisoned` is a command that Redis refuses for good.
  */
 export type CommandOutcome =
   | readonly [kind: 'delete', result: 'removed' | 'absent' | 'poisoned']
-  | readonly [kind: 'scope', result: 'done' | 'poisoned'];
+  | readonly [kind: 'scope' | 'set' | 'generation', result: 'done' | 'poisoned'];
 
 /** Read at each scrape. `undefined`: nothing is known yet, and the metric shows no sample. */
 export interface GaugeSources {
@@ -37,17 +33,16 @@ export interface GaugeSources {
   readonly gapBytesToOldestBinlog: () => number | undefined;
   /** Age of the stored position while a newer one waits to be stored, seconds; 0 when none waits. */
   readonly positionAgeSeconds: () => number | undefined;
+  /** Deletes that wait for a limit. */
+  readonly deletesDelayed: () => number;
 }
 
 /** Counts are added once a slice or batch, never once a row. */
 export interface Metrics {
   readonly registry: Registry;
   transactions(count: number): void;
-  /**
-   * Only of mapped tables, so that the number of series stays bounded. A table is recognised by its object; two
-   * objects of one name are one series.
-   */
-  rowChanges(op: RowOperationLabel, table: TableLabel, count: number): void;
+  /** By the name of a mapped table or the pattern that selects it, so that the number of series stays bounded. */
+  rowChanges(op: RowOperationLabel, table: string, count: number): void;
   rowsSkipped(count: number): void;
   commands(count: number, ...outcome: CommandOutcome): void;
   /** Redis acknowledged a batch whose oldest commit was at `oldestCommitAt`, ms since the epoch. */
@@ -60,6 +55,7 @@ export interface Metrics {
   /** A batch has waited for the visibility of its changes, seconds. */
   barrierWait(waited: number): void;
   barrierTimeout(): void;
+  lookup(result: LookupResultLabel): void;
   positionWrite(): void;
   scopeInvalidation(reason: ScopeReasonLabel): void;
   /** Binds the metrics that are read at scrape time; called once, by the composition root. */
@@ -106,16 +102,15 @@ export function createMetrics(options: MetricsOptions): Metrics {
   // What is counted with every transaction is a plain number until somebody asks: finding a series costs more
   // than decoding a row.
   let transactions = 0;
-  const rowChanges = new Map<TableLabel, Record<RowOperationLabel, number>>();
+  const rowChanges = new Map<string, Record<RowOperationLabel, number>>();
   counter('transactions_total', 'Transactions read from the binlog.', [], function () {
     this.reset();
     this.inc(transactions);
   });
   counter('row_changes_total', 'Row changes of mapped tables.', ['op', 'table'], function () {
     this.reset();
-    for (const [{ schema, table }, counts] of rowChanges) {
-      for (const op of ROW_OPERATIONS)
-        if (counts[op] > 0) this.inc({ op, table: `${schema}.${table}` }, counts[op]);
+    for (const [table, counts] of rowChanges) {
+      for (const op of ROW_OPERATIONS) if (counts[op] > 0) this.inc({ op, table }, counts[op]);
     }
   });
   const rowsSkipped = counter('rows_skipped_total', 'Row changes of mapped tables that gave no key.');
@@ -132,6 +127,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     buckets: BARRIER_BUCKETS,
     registers: [registry],
   });
+  const lookups = counter('lookup_total', 'Lookups by what they gave.', ['result']);
   const barrierTimeouts = counter(
     'barrier_timeouts_total',
     'Batches sent before they were known to be visible.',
@@ -147,7 +143,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
 
   // A series that appears with its first event hides that event from rate(); known series start at zero.
   for (const result of ['removed', 'absent', 'poisoned']) commands.inc({ kind: 'delete', result }, 0);
-  for (const result of ['done', 'poisoned']) commands.inc({ kind: 'scope', result }, 0);
+  for (const kind of ['scope', 'set', 'generation']) {
+    for (const result of ['done', 'poisoned']) commands.inc({ kind, result }, 0);
+  }
   redisReplies.inc({ class: 'ok' }, 0);
   for (const reason of ['truncate', 'ddl', 'statement', 'unreadable', 'gap']) scopes.inc({ reason }, 0);
 
@@ -167,6 +165,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   gauge('lag_seconds', 'Age of the oldest commit that Redis has not acknowledged.', 'lagSeconds');
   gauge('last_event_age_seconds', 'Time since any event or heartbeat arrived.', 'lastEventAgeSeconds');
   gauge('in_flight_bytes', 'Binlog bytes that Redis has not acknowledged yet.', 'inFlightBytes');
+  gauge('deletes_delayed', 'Deletes that wait for a rate limit.', 'deletesDelayed');
   gauge('position_age_seconds', 'Age of the stored position while a newer one waits.', 'positionAgeSeconds');
   gauge(
     'gap_bytes_to_oldest_binlog',
@@ -196,6 +195,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     redisReplies: (replyClass, count) => redisReplies.inc({ class: replyClass }, count),
     redisRetry: () => redisRetries.inc(),
     barrierWait: (waited) => barrierWaits.observe(waited),
+    lookup: (result) => lookups.inc({ result }),
     barrierTimeout: () => barrierTimeouts.inc(),
     positionWrite: () => positionWrites.inc(),
     scopeInvalidation: (reason) => scopes.inc({ reason }),

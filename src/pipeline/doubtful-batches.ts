@@ -46,7 +46,7 @@ export class DoubtfulBatches {
   ): Promise<void> {
     const since = performance.now();
     this.#batches += 1;
-    this.#commands += batch.commands.length;
+    this.#commands += sizeOf(batch);
     const turn = this.#last.then(() => this.#resolved(batch, doubt, since, signal));
     this.#last = turn;
     try {
@@ -54,7 +54,7 @@ export class DoubtfulBatches {
       if (!signal.aborted) await repeat();
     } finally {
       this.#batches -= 1;
-      this.#commands -= batch.commands.length;
+      this.#commands -= sizeOf(batch);
     }
   }
 
@@ -73,4 +73,8 @@ export class DoubtfulBatches {
       await this.#sleep(Math.max(0, since + UNKNOWABLE_DELAY - performance.now()), signal);
     }
   }
+}
+
+function sizeOf({ commands, lookups }: CommandBatch): number {
+  return commands.length + lookups.length;
 }

@@ -30,6 +30,7 @@ describe('the in-flight window', () => {
             window.add({
               seq: index + 1,
               commands: [],
+              lookups: [],
               marks: [],
               bytes: 10,
               ...(ends ? { resumeAfter: position(index + 1) } : {}),
@@ -56,7 +57,7 @@ describe('the in-flight window', () => {
   it('keeps little behind a batch that takes long, and moves over all of it at once', () => {
     const window = new InFlightWindow();
     for (let seq = 1; seq <= 1000; seq += 1) {
-      window.add({ seq, commands: [], marks: [], bytes: 10, resumeAfter: position(seq) });
+      window.add({ seq, commands: [], lookups: [], marks: [], bytes: 10, resumeAfter: position(seq) });
       if (seq > 1) expect(window.acknowledge(seq)).toBeUndefined();
     }
     expect(window.bytes).toBe(10_000);
@@ -67,8 +68,8 @@ describe('the in-flight window', () => {
 
   it('reports the oldest commit that is not acknowledged', () => {
     const window = new InFlightWindow();
-    window.add({ seq: 1, commands: [], marks: [], bytes: 1, oldestCommitAt: 100 });
-    window.add({ seq: 2, commands: [], marks: [], bytes: 1, oldestCommitAt: 200 });
+    window.add({ seq: 1, commands: [], lookups: [], marks: [], bytes: 1, oldestCommitAt: 100 });
+    window.add({ seq: 2, commands: [], lookups: [], marks: [], bytes: 1, oldestCommitAt: 200 });
     expect(window.oldestCommitAt).toBe(100);
     window.acknowledge(1);
     expect(window.oldestCommitAt).toBe(200);

@@ -42,9 +42,9 @@ export class InFlightWindow {
    * resumed, or undefined when an older batch still holds it back or no transaction ended.
    */
   acknowledge(seq: number): SourcePosition | undefined {
-    const at = this.#queue.findIndex((candidate) => candidate.lastSeq === seq && !candidate.acknowledged);
+    const at = this.#find(seq);
     const entry = this.#queue[at];
-    if (entry === undefined) throw new RangeError(`batch ${seq} is not in flight`);
+    if (entry?.lastSeq !== seq || entry.acknowledged) throw new RangeError(`batch ${seq} is not in flight`);
     this.#queue[at] = { ...entry, acknowledged: true };
     this.#join(at);
     this.#join(at - 1);
@@ -53,6 +53,17 @@ export class InFlightWindow {
     this.#queue.shift();
     this.#bytes -= done.bytes;
     return done.resumeAfter;
+  }
+
+  /** The first entry that ends at `seq` or later; there may be very many while deletes are held back. */
+  #find(seq: number): number {
+    let [low, high] = [0, this.#queue.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#queue[middle]?.lastSeq ?? seq) < seq) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   /** Makes an entry and the one behind it one, if both are acknowledged. */

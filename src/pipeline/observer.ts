@@ -1,16 +1,22 @@
 import type { CommandBatch } from '../change/command.ts';
 import type { RowOperation } from '../change/row-change.ts';
 import type { ScopeReason } from '../change/source-event.ts';
-import type { TableRef } from '../change/table.ts';
 
 /** What the pipeline tells the metrics. Called once a slice or batch, never once a row. */
 export interface PipelineObserver {
   transaction(): void;
-  rows(op: RowOperation, table: TableRef, count: number): void;
+  /** `table` is the plan's label of it. */
+  rows(op: RowOperation, table: string, count: number): void;
   /** Rows that gave no key (an operation that no rule lists, or NULL), and single images with NULL in a key. */
   rowsSkipped(count: number): void;
   scope(reason: ScopeReason): void;
-  /** Redis acknowledged the batch; `removed` counts the keys that existed. */
-  applied(batch: CommandBatch, removed: number): void;
+  /**
+   * Redis acknowledged the commands of `sent`, those from lookups among them; `removed` counts the keys that existed.
+   * `sent` may be a part of a batch, and comes again where a batch in doubt is repeated. Deletes that a limit held
+   * back come without bytes, marks and commit time.
+   */
+  applied(sent: CommandBatch, removed: number): void;
+  /** Everything of the batch is done, once a batch: the time for its bytes and its oldest commit. */
+  acknowledged(batch: CommandBatch): void;
   retry(error: Error): void;
 }

@@ -1,9 +1,9 @@
-import type { CacheCommand, CommandBatch } from '../change/command.ts';
+import type { CacheCommand, CommandBatch, LookupRequest } from '../change/command.ts';
 import type { SourcePosition } from '../change/position.ts';
 import type { CommitMark } from '../change/source-event.ts';
 
 export interface BatchLimits {
-  /** Commands after coalescing. */
+  /** Commands and lookups after coalescing. */
   readonly maxCommands: number;
   /** Binlog bytes that the commands came from. */
   readonly maxBytes: number;
@@ -11,12 +11,16 @@ export interface BatchLimits {
 
 /**
  * The batch that is being filled. Commands on the same key coalesce: a hundred updates of one row inside a
- * batch are one delete. Commands are idempotent, so dropping a repeated one loses nothing.
+ * batch are one delete. Commands are idempotent, so dropping a repeated one loses nothing. Lookups coalesce by
+ * their parameters: they are asked after everything in the batch is visible, so one answer serves all.
  */
 export class OpenBatch {
   readonly #limits: BatchLimits;
   #deletes = new Map<string, CacheCommand>();
+  #sets = new Map<string, CacheCommand>();
+  #generations = new Map<string, CacheCommand>();
   #scopes = new Map<string, CacheCommand>();
+  #lookups = new Map<string, LookupRequest>();
   #marks: CommitMark[] = [];
   #bytes = 0;
   #oldestCommitAt: number | undefined;
@@ -27,14 +31,11 @@ export class OpenBatch {
   }
 
   get isEmpty(): boolean {
-    return this.#deletes.size === 0 && this.#scopes.size === 0 && this.#resumeAfter === undefined;
+    return this.#size === 0 && this.#resumeAfter === undefined;
   }
 
   get isFull(): boolean {
-    return (
-      this.#deletes.size + this.#scopes.size >= this.#limits.maxCommands ||
-      this.#bytes >= this.#limits.maxBytes
-    );
+    return this.#size >= this.#limits.maxCommands || this.#bytes >= this.#limits.maxBytes;
   }
 
   get bytes(): number {
@@ -45,21 +46,38 @@ export class OpenBatch {
     return this.#oldestCommitAt;
   }
 
-  /** Adds commands; later ones on the same key or pattern replace earlier ones. */
+  get #size(): number {
+    return (
+      this.#deletes.size + this.#sets.size + this.#generations.size + this.#scopes.size + this.#lookups.size
+    );
+  }
+
+  /** Adds commands; later ones on the same key or pattern replace earlier ones of their kind. */
   add(commands: readonly CacheCommand[]): void {
     for (const command of commands) {
       switch (command.kind) {
         case 'delete':
           this.#deletes.set(command.key, command);
           break;
+        case 'set-keys':
+          this.#sets.set(command.key, command);
+          break;
+        case 'generation':
+          this.#generations.set(command.key, command);
+          break;
         case 'scope':
-          this.#scopes.set(command.pattern, command);
+          this.#scopes.set(`${String(command.members)} ${command.pattern}`, command);
           break;
       }
     }
   }
 
-  /** The commands that were added come from this transaction. */
+  /** Adds lookups; of those with the same number and parameters one is kept. */
+  addLookups(requests: readonly LookupRequest[]): void {
+    for (const request of requests) this.#lookups.set(identityOf(request), request);
+  }
+
+  /** The commands and lookups that were added come from this transaction. */
   mark(mark: CommitMark): void {
     if (this.#marks.at(-1) !== mark) this.#marks.push(mark);
   }
@@ -79,18 +97,37 @@ export class OpenBatch {
   take(seq: number): CommandBatch {
     const batch: CommandBatch = {
       seq,
-      commands: [...this.#deletes.values(), ...this.#scopes.values()],
+      commands: [
+        ...this.#deletes.values(),
+        ...this.#sets.values(),
+        ...this.#generations.values(),
+        ...this.#scopes.values(),
+      ],
+      lookups: [...this.#lookups.values()],
       bytes: this.#bytes,
       marks: this.#marks,
       ...(this.#oldestCommitAt === undefined ? {} : { oldestCommitAt: this.#oldestCommitAt }),
       ...(this.#resumeAfter === undefined ? {} : { resumeAfter: this.#resumeAfter }),
     };
     this.#deletes = new Map();
+    this.#sets = new Map();
+    this.#generations = new Map();
     this.#scopes = new Map();
+    this.#lookups = new Map();
     this.#marks = [];
     this.#bytes = 0;
     this.#oldestCommitAt = undefined;
     this.#resumeAfter = undefined;
     return batch;
   }
+}
+
+/** Equal only for the same lookup with the same values of the same types. */
+function identityOf({ lookup, parameters }: LookupRequest): string {
+  return JSON.stringify([
+    lookup,
+    ...parameters.map((value) =>
+      value instanceof Uint8Array ? { bytes: Buffer.from(value).toString('base64') } : value,
+    ),
+  ]);
 }

@@ -32,12 +32,22 @@ const transaction = (n: number): SourceEvent => ({
 
 const plan: MappingPlan = {
   hash: 'h',
-  interests: [{ table, columns: ['id'] }],
-  rules: [],
-  map: (change, out) => {
-    if (change.op === 'insert') out.commands.push({ kind: 'delete', key: `user:${String(change.after[0])}` });
+  interests: {
+    named: [{ table, columns: ['id'] }],
+    of: () => ({ table, columns: ['id'] }),
+    mayReach: () => true,
+    hasPatterns: false,
   },
-  scopes: (_tables, reason) => [{ kind: 'scope', pattern: 'user:*', reason }],
+  rules: [],
+  lookups: [],
+  labelOf: () => 'shop.users',
+  map: (change, out) => {
+    if (change.op === 'insert')
+      out.commands.push({ kind: 'delete', key: `user:${String(change.after[0])}`, rule: 'rules[0]' });
+  },
+  scopes: (_tables, reason) => [
+    { kind: 'scope', pattern: 'user:*', members: false, reason, rule: 'rules[0]' },
+  ],
 };
 
 function scriptedSource(steps: readonly (readonly SourceEvent[])[]): ChangeSource & { closed: boolean } {
@@ -93,6 +103,7 @@ function optionsFor(source: ChangeSource, sink: CommandSink, applied: number[] =
       rowsSkipped() {},
       scope() {},
       applied() {},
+      acknowledged() {},
       retry() {},
     },
     log: { debug() {}, info() {}, warn() {}, error() {} },
@@ -101,7 +112,7 @@ function optionsFor(source: ChangeSource, sink: CommandSink, applied: number[] =
 }
 
 const keys = (commands: readonly CacheCommand[]): string[] =>
-  commands.map((command) => (command.kind === 'delete' ? command.key : command.pattern));
+  commands.map((command) => (command.kind === 'scope' ? command.pattern : command.key));
 
 describe('the pipeline', () => {
   it('sends the first change of an idle stream at once', async () => {
@@ -181,7 +192,7 @@ describe('the pipeline', () => {
     await sink.next(1);
     sink.sent[0]?.answer({
       outcome: 'poisoned',
-      command: { kind: 'delete', key: 'user:1' },
+      command: { kind: 'delete', key: 'user:1', rule: 'rules[0]' },
       error: new UnstaleError('UNSTALE_REDIS_UNEXPECTED_REPLY', 'ERR what'),
     });
     for (const { answer } of sink.sent.slice(1)) answer({ outcome: 'durable', removed: 1 });
@@ -230,7 +241,9 @@ describe('the pipeline', () => {
     );
     const running = pipeline.run();
     await sink.next(1);
-    expect(sink.sent[0]?.batch.commands).toEqual([{ kind: 'scope', pattern: 'user:*', reason: 'truncate' }]);
+    expect(sink.sent[0]?.batch.commands).toEqual([
+      { kind: 'scope', pattern: 'user:*', members: false, reason: 'truncate', rule: 'rules[0]' },
+    ]);
     sink.sent[0]?.answer({ outcome: 'durable', removed: 1 });
     await running;
   });

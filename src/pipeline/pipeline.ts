@@ -5,12 +5,23 @@ import type { SourceEvent } from '../change/source-event.ts';
 import type { TableRef } from '../change/table.ts';
 import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
 import type { MappingOutput, MappingPlan } from '../mapping/plan.ts';
+import { Delivery } from './delivery.ts';
+import type { RateLimits } from './delivery.ts';
 import { DoubtfulBatches } from './doubtful-batches.ts';
 import { InFlightWindow } from './in-flight-window.ts';
 import type { PipelineObserver } from './observer.ts';
 import { OpenBatch } from './open-batch.ts';
 import type { BatchLimits } from './open-batch.ts';
-import type { Barrier, ChangeSource, CommandSink, Log, RetryDelay, Sleep, Visibility } from './ports.ts';
+import type {
+  Barrier,
+  ChangeSource,
+  CommandSink,
+  Log,
+  LookupRunner,
+  RetryDelay,
+  Sleep,
+  Visibility,
+} from './ports.ts';
 
 export interface PipelineLimits extends BatchLimits {
   /** Longest time that a change waits for company while other batches are in flight, ms. */
@@ -26,14 +37,21 @@ export interface PipelineOptions {
   /** Undefined: deletes are sent without waiting until their changes are visible. */
   readonly barrier: Barrier | undefined;
   readonly limits: PipelineLimits;
+  /** Undefined only for a plan without lookups. */
+  readonly lookups?: LookupRunner;
+  readonly rateLimits?: RateLimits;
   readonly retryDelay: RetryDelay;
   readonly sleep: Sleep;
+  /** A clock in ms that never goes back; performance.now unless given. */
+  readonly now?: () => number;
   readonly observer: PipelineObserver;
   readonly log: Log;
   /** Redis has acknowledged everything before `position`. */
   readonly onApplied: (position: SourcePosition) => void;
 }
 
+/** What commands that comments ask for carry in place of a rule. */
+const HINT = 'hint';
 /** A statement's bytes are few, but never none: a scope that takes minutes has to be seen waiting. */
 const SCOPE_BYTES = 1;
 
@@ -45,21 +63,28 @@ const SCOPE_BYTES = 1;
  * is read, and the source holds the binlog back: memory stays bounded however long Redis is away.
  *
  * A batch whose changes may not be visible yet is sent all the same, and once more later. Until then it holds
- * the position back, but no place in the window.
+ * the position back, but no place in the window. The same holds for deletes that wait for their rule's limit.
  */
 export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #window = new InFlightWindow();
   readonly #open: OpenBatch;
-  readonly #mapped: MappingOutput = { commands: [], nullKeys: 0 };
+  readonly #mapped: MappingOutput = {
+    commands: [],
+    lookups: [],
+    nullKeys: 0,
+    keysOfTransaction: new Map(),
+  };
   readonly #abort = new AbortController();
   /** Ends what only waits, when the pipeline drains. */
   readonly #drain = new AbortController();
   readonly #doubtful: DoubtfulBatches | undefined;
+  readonly #delivery: Delivery;
+  /** Batches of which deletes are held back. */
+  #held = 0;
   #seq = 0;
   #sending = 0;
   #draining = false;
-  #retrying = 0;
   #lingered = false;
   #linger: NodeJS.Timeout | undefined;
   #failure: UnstaleError | undefined;
@@ -68,6 +93,21 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#open = new OpenBatch(options.limits);
+    const { lookups, plan } = options;
+    this.#delivery = new Delivery({
+      sink: options.sink,
+      lookups: lookups === undefined ? undefined : { runner: lookups, plan: plan.lookups },
+      rateLimits: options.rateLimits,
+      maxCommands: options.limits.maxCommands,
+      abort: this.#abort.signal,
+      drain: this.#drain.signal,
+      retryDelay: options.retryDelay,
+      sleep: options.sleep,
+      now: options.now ?? (() => performance.now()),
+      observer: options.observer,
+      log: options.log,
+      onError: (error) => this.#fail(asUnstaleError(error)),
+    });
     if (options.barrier !== undefined) this.#doubtful = new DoubtfulBatches(options.barrier, options.sleep);
   }
 
@@ -83,12 +123,17 @@ export class Pipeline {
 
   /** Batches that are waiting for a retry because Redis did not take them. */
   get retrying(): boolean {
-    return this.#retrying > 0;
+    return this.#delivery.retrying;
+  }
+
+  /** Deletes that wait for their rule's limit. */
+  get heldDeletes(): number {
+    return this.#delivery.held;
   }
 
   /**
    * Runs until the source is closed, then sends what was read and waits for Redis' replies. Batches that would
-   * have to be repeated later stay unacknowledged then: the next start repeats them.
+   * have to be repeated later, or wait for a limit of deletes, stay unacknowledged then: the next start repeats them.
    * @throws UnstaleError when the source, or Redis for good, refuses; the position stays before the trouble.
    */
   async run(): Promise<void> {
@@ -112,7 +157,7 @@ export class Pipeline {
     this.#draining = true;
     this.#drain.abort();
     this.#pump();
-    while (this.#sending > 0 || this.#doubtful?.isEmpty === false) {
+    while (this.#sending > 0 || this.#held > 0 || this.#doubtful?.isEmpty === false) {
       await this.#progress();
       this.#pump();
     }
@@ -132,10 +177,13 @@ export class Pipeline {
       case 'slice': {
         const { slice } = event;
         this.#map(slice.changes);
-        if (slice.changes.length > 0) this.#open.mark(slice.mark);
+        const hints = slice.hints ?? [];
+        this.#open.add(hints.map((key) => ({ kind: 'delete', key, rule: HINT })));
+        if (slice.changes.length > 0 || hints.length > 0) this.#open.mark(slice.mark);
         this.#open.account(slice.bytes, slice.committedAt);
         if (slice.resumeAfter !== undefined) {
           this.#open.endAt(slice.resumeAfter);
+          this.#mapped.keysOfTransaction.clear();
           this.#options.observer.transaction();
         }
         break;
@@ -161,21 +209,23 @@ export class Pipeline {
     let skipped = 0;
     for (const change of changes) {
       if (change.op !== op || change.table !== table) {
-        if (op !== undefined && table !== undefined) observer.rows(op, table, run);
+        if (op !== undefined && table !== undefined) observer.rows(op, plan.labelOf(table), run);
         op = change.op;
         table = change.table;
         run = 0;
       }
       run += 1;
-      const before = mapped.commands.length;
+      const before = mapped.commands.length + mapped.lookups.length;
       mapped.nullKeys = 0;
       plan.map(change, mapped);
-      skipped += mapped.commands.length === before ? 1 : mapped.nullKeys;
+      skipped += mapped.commands.length + mapped.lookups.length === before ? 1 : mapped.nullKeys;
     }
-    if (op !== undefined && table !== undefined) observer.rows(op, table, run);
+    if (op !== undefined && table !== undefined) observer.rows(op, plan.labelOf(table), run);
     if (skipped > 0) observer.rowsSkipped(skipped);
     this.#open.add(mapped.commands);
     mapped.commands.length = 0;
+    if (mapped.lookups.length > 0) this.#open.addLookups(mapped.lookups);
+    mapped.lookups.length = 0;
   }
 
   #pump(): void {
@@ -199,8 +249,8 @@ export class Pipeline {
     this.#seq += 1;
     const batch = this.#open.take(this.#seq);
     this.#window.add(batch);
-    if (batch.commands.length === 0) {
-      this.#acknowledge(batch, 0);
+    if (batch.commands.length === 0 && batch.lookups.length === 0) {
+      this.#acknowledge(batch);
       return;
     }
     this.#sending += 1;
@@ -215,19 +265,15 @@ export class Pipeline {
 
   async #process(batch: CommandBatch): Promise<void> {
     const visibility = (await this.#options.barrier?.pass(batch.marks, this.#abort.signal)) ?? 'visible';
-    const removed = await this.#deliver(batch);
-    if (removed === undefined) return;
-    if (visibility === 'visible') this.#acknowledge(batch, removed);
-    else if (!this.#draining) this.#repeatLater(batch, visibility, removed);
+    if (visibility === 'visible') await this.#deliver(batch);
+    else if ((await this.#delivery.deliverInDoubt(batch)) && !this.#draining) {
+      this.#repeatLater(batch, visibility);
+    }
   }
 
-  #repeatLater(batch: CommandBatch, doubt: Exclude<Visibility, 'visible'>, removed: number): void {
-    const repeat = async (): Promise<void> => {
-      const again = await this.#deliver(batch);
-      if (again !== undefined) this.#acknowledge(batch, Math.max(removed, again));
-    };
+  #repeatLater(batch: CommandBatch, doubt: Exclude<Visibility, 'visible'>): void {
     this.#doubtful
-      ?.repeatLater(batch, doubt, this.#drain.signal, repeat)
+      ?.repeatLater(batch, doubt, this.#drain.signal, () => this.#deliver(batch))
       .catch((error: unknown) => this.#fail(asUnstaleError(error)))
       .finally(() => {
         this.#pump();
@@ -235,32 +281,30 @@ export class Pipeline {
       });
   }
 
-  /** Sends the batch until Redis has acknowledged it: how many keys existed, or undefined after an abort. */
-  async #deliver(batch: CommandBatch): Promise<number | undefined> {
-    const { sink, observer, retryDelay } = this.#options;
-    const signal = this.#abort.signal;
-    for (let attempt = 1; !signal.aborted; attempt += 1) {
-      const result = await sink.apply(batch, signal);
-      switch (result.outcome) {
-        case 'durable':
-          return result.removed;
-        case 'poisoned':
-          throw asUnstaleError(result.error);
-        case 'retryable':
-          observer.retry(result.error);
-          this.#retrying += 1;
-          await retryDelay(attempt, signal).finally(() => {
-            this.#retrying -= 1;
-          });
-          break;
-      }
+  /** Sends the batch, and acknowledges it then or when the last of its deletes that are held back is done. */
+  async #deliver(batch: CommandBatch): Promise<void> {
+    const delivered = await this.#delivery.deliver(batch);
+    if (delivered === undefined) return;
+    if (delivered.held === undefined) {
+      this.#acknowledge(batch);
+      return;
     }
-    return undefined;
+    this.#held += 1;
+    this.#acknowledgeWhen(delivered.held, batch)
+      .catch((error: unknown) => this.#fail(asUnstaleError(error)))
+      .finally(() => {
+        this.#held -= 1;
+        this.#signalProgress();
+      });
   }
 
-  #acknowledge(batch: CommandBatch, removed: number): void {
+  async #acknowledgeWhen(held: Promise<boolean>, batch: CommandBatch): Promise<void> {
+    if (await held) this.#acknowledge(batch);
+  }
+
+  #acknowledge(batch: CommandBatch): void {
     const position = this.#window.acknowledge(batch.seq);
-    this.#options.observer.applied(batch, removed);
+    this.#options.observer.acknowledged(batch);
     if (position !== undefined) this.#options.onApplied(position);
   }
 

@@ -1,4 +1,4 @@
-import type { ApplyResult, CommandBatch } from '../change/command.ts';
+import type { ApplyResult, CacheCommand, CommandBatch, LookupRequest } from '../change/command.ts';
 import type { Checkpoint } from '../change/checkpoint.ts';
 import type { SourcePosition } from '../change/position.ts';
 import type { CommitMark, SourceEvent } from '../change/source-event.ts';
@@ -34,6 +34,15 @@ export interface CommandSink {
   apply(batch: CommandBatch, signal: AbortSignal): Promise<ApplyResult>;
 }
 
+/** Asks SQL servers what a change made stale. */
+export interface LookupRunner {
+  /**
+   * The commands of all requests, never fewer: where there is no answer, those that stand for all keys of the
+   * rule. Bounded in time; never rejects for a reason of the server. Worthless after an abort.
+   */
+  resolve(requests: readonly LookupRequest[], signal: AbortSignal): Promise<readonly CacheCommand[]>;
+}
+
 /**
  * Knows when committed changes can be read. A change is in the binlog before other sessions see its row; a key
  * that is deleted in between is filled again with the old row (protocol.md, the visibility barrier).
@@ -57,7 +66,7 @@ export interface PositionStore {
 
 /** A SQL connection that reconnects by itself; every statement has a deadline. */
 export interface SqlClient {
-  query(sql: string, params?: readonly (string | number | null)[]): Promise<readonly SqlRow[]>;
+  query(sql: string, params?: readonly (string | number | Uint8Array | null)[]): Promise<readonly SqlRow[]>;
   close(): Promise<void>;
 }
 

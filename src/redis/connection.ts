@@ -5,36 +5,27 @@ import type { RedisConnectionOptions } from './client.ts';
 import { classifyRedisError, isErrorReply } from './replies.ts';
 import { parseServerInfo } from './server-info.ts';
 import type { RedisServerInfo } from './server-info.ts';
-import { probeUnlink } from './write-probe.ts';
-import type { WriteProbeResult } from './write-probe.ts';
-
-interface ScanPage {
-  /** `0` when the scan is complete. */
-  readonly cursor: string;
-  /** Bytes, because a key need not be valid UTF-8. */
-  readonly keys: Buffer[];
-}
+import { createCommands } from './commands.ts';
+import type { RedisCommands } from './commands.ts';
+import { probeRights } from './write-probe.ts';
+import type { WriteProbeResult, WriteSample } from './write-probe.ts';
 
 /**
  * A connection to one Redis that is made anew, for ever, when it is lost. A command fails at once while there
  * is none, with the reason for that. Commands reject with what `classifyRedisError` understands.
  */
-export interface RedisConnection {
+export interface RedisConnection extends RedisCommands {
   /** Whether commands can be sent right now. */
   isReachable(): boolean;
   /** How many sessions there were; while it stays, all commands go to the same process. */
   sessions(): number;
-  /** Removes keys; resolves with the number of those that existed. */
-  unlink(keys: (string | Buffer)[]): Promise<number>;
-  /** One step of SCAN. */
-  scan(cursor: string, pattern: string, count: number): Promise<ScanPage>;
   /**
    * Waits until the server answers commands, for `timeoutMs` at most and the time of one command.
    * @throws UnstaleError with the reason: at once if it is fatal, else after the time.
    */
   checkReady(timeoutMs: number): Promise<void>;
-  /** Whether deletes of such keys are accepted; see `probeUnlink`. */
-  probe(sampleKeys: readonly string[]): Promise<WriteProbeResult>;
+  /** Whether writes to such keys are accepted; see `probeRights`. */
+  probe(sample: WriteSample): Promise<WriteProbeResult>;
   /**
    * What INFO says; undefined when the user may not ask.
    * @throws UnstaleError when there is no connection or no answer.
@@ -156,20 +147,9 @@ export function connectRedis(options: RedisConnectionOptions, log: Log): RedisCo
     });
 
   return {
+    ...createCommands(client, command),
     isReachable: () => usable,
     sessions: () => sessions,
-    async unlink(keys) {
-      const reply: unknown = await command(() => client.unlink(keys));
-      if (typeof reply === 'number') return reply;
-      throw new UnstaleError(
-        'UNSTALE_REDIS_UNEXPECTED_REPLY',
-        `UNLINK replied ${typeof reply}, not a number`,
-      );
-    },
-    async scan(cursor, pattern, count) {
-      const [next, keys] = await command(() => client.scanBuffer(cursor, 'MATCH', pattern, 'COUNT', count));
-      return { cursor: next.toString(), keys };
-    },
     async checkReady(timeoutMs) {
       const deadline = performance.now() + timeoutMs;
       for (;;) {
@@ -180,7 +160,7 @@ export function connectRedis(options: RedisConnectionOptions, log: Log): RedisCo
         await changeWithin(Math.min(left, READY_POLL));
       }
     },
-    probe: (sampleKeys) => probeUnlink(options, sampleKeys),
+    probe: (sample) => probeRights(options, sample),
     async info() {
       try {
         return parseServerInfo(await command(() => client.info()));

@@ -84,6 +84,15 @@ test('a connection error without a message is described by its code', () => {
   expect(classifyRedisError(error).message).toContain('ECONNREFUSED');
 });
 
+test.each([
+  ["NOPERM this user has no permissions to run the 'exec' command", 'UNSTALE_REDIS_PERMISSION'],
+  ["READONLY You can't write against a read only replica.", 'UNSTALE_REDIS_READONLY'],
+  ["OOM command not allowed when used memory > 'maxmemory'.", 'UNSTALE_REDIS_REFUSES_WRITES'],
+])('a transaction that is refused is classified by the reason: %s', (reason, code) => {
+  const classified = classifyRedisError(reply(`EXECABORT Transaction discarded because of: ${reason}`));
+  expect(classified.code).toBe(code);
+});
+
 test('an UnstaleError keeps its code and its message', () => {
   const error = new UnstaleError('UNSTALE_REDIS_READONLY', 'as it was');
   expect(classifyRedisError(error)).toBe(error);

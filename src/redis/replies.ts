@@ -44,6 +44,9 @@ const ABORT_NAMES: ReadonlySet<string> = new Set([
 /** System errors of a socket or of the name lookup, e.g. ECONNREFUSED, ENOTFOUND, EAI_AGAIN. */
 const SYSTEM_ERROR = /^E[A-Z0-9]+(?:_[A-Z0-9]+)?$/;
 
+/** What EXEC puts in front of the reason for which it was refused itself. */
+const EXEC_REFUSED = 'EXECABORT Transaction discarded because of: ';
+
 /** Redis' own limit for the arguments that it quotes in an error is 128 bytes. */
 const MAX_TEXT = 200;
 
@@ -88,7 +91,9 @@ export function isErrorReply(error: unknown): boolean {
 }
 
 function ofReply(message: string): UnstaleError {
-  const text = withoutArguments(message);
+  const text = withoutArguments(
+    message.startsWith(EXEC_REFUSED) ? message.slice(EXEC_REFUSED.length) : message,
+  );
   const prefix = /^[A-Z]+/.exec(text)?.[0] ?? '';
   const code =
     CODE_BY_PREFIX.get(prefix) ?? CODE_BY_ERR_TEXT.find(([beginning]) => text.startsWith(beginning))?.[1];

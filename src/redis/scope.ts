@@ -1,14 +1,20 @@
 import type { Sleep } from '../pipeline/ports.ts';
 import type { RedisConnection } from './connection.ts';
 import { commonGlob, globMatcher } from './glob.ts';
-
-/** Sends one command when its turn has come; rejects with an UnstaleError or, before it is sent, the abort's reason. */
-export type Send = <T>(command: () => Promise<T>) => Promise<T>;
+import type { Send } from './send.ts';
 
 export interface SweepOptions {
   /** All that hold keys. */
   readonly nodes: readonly RedisConnection[];
-  readonly keysPerCommand: number;
+  /** Removes keys that were found, and what hangs on them; resolves with how many existed. */
+  readonly remove: (
+    node: RedisConnection,
+    keys: Buffer[],
+    send: Send,
+    signal: AbortSignal,
+  ) => Promise<number>;
+  /** Keys that `remove` takes at a time. */
+  readonly keysPerRemoval: number;
   /** Keys that are looked at in a second, on each node; Infinity for no limit. */
   readonly scanRate: number;
   readonly sleep: Sleep;
@@ -91,13 +97,13 @@ export class ScopeSweep {
 
   async #sweep(part: NodeSweep, send: Send, signal: AbortSignal): Promise<void> {
     const { node } = part;
-    const { keysPerCommand } = this.#options;
+    const { keysPerRemoval, remove } = this.#options;
     await this.#identify(part, send);
     for (;;) {
       // What does not fill a command waits for the next page.
-      while (part.found.length >= (part.complete ? 1 : keysPerCommand)) {
-        const keys = part.found.slice(0, keysPerCommand);
-        part.removed += await send(() => node.unlink(keys));
+      while (part.found.length >= (part.complete ? 1 : keysPerRemoval)) {
+        const keys = part.found.slice(0, keysPerRemoval);
+        part.removed += await remove(node, keys, send, signal);
         part.found = part.found.slice(keys.length);
       }
       if (part.complete) return;

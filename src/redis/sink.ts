@@ -1,11 +1,17 @@
-import type { ApplyResult, CacheCommand, CommandBatch } from '../change/command.ts';
+import type { ApplyResult, CacheCommand } from '../change/command.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import type { CommandSink, Log, Sleep } from '../pipeline/ports.ts';
 import type { RedisConnection } from './connection.ts';
 import { createLimiter } from './limiter.ts';
 import { classifyRedisError, replyClass } from './replies.ts';
-import { ScopeSweep } from './scope.ts';
-import type { Send } from './scope.ts';
+import { splitBatch } from './batch-parts.ts';
+import type { ScopeCommand, SetCommand } from './batch-parts.ts';
+import { renewGenerations } from './generation.ts';
+import { publish as publishRemoved } from './publisher.ts';
+import type { PublishOptions, Removed } from './publisher.ts';
+import { createScopeRemover } from './scope-remover.ts';
+import type { Send } from './send.ts';
+import { drainSet } from './set-keys.ts';
 
 interface RedisSinkObserver {
   /** One reply, or the lack of one; see `replyClass`. */
@@ -21,20 +27,12 @@ export interface RedisSinkOptions {
   readonly sleep: Sleep;
   readonly log: Log;
   readonly observer: RedisSinkObserver;
+  /** Where to tell what was removed, after Redis acknowledged it; undefined: nowhere. */
+  readonly publish?: PublishOptions | undefined;
   /** Keys that one UNLINK takes; default 500. */
   readonly keysPerCommand?: number;
   /** Commands in flight, over all batches; default 2. More gains nothing, it only delays other clients. */
   readonly commandsInFlight?: number;
-}
-
-type ScopeCommand = Extract<CacheCommand, { kind: 'scope' }>;
-
-/** The scopes of one batch, however often it has to be sent. */
-interface Sweeping {
-  readonly sweep: ScopeSweep;
-  /** What the log says of it. */
-  readonly about: { readonly patterns: readonly string[]; readonly reasons: readonly string[] };
-  readonly startedAt: number;
 }
 
 interface Failure {
@@ -43,19 +41,21 @@ interface Failure {
 }
 
 /**
- * Applies batches to one Redis: first all deletes, in UNLINKs of many keys, then all scopes in one pass.
+ * Applies batches to one Redis: first all deletes, in UNLINKs of many keys, then the keys that sets name, then
+ * generations, then all scopes in one pass, each with its publication.
  *
  * A batch is durable when every command got the reply that it should. After the first error nothing more of
  * the batch is sent, and what was sent is waited for; the whole batch is then to be sent again.
  * Its scopes go on where they were.
  */
 export function createRedisSink(options: RedisSinkOptions): CommandSink {
-  const { connection, log, observer, scopeScanRate, sleep } = options;
-  const { nodes = [connection], keysPerCommand = 500, commandsInFlight = 2 } = options;
+  const { connection, log, observer, publish } = options;
+  const { keysPerCommand = 500, commandsInFlight = 2 } = options;
   const limiter = createLimiter(commandsInFlight);
+  // Over all batches: each set that is worked on holds a page of its members.
+  const setLimiter = createLimiter(commandsInFlight);
   const noteOutcome = createRefusalLog(log);
-  // By batch: commands are shared between batches, and a later one has to look at all keys again.
-  const sweeps = new WeakMap<CommandBatch, Sweeping>();
+  const notePlace = createPlaceLog(log);
 
   const send: Send = async (command) => {
     try {
@@ -71,116 +71,114 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
     }
   };
 
-  const sweepingOf = (batch: CommandBatch, scopes: readonly ScopeCommand[]): Sweeping => {
-    const known = sweeps.get(batch);
-    if (known !== undefined) return known;
-    const patterns = [...new Set(scopes.map(({ pattern }) => pattern))];
-    const about = { patterns, reasons: [...new Set(scopes.map(({ reason }) => reason))] };
-    const sweep = new ScopeSweep(patterns, {
-      nodes,
-      keysPerCommand,
-      scanRate: scopeScanRate,
-      sleep,
-      onProgress: (progress) =>
-        log.info({ ...about, ...progress }, 'still looking for the keys of scopes to remove'),
-    });
-    log.info(about, 'removing all keys of scopes');
-    const sweeping = { sweep, about, startedAt: performance.now() };
-    sweeps.set(batch, sweeping);
-    return sweeping;
+  const announce = async (removed: Removed, sendInTurn: Send): Promise<void> => {
+    if (publish !== undefined) await publishRemoved(connection, publish, removed, sendInTurn);
   };
 
-  const removeScopes = async (
-    batch: CommandBatch,
-    scopes: readonly ScopeCommand[],
+  const drain = (
+    node: RedisConnection,
+    key: string | Buffer,
+    rule: string,
     sendInTurn: Send,
-    signal: AbortSignal,
-  ): Promise<number> => {
-    const { sweep, about, startedAt } = sweepingOf(batch, scopes);
-    await sweep.run(sendInTurn, signal);
-    // A batch whose changes were not visible yet is sent once more, and has to be swept once more.
-    sweeps.delete(batch);
-    const { removed } = sweep.progress;
-    log.info(
-      { ...about, removed, durationMs: Math.round(performance.now() - startedAt) },
-      'removed all keys of scopes',
-    );
-    return removed;
+  ): Promise<number> =>
+    drainSet(node, key, {
+      keysPerCommand,
+      send: sendInTurn,
+      onNotASet: () =>
+        notePlace(rule, 'removed a key that should be a set of keys, but holds something else'),
+      announce: publish === undefined ? undefined : (keys) => announce({ keys }, sendInTurn),
+    });
+
+  const removeScopes = createScopeRemover({
+    ...options,
+    nodes: options.nodes ?? [connection],
+    keysPerCommand,
+    drain,
+  });
+
+  const renew = async (keys: readonly string[], rule: string, sendInTurn: Send): Promise<void> => {
+    const unusable = await renewGenerations(connection, keys, sendInTurn);
+    if (unusable.length > 0) notePlace(rule, 'set a generation anew that could not be incremented');
+    await announce({ generations: keys }, sendInTurn);
   };
 
   return {
     async apply(batch, signal) {
       const failures: Failure[] = [];
       let removed = 0;
+      let swept = 0;
 
-      const attempt = async (command: CacheCommand, work: () => Promise<number>): Promise<void> => {
+      const attempt = async (command: CacheCommand, work: () => Promise<void>): Promise<void> => {
         if (failures.length > 0) return;
         try {
           signal.throwIfAborted();
-          // Two steps: `removed += await …` would read the sum before other commands have added to it.
-          const count = await work();
-          removed += count;
+          await work();
         } catch (error) {
           failures.push({ command, error: isAbort(error, signal) ? givenUp() : classifyRedisError(error) });
         }
       };
-
-      const { deletes, scopes } = splitBatch(batch, keysPerCommand);
-      await Promise.all(
-        deletes.map(({ first, keys }) =>
-          limiter.run(() => attempt(first, () => send(() => connection.unlink(keys)))),
-        ),
-      );
-
       const sendInTurn: Send = (command) =>
         limiter.run(async () => {
           signal.throwIfAborted();
           return send(command);
         });
-      const [first] = scopes;
-      if (first !== undefined) {
-        await attempt(first, () => removeScopes(batch, scopes, sendInTurn, signal));
+      const drainOne = ({ key, rule }: SetCommand): Promise<number> =>
+        drain(connection, key, rule, sendInTurn);
+      const removeAll = (scopes: readonly ScopeCommand[]): Promise<number> =>
+        removeScopes(batch, scopes, sendInTurn, signal);
+
+      const { deletes, sets, generations, scopes } = splitBatch(batch, keysPerCommand);
+      await Promise.all(
+        deletes.map(({ first, keys }) =>
+          limiter.run(() =>
+            attempt(first, async () => {
+              // Two steps: `removed += await …` would read the sum before other commands have added to it.
+              const count = await send(() => connection.unlink(keys));
+              removed += count;
+            }),
+          ),
+        ),
+      );
+      if (publish !== undefined) {
+        for (const { first, keys } of deletes) await attempt(first, () => announce({ keys }, sendInTurn));
       }
-      return resultOf(failures, removed);
+      await Promise.all(
+        sets.map((set) =>
+          setLimiter.run(() =>
+            attempt(set, async () => {
+              const count = await drainOne(set);
+              swept += count;
+            }),
+          ),
+        ),
+      );
+      for (const { first, keys } of generations)
+        await attempt(first, () => renew(keys, first.rule, sendInTurn));
+      const [firstScope] = scopes;
+      if (firstScope !== undefined) {
+        await attempt(firstScope, async () => {
+          swept += await removeAll(scopes);
+          const patterns = [...new Set(scopes.map(({ pattern }) => pattern))];
+          await announce({ patterns }, sendInTurn);
+        });
+      }
+      return resultOf(failures, { removed, swept });
     },
   };
 }
 
 /** A fatal failure outweighs a poisoned command, and that a failure that may pass. */
-function resultOf(failures: readonly Failure[], removed: number): ApplyResult {
+function resultOf(
+  failures: readonly Failure[],
+  counts: { readonly removed: number; readonly swept: number },
+): ApplyResult {
   const fatal = failures.find(({ error }) => error.policy.directive === 'fatal');
   if (fatal !== undefined) throw fatal.error;
   const poisoned = failures.find(({ error }) => error.policy.directive === 'poisoned');
   if (poisoned !== undefined) return { outcome: 'poisoned', ...poisoned };
   const [failure] = failures;
   if (failure !== undefined) return { outcome: 'retryable', error: failure.error };
-  return { outcome: 'durable', removed };
-}
-
-interface KeyGroup {
-  /** Stands for the group where an error has to name one command. */
-  readonly first: CacheCommand;
-  readonly keys: string[];
-}
-
-function splitBatch(
-  batch: CommandBatch,
-  keysPerCommand: number,
-): { deletes: readonly KeyGroup[]; scopes: readonly ScopeCommand[] } {
-  const deletes: KeyGroup[] = [];
-  const scopes: ScopeCommand[] = [];
-  let group: KeyGroup | undefined;
-  for (const command of batch.commands) {
-    if (command.kind === 'scope') {
-      scopes.push(command);
-    } else if (group === undefined || group.keys.length >= keysPerCommand) {
-      group = { first: command, keys: [command.key] };
-      deletes.push(group);
-    } else {
-      group.keys.push(command.key);
-    }
-  }
-  return { deletes, scopes };
+  return { outcome: 'durable', ...counts };
 }
 
 function isAbort(error: unknown, signal: AbortSignal): boolean {
@@ -204,5 +202,16 @@ function createRefusalLog(log: Log): (error: UnstaleError | undefined) => void {
     reported = error?.code;
     if (error === undefined) log.info({}, 'Redis executes commands again');
     else log.warn({ code: error.code, reason: error.message }, 'Redis does not execute commands');
+  };
+}
+
+/** One line for each rule and thing: what happens again and again is news only once. */
+function createPlaceLog(log: Log): (rule: string, message: string) => void {
+  const reported = new Set<string>();
+  return (rule, message) => {
+    const line = `${rule} ${message}`;
+    if (reported.has(line)) return;
+    reported.add(line);
+    log.warn({ rule }, message);
   };
 }

@@ -5,27 +5,39 @@ import type { Redis } from 'ioredis';
 import type { UnstaleError } from '../errors/unstale-error.ts';
 import { createClient } from './client.ts';
 import type { RedisConnectionOptions } from './client.ts';
+import type { PublishOptions } from './publisher.ts';
 import { classifyRedisError } from './replies.ts';
 
-/** `unknown`: the user may not run what the probe needs, so only a real delete will tell. */
+/** `unknown`: the user may not run what the probe needs, so only a real write will tell. */
 export type WriteProbeResult = 'permitted' | 'unknown';
 
+/** Keys as the rules could produce them, by what is done with them. */
+export interface WriteSample {
+  readonly deletes: readonly string[];
+  readonly generations: readonly string[];
+  /** Sets that name keys. */
+  readonly sets: readonly string[];
+  readonly publish: PublishOptions | undefined;
+}
+
 /**
- * Asks Redis whether UNLINK of these very keys would be accepted, without removing anything.
+ * Asks Redis whether the sink's commands on these very keys would be accepted, without changing anything.
  *
- * Redis checks command and key permissions, role, persistence and replicas when a command is queued in MULTI,
- * not only when it runs. So the keys are queued, and the connection is closed instead of EXEC. It is a
+ * Redis checks command, key and channel permissions, role, persistence and replicas when a command is queued in
+ * MULTI, not only when it runs. So they are queued, and the connection is closed instead of EXEC. It is a
  * connection of its own: nothing else can get between MULTI and the end. ACL DRYRUN would need
- * administrator's rights and Redis 7; EXISTS would check a read.
+ * administrator's rights and Redis 7; EXISTS would check a read. Sets need EXEC itself, which is asked with an
+ * empty transaction.
  *
  * Where MULTI itself is not permitted, UNLINK runs for real on names that do not exist: the sample keys with
- * a random ending. If that is refused, the ending may be why, and the result is `unknown`.
+ * a random ending. If that is refused, the ending may be why, and the result is `unknown`. The other commands
+ * would leave something behind, so that they make it `unknown` too; sets cannot do without MULTI.
  *
- * @throws UnstaleError as a delete of the keys would have failed.
+ * @throws UnstaleError as a write to the keys would have failed.
  */
-export async function probeUnlink(
+export async function probeRights(
   options: RedisConnectionOptions,
-  sampleKeys: readonly string[],
+  sample: WriteSample,
 ): Promise<WriteProbeResult> {
   const client = createClient(options, { lazyConnect: true, retryStrategy: null });
   let failure: unknown;
@@ -33,7 +45,7 @@ export async function probeUnlink(
   try {
     await client.connect();
     if (failure !== undefined) throw failure;
-    return await probeOn(client, sampleKeys);
+    return await probeOn(client, sample);
   } catch (error) {
     // What connect() rejects with names no reason; the event before it does.
     throw classifyRedisError(failure ?? error);
@@ -42,20 +54,37 @@ export async function probeUnlink(
   }
 }
 
-async function probeOn(client: Redis, sampleKeys: readonly string[]): Promise<WriteProbeResult> {
-  // Awaited: an UNLINK behind a refused MULTI would run.
+type Command = [name: string, ...args: string[]];
+
+async function probeOn(client: Redis, sample: WriteSample): Promise<WriteProbeResult> {
+  // Awaited: a command behind a refused MULTI would run.
   const transaction = await refusalOf(client.call('MULTI'));
   if (transaction === undefined) {
-    for (const key of sampleKeys) await client.call('UNLINK', key);
+    if (sample.sets.length > 0) {
+      await client.call('EXEC');
+      await client.call('MULTI');
+    }
+    for (const [name, ...args] of commandsOn(sample)) await client.call(name, ...args);
     return 'permitted';
   }
-  if (transaction.code !== 'UNSTALE_REDIS_PERMISSION') throw transaction;
-  for (const key of sampleKeys) {
+  if (transaction.code !== 'UNSTALE_REDIS_PERMISSION' || sample.sets.length > 0) throw transaction;
+  for (const key of sample.deletes) {
     const refusal = await refusalOf(client.call('UNLINK', `${key}:${randomUUID()}`));
     if (refusal?.code === 'UNSTALE_REDIS_PERMISSION') return 'unknown';
     if (refusal !== undefined) throw refusal;
   }
-  return 'permitted';
+  return sample.generations.length > 0 || sample.publish !== undefined ? 'unknown' : 'permitted';
+}
+
+/** What the sink does, one of each for every key. */
+function commandsOn({ deletes, generations, sets, publish }: WriteSample): Command[] {
+  const commands: Command[] = deletes.map((key) => ['UNLINK', key]);
+  for (const key of sets) commands.push(['SSCAN', key, '0'], ['SREM', key, 'member'], ['UNLINK', key]);
+  if (generations.length > 0) commands.push(['TIME']);
+  for (const key of generations) commands.push(['SET', key, '1', 'NX'], ['INCR', key]);
+  if (publish?.channel !== undefined) commands.push(['PUBLISH', publish.channel, '']);
+  if (publish?.stream !== undefined) commands.push(['XADD', publish.stream, '*', 'message', '']);
+  return commands;
 }
 
 async function refusalOf(reply: Promise<unknown>): Promise<UnstaleError | undefined> {

@@ -10,7 +10,7 @@ import type { MysqlEndpoint } from './mysql-endpoint.ts';
 /** Longest wait for an orderly goodbye, ms. */
 const END_TIMEOUT = 1000;
 
-export type SqlParameter = string | number | null;
+export type SqlParameter = string | number | Uint8Array | null;
 
 /** One logged-in connection. It never throws outside of a call. */
 export interface MysqlConnection {
@@ -68,6 +68,11 @@ export async function resolveConnectionOptions(
   return options;
 }
 
+/** The driver knows bytes only as a Buffer. */
+function forDriver(value: SqlParameter): string | number | Buffer | null {
+  return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value;
+}
+
 async function logIn(
   endpoint: MysqlEndpoint,
   options: ConnectionOptions,
@@ -113,7 +118,7 @@ async function logIn(
     run: (sql, params, ms) =>
       bounded(
         new Promise((resolve, reject) => {
-          connection.query<RowDataPacket[]>(sql, [...params], (error, rows) => {
+          connection.query<RowDataPacket[]>(sql, params.map(forDriver), (error, rows) => {
             if (error === null) resolve(Array.isArray(rows) ? rows : []);
             else reject(error);
           });

@@ -17,10 +17,13 @@ import {
   applyUntilDurable,
   commandTimeout,
   deletesOf,
+  durable,
   fill,
+  generationsOf,
   numberedKeys,
   openSink,
   scopeOf,
+  setsOf,
   socketTimeout,
   testClient,
 } from '../support/redis-sink.ts';
@@ -63,7 +66,6 @@ async function ready(port: number): Promise<TestSink> {
 }
 
 const retryable = (code: ErrorCode) => ({ outcome: 'retryable', error: { code } });
-const durable = (removed: number) => ({ outcome: 'durable', removed });
 const messagesOf = ({ lines }: TestSink): string[] => lines.map(({ message }) => message);
 
 const keys = numberedKeys(1_200);
@@ -415,5 +417,145 @@ describe('a server that is no Redis', () => {
     const { sink, connection } = open(port);
     await expect(connection.checkReady(300)).rejects.toMatchObject({ code: 'UNSTALE_REDIS_UNREACHABLE' });
     expect(await applyOnce(sink, deletes)).toMatchObject(retryable('UNSTALE_REDIS_UNREACHABLE'));
+  });
+});
+
+describe('sets, generations and publication', () => {
+  const members = numberedKeys(50_000, 'page:');
+
+  async function fillSet(client: Redis): Promise<void> {
+    await fill(client, members);
+    await client.sadd('deps', ...members);
+  }
+
+  test('a set is worked off to its end however often the connection is cut', async () => {
+    const { server, client } = await startServer();
+    const proxy = await startProxy(server.port);
+    await fillSet(client);
+    const { sink, connection, replies } = await ready(proxy.port);
+
+    let cuts = 0;
+    let outcome = '';
+    while (outcome !== 'durable') {
+      await connection.checkReady(5_000);
+      const seen = replies.length;
+      const applying = applyOnce(sink, setsOf(['deps']));
+      if (cuts < 5) {
+        await eventually('commands are answered', () => replies.length > seen + 4, Boolean, {
+          intervalMs: 1,
+        });
+        proxy.cut();
+        cuts += 1;
+      }
+      ({ outcome } = await applying);
+    }
+
+    expect(cuts).toBe(5);
+    expect(await client.dbsize()).toBe(0);
+  });
+
+  test('a set whose replies are lost is removed all the same, and nothing of it is left', async () => {
+    const { server, client } = await startServer();
+    const proxy = await startProxy(server.port);
+    await fillSet(client);
+    const { sink } = await ready(proxy.port);
+    proxy.dropReplies();
+    expect(await applyOnce(sink, setsOf(['deps']))).toMatchObject(retryable('UNSTALE_REDIS_TIMEOUT'));
+    proxy.cut();
+    proxy.thaw();
+
+    await applyUntilDurable(sink, setsOf(['deps']));
+    expect(await client.dbsize()).toBe(0);
+  });
+
+  test('a kill in the middle of a set leaves no key that the set no longer names', async () => {
+    const { server, client } = await startServer({
+      args: ['--appendonly', 'yes', '--appendfsync', 'always'],
+    });
+    await fillSet(client);
+    const { sink, replies } = await ready(server.port);
+
+    const applying = applyOnce(sink, setsOf(['deps']));
+    await eventually('some keys are gone', () => replies.length > 10, Boolean, { intervalMs: 1 });
+    await server.kill();
+    expect(await applying).toMatchObject({ outcome: 'retryable' });
+    await server.start();
+    await eventually('the client of the test is back', () => client.ping().catch(() => ''), Boolean);
+
+    const named = new Set(await client.smembers('deps'));
+    const left = (await client.keys('page:*')).filter((key) => !named.has(key));
+    expect(named.size).toBeGreaterThan(0);
+    expect(left).toEqual([]);
+    await applyUntilDurable(sink, setsOf(['deps']));
+    expect(await client.dbsize()).toBe(0);
+  });
+
+  test('a generation whose replies are lost never has an earlier value again', async () => {
+    const { server, client } = await startServer();
+    const proxy = await startProxy(server.port);
+    const { sink } = await ready(proxy.port);
+    await applyOnce(sink, generationsOf(['gen']));
+    const before = Number(await client.get('gen'));
+    proxy.dropReplies();
+    expect(await applyOnce(sink, generationsOf(['gen']))).toMatchObject(retryable('UNSTALE_REDIS_TIMEOUT'));
+    proxy.cut();
+    proxy.thaw();
+
+    await applyUntilDurable(sink, generationsOf(['gen']));
+    expect(Number(await client.get('gen'))).toBeGreaterThan(before);
+  });
+
+  test('a generation that a restart without its data lost begins above all its values', async () => {
+    const { server, client } = await startServer();
+    const { sink } = await ready(server.port);
+    for (let round = 0; round < 50; round += 1) await applyOnce(sink, generationsOf(['gen']));
+    const before = Number(await client.get('gen'));
+    await server.kill();
+    await server.start();
+    await eventually('the client of the test is back', () => client.ping().catch(() => ''), Boolean);
+    expect(await client.get('gen')).toBeNull();
+
+    await applyUntilDurable(sink, generationsOf(['gen']));
+    expect(Number(await client.get('gen'))).toBeGreaterThan(before);
+  });
+
+  test('what could not be published is published when its batch is repeated, members of sets included', async () => {
+    const { server, client } = await startServer();
+    await fill(client, ['page:1']);
+    await client.sadd('deps', 'page:1');
+    await client.set('log', 'no stream');
+    const opened = openSink({ port: server.port }, { publish: { stream: 'log' } });
+    cleanUps.push(() => opened.connection.close());
+    await opened.connection.checkReady(5_000);
+    const commands = [...setsOf(['deps'])];
+
+    expect(await applyOnce(opened.sink, commands)).toMatchObject({ outcome: 'poisoned' });
+    expect(await client.exists('page:1')).toBe(0);
+    expect(await client.smembers('deps')).toEqual(['page:1']);
+
+    await client.del('log');
+    await applyUntilDurable(opened.sink, commands);
+    const entries = await client.xrange('log', '-', '+');
+    expect(entries.map(([, [, message = '']]) => JSON.parse(message) as unknown)).toEqual([
+      { keys: ['page:1'], generations: [], patterns: [] },
+    ]);
+    expect(await client.exists('deps')).toBe(0);
+  });
+
+  test('a publication that Redis refuses for a while makes the batch retryable', async () => {
+    const { server, client } = await startServer();
+    const opened = openSink({ port: server.port }, { publish: { stream: 'log' } });
+    cleanUps.push(() => opened.connection.close());
+    await opened.connection.checkReady(5_000);
+    await fill(client, ['user:1']);
+    await client.config('SET', 'maxmemory', '1');
+
+    expect(await applyOnce(opened.sink, deletesOf(['user:1']))).toMatchObject(
+      retryable('UNSTALE_REDIS_REFUSES_WRITES'),
+    );
+    expect(await client.dbsize()).toBe(0);
+    await client.config('SET', 'maxmemory', '0');
+    await applyUntilDurable(opened.sink, deletesOf(['user:1']));
+    expect(await client.xlen('log')).toBe(1);
   });
 });

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, i
 
 import { listPrimaryKeys } from '../../src/binlog/preflight/primary-keys.ts';
 import { formatPreflight } from '../../src/binlog/preflight/format.ts';
-import type { PreflightProblem } from '../../src/binlog/preflight/problem.ts';
+import type { PreflightProblem, PreflightReport } from '../../src/binlog/preflight/problem.ts';
 import { runPreflight } from '../../src/binlog/preflight/preflight.ts';
 import type { PreflightOptions } from '../../src/binlog/preflight/preflight.ts';
 import { readServerFacts } from '../../src/binlog/server-facts.ts';
@@ -14,6 +14,7 @@ import type { SqlClient } from '../../src/pipeline/ports.ts';
 import { createSqlClient } from '../../src/runtime/mysql-client.ts';
 import { stateDdl } from '../../src/state/migrations.ts';
 import { createDatabase } from '../support/database.ts';
+import { interestsIn } from '../support/interests.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { startMysqlServer } from '../support/provider.ts';
 import type { TestMysqlServer } from '../support/provider.ts';
@@ -61,7 +62,7 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
       const { login = database.account, ...options } = more;
       const report = await runPreflight({
         client: clientOf(login),
-        interests,
+        interests: interestsIn(interests),
         serverId: 64_001,
         user: login.user,
         stateDatabase: database.stateDatabase,
@@ -102,7 +103,7 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
       await create('users', 'id BIGINT PRIMARY KEY, email VARCHAR(100) NOT NULL');
       const options = {
         client: clientOf(database.account),
-        interests: [mapped('users', 'id', 'EMAIL')],
+        interests: interestsIn([mapped('users', 'id', 'EMAIL')]),
         log: silent,
       };
       const report = await runPreflight({
@@ -184,7 +185,7 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
           await client.query('CREATE TABLE shop.t (id INT PRIMARY KEY)');
           const { problems } = await runPreflight({
             client,
-            interests: [{ table: { schema: 'shop', table: 't' }, columns: ['id'] }],
+            interests: interestsIn([{ table: { schema: 'shop', table: 't' }, columns: ['id'] }]),
             serverId: 64_001,
             user: 'root',
             stateDatabase: undefined,
@@ -216,7 +217,13 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
         { name: 'preflight', queryTimeout: 10_000 },
       );
       try {
-        const options = { client, interests: [], user: 'root', stateDatabase: undefined, log: silent };
+        const options = {
+          client,
+          interests: interestsIn([]),
+          user: 'root',
+          stateDatabase: undefined,
+          log: silent,
+        };
         expect((await runPreflight({ ...options, serverId: 64_001 })).problems).toEqual([]);
         await client.query(
           isMysql
@@ -371,7 +378,7 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
         );
         const { problems } = await runPreflight({
           client,
-          interests: [{ table: { schema: other.name, table: 'Users' }, columns: ['id'] }],
+          interests: interestsIn([{ table: { schema: other.name, table: 'Users' }, columns: ['id'] }]),
           serverId: 64_001,
           user: other.account.user,
           stateDatabase: undefined,
@@ -495,7 +502,7 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
           );
           const report = await runPreflight({
             client,
-            interests,
+            interests: interestsIn(interests),
             serverId: 64_001,
             user: 'root',
             stateDatabase: undefined,
@@ -517,6 +524,65 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
       if (isMysql) expect(await check(interests)).toEqual([]);
     });
 
+    it('checks the tables that a pattern selects like named ones, and sums up what many have in common', async () => {
+      const prefix = `${database.name}tenant`;
+      const schemas = Array.from({ length: 21 }, (_, index) => `${prefix}${index}`);
+      const selecting = (columns: readonly string[]): Promise<PreflightReport> =>
+        runPreflight({
+          client: clientOf(database.account),
+          interests: interestsIn([], { schemaPrefix: prefix, table: 'users', columns }),
+          patterns: [
+            {
+              text: `${prefix}*.users`,
+              matches: (schema, table) => schema.startsWith(prefix) && table === 'users',
+            },
+          ],
+          serverId: 64_001,
+          user: database.account.user,
+          stateDatabase: database.stateDatabase,
+          log: silent,
+        });
+      try {
+        const [none] = (await selecting(['id'])).problems;
+        expect(none).toMatchObject({ code: 'UNSTALE_TABLE_MISSING', severity: 'warning' });
+        expect(none?.message).toContain(`GRANT SELECT ON \`${prefix}%\`.* TO`);
+        for (const schema of schemas) {
+          await database.query(`CREATE DATABASE ${schema}`);
+          await database.query(`CREATE TABLE ${schema}.users (id INT PRIMARY KEY, email VARCHAR(50))`);
+        }
+        // The account may not see them yet.
+        expect(brief((await selecting(['id'])).problems)).toEqual([
+          `warning UNSTALE_TABLE_MISSING ${prefix}*.users`,
+        ]);
+        await database.query(none?.message.slice(none.message.indexOf('GRANT')) ?? '');
+        expect((await selecting(['id'])).problems).toEqual([]);
+        expect(brief((await selecting(['id', 'email', 'gone'])).problems)).toEqual([
+          `warning UNSTALE_COLUMN_NULLABLE ${prefix}*.users.email`,
+          `error UNSTALE_COLUMN_MISSING ${prefix}*.users.gone`,
+        ]);
+        await database.query(`DROP DATABASE ${schemas[0] ?? ''}`);
+        expect((await selecting(['id', 'gone'])).problems).toHaveLength(20);
+      } finally {
+        for (const schema of schemas) await database.query(`DROP DATABASE IF EXISTS ${schema}`);
+      }
+    });
+
+    it('warns of statements that the binlog lacks where hints in them are wanted', async () => {
+      const report = await runPreflight({
+        client: clientOf(database.account),
+        interests: interestsIn([]),
+        hints: true,
+        serverId: 64_001,
+        user: database.account.user,
+        stateDatabase: database.stateDatabase,
+        log: silent,
+      });
+      // MariaDB has them on by default.
+      expect(brief(report.problems)).toEqual(
+        isMysql ? ['warning UNSTALE_HINTS_OFF binlog_rows_query_log_events'] : [],
+      );
+    });
+
     it('throws only when the server cannot be asked', async () => {
       const codeOf = async (login: Login, port = server.port): Promise<string> => {
         const client = createSqlClient(
@@ -526,7 +592,7 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
         clients.push(client);
         return runPreflight({
           client,
-          interests: [],
+          interests: interestsIn([]),
           serverId: 2,
           user: 'x',
           stateDatabase: undefined,

@@ -8,11 +8,14 @@ import type { RedisConnection } from '../../src/redis/connection.ts';
 import { createRedisSink } from '../../src/redis/sink.ts';
 import type { RedisSinkOptions } from '../../src/redis/sink.ts';
 import { sleep } from '../../src/runtime/sleep.ts';
+import type { WriteSample } from '../../src/redis/write-probe.ts';
 import { eventually } from './eventually.ts';
 
 /** Times of these tests, ms: short enough to wait for, long enough for a busy machine. */
 export const commandTimeout = 500;
 export const socketTimeout = 1_000;
+
+const rule = 'rules[0]';
 
 interface LogLine {
   readonly level: string;
@@ -65,15 +68,33 @@ export function testClient(port: number, db = 0): Redis {
 }
 
 export function deletesOf(keys: readonly string[]): CacheCommand[] {
-  return keys.map((key) => ({ kind: 'delete', key }));
+  return keys.map((key) => ({ kind: 'delete', key, rule }));
 }
 
-export function scopeOf(pattern: string): CacheCommand {
-  return { kind: 'scope', pattern, reason: 'truncate' };
+export function setsOf(keys: readonly string[]): CacheCommand[] {
+  return keys.map((key) => ({ kind: 'set-keys', key, rule }));
+}
+
+export function generationsOf(keys: readonly string[]): CacheCommand[] {
+  return keys.map((key) => ({ kind: 'generation', key, rule }));
+}
+
+export function scopeOf(pattern: string, members = false): CacheCommand {
+  return { kind: 'scope', pattern, members, reason: 'truncate', rule };
+}
+
+/** What to probe for rules that only delete. */
+export function deletesOnly(deletes: readonly string[]): WriteSample {
+  return { deletes, generations: [], sets: [], publish: undefined };
 }
 
 export function batchOf(commands: readonly CacheCommand[], seq = 1): CommandBatch {
-  return { seq, commands, bytes: commands.length, marks: [] };
+  return { seq, commands, lookups: [], bytes: commands.length, marks: [] };
+}
+
+/** The result of a batch of which so many keys existed: of its deletes, and of its sets and scopes. */
+export function durable(removed: number, swept = 0): ApplyResult {
+  return { outcome: 'durable', removed, swept };
 }
 
 export function numberedKeys(count: number, prefix = 'user:'): string[] {

@@ -9,6 +9,7 @@ import type { RowChange } from '../../src/change/row-change.ts';
 import type { SqlClient } from '../../src/pipeline/ports.ts';
 import type { ProvidedMysql } from './global-setup.ts';
 import { rootCredentials } from './database.ts';
+import { interestsIn } from './interests.ts';
 
 /** The part of a binlog file to read, in bytes from its beginning. */
 export interface BinlogPart {
@@ -49,7 +50,7 @@ export async function decodeOurs(
     zongji.on('ready', () => {
       const decoder = new EventDecoder({
         flavour: server.flavour,
-        interests: [{ table, columns }],
+        interests: interestsIn([{ table, columns }]),
         stateSchema: undefined,
         charsets,
         checksumBytes: zongji.useChecksum ? 4 : 0,

@@ -1,7 +1,8 @@
 import { formatTable } from '../../change/table.ts';
-import type { TableInterest } from '../../change/table.ts';
+import type { TableInterest, TableInterests, TableRef } from '../../change/table.ts';
 import type { SqlClient } from '../../pipeline/ports.ts';
 import type { BinlogEvent } from '../binlog-event.ts';
+import { existingTables } from '../existing-tables.ts';
 import type { ServerFacts } from '../server-facts.ts';
 import { compileCascades } from './cascade-plan.ts';
 import type { CascadePlan } from './cascade-plan.ts';
@@ -14,7 +15,8 @@ const MAX_ANSWERED = 256;
 
 /** Adds to the changes of a server those that it makes by cascade and does not log. */
 export class CascadeFollower {
-  readonly #mapped: readonly TableInterest[];
+  readonly #mapped: TableInterests;
+  readonly #stateSchema: string | undefined;
   /**
    * Every cascade that was ever seen. The binlog lags behind the schema: a foreign key that is gone by now may
    * have acted in what is yet to be read, and one too many only invalidates more.
@@ -24,27 +26,45 @@ export class CascadeFollower {
   readonly #answered = new Set<string>();
   #unlogged = false;
   #plan: CascadePlan | undefined;
+  /** The plan's interests, by schema and table. */
+  #planned: ReadonlyMap<string, TableInterest> = new Map();
 
-  constructor(mapped: readonly TableInterest[]) {
+  /** @param stateSchema schema of unstale's state tables when they are on this server */
+  constructor(mapped: TableInterests, stateSchema: string | undefined) {
     this.#mapped = mapped;
+    this.#stateSchema = stateSchema;
   }
 
-  /** What to decode: the mapped tables first, and what cascades start from. */
-  get interests(): readonly TableInterest[] {
-    return this.#plan?.interests ?? this.#mapped;
+  /** What to decode: the mapped tables with what cascades need of them, and what cascades start from. */
+  get interests(): Pick<TableInterests, 'of'> {
+    const [mapped, planned] = [this.#mapped, this.#planned];
+    return { of: (schema, table) => planned.get(nameOf({ schema, table })) ?? mapped.of(schema, table) };
   }
 
   /** Reads the foreign keys of now. @throws UnstaleError when the server cannot be asked. */
   async refresh(client: SqlClient, server: ServerFacts): Promise<void> {
-    const found = await readCascades(
-      client,
-      server,
-      this.#mapped.map((interest) => interest.table),
-    );
+    let mapped = this.#mapped.named;
+    const found = await readCascades(client, server, async () => {
+      mapped = await existingTables(client, this.#mapped, this.#stateSchema);
+      return mapped.map((interest) => interest.table);
+    });
     this.#unlogged = !found.logged;
     for (const cascade of found.cascades) this.#known.set(identify(cascade), cascade);
-    this.#plan =
-      this.#known.size === 0 ? undefined : compileCascades([...this.#known.values()], this.#mapped);
+    this.#plan = this.#known.size === 0 ? undefined : this.#compile(mapped);
+    this.#planned = new Map(this.#plan?.interests.map((interest) => [nameOf(interest.table), interest]));
+  }
+
+  #compile(existing: readonly TableInterest[]): CascadePlan {
+    const cascades = [...this.#known.values()];
+    const mapped = new Set(existing);
+    // A pattern may select tables that are gone by now, while their rows are yet to be read.
+    for (const { parent, child } of cascades) {
+      for (const { schema, table } of [parent, child]) {
+        const interest = this.#mapped.of(schema, table);
+        if (interest !== undefined) mapped.add(interest);
+      }
+    }
+    return compileCascades(cascades, [...mapped]);
   }
 
   /** An event as it would be if the server logged its cascades. */
@@ -76,4 +96,9 @@ export class CascadeFollower {
 function identify({ parent, child, columns, onDelete, onUpdate }: ForeignKeyCascade): string {
   const pairs = columns.map((pair) => [pair.parent, pair.child]);
   return JSON.stringify([formatTable(parent), formatTable(child), pairs, onDelete, onUpdate]);
+}
+
+// Unambiguous: MySQL names cannot hold NUL.
+function nameOf({ schema, table }: TableRef): string {
+  return `${schema}\0${table}`;
 }

@@ -28,12 +28,13 @@ export interface UnloggedCascades {
 export async function readCascades(
   client: SqlClient,
   server: ServerFacts,
-  tables: readonly TableRef[],
+  listTables: () => Promise<readonly TableRef[]>,
 ): Promise<UnloggedCascades> {
   const cascades: ForeignKeyCascade[] = [];
   const hidden: TableRef[] = [];
   const logged = await logsCascades(client, server);
   if (logged) return { logged, cascades, hidden };
+  const tables = await listTables();
   const seen = new Set(tables.map(formatTable));
   const open = [...tables];
   for (let table = open.pop(); table !== undefined; table = open.pop()) {

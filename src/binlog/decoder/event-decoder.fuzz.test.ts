@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readEventFixture } from '../../../test/fixtures/event-fixture.ts';
+import { interestsIn } from '../../../test/support/interests.ts';
 import { UnstaleError } from '../../errors/unstale-error.ts';
 import type { BinlogEvent } from '../binlog-event.ts';
 import { EventDecoder } from './event-decoder.ts';
@@ -31,7 +32,7 @@ describe.each(['mysql', 'mariadb'] as const)('damaged events of %s', (flavour) =
     let listening = false;
     const decoder = new EventDecoder({
       flavour,
-      interests: [
+      interests: interestsIn([
         {
           table: { schema: 'shop', table: 'users' },
           columns: [
@@ -49,7 +50,7 @@ describe.each(['mysql', 'mariadb'] as const)('damaged events of %s', (flavour) =
           ],
         },
         { table: { schema: 'shop', table: 'docs' }, columns: ['id', 'email'] },
-      ],
+      ]),
       stateSchema: 'unstale',
       charsets,
       checksumBytes: CRC32_BYTES,

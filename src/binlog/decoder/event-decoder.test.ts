@@ -1,9 +1,11 @@
 import { crc32 } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { interestsIn } from '../../../test/support/interests.ts';
 import { UnstaleError } from '../../errors/unstale-error.ts';
 import type { BinlogEvent } from '../binlog-event.ts';
 import { EventDecoder } from './event-decoder.ts';
+import { HintReader } from './hint-reader.ts';
 
 const users = { schema: 'shop', table: 'users' };
 const CHARSETS = new Map([
@@ -11,15 +13,16 @@ const CHARSETS = new Map([
   [63, 'binary'],
 ]);
 
-function decoderInto(events: BinlogEvent[], checksumBytes = 0): EventDecoder {
+function decoderInto(events: BinlogEvent[], checksumBytes = 0, hints?: HintReader): EventDecoder {
   return new EventDecoder({
     flavour: 'mysql',
-    interests: [{ table: users, columns: ['email', 'id'] }],
+    interests: interestsIn([{ table: users, columns: ['email', 'id'] }]),
     stateSchema: 'unstale',
     charsets: CHARSETS,
     checksumBytes,
     verifyChecksums: true,
     rowMetadata: 'full',
+    hints,
     readCatalogue: async () => undefined,
     // Event objects are used again.
     emit: (event) => events.push({ ...event }),
@@ -268,5 +271,44 @@ describe('the event decoder', () => {
       }),
       { numRuns: 3000 },
     );
+  });
+
+  it('finds the keys that comments name in the statements of rows and others, only where they are wanted', () => {
+    const sql = 'UPDATE t SET a = 1 /* unstale: a, b */';
+    const buffers = [
+      event(29, [sql.length, ...text(sql)]),
+      event(160, text(sql)),
+      event(2, [...u32(1), ...u32(0), 4, ...u16(0), ...u16(0), ...text('shop'), 0, ...text(sql)]),
+      event(29, [9, ...text('DELETE FROM t')]),
+    ];
+    const hinted: BinlogEvent[] = [];
+    const decoder = decoderInto(hinted, 0, new HintReader(() => undefined));
+    for (const buffer of buffers) void decoder.decode(buffer, 0, buffer.length);
+    expect(hinted).toMatchObject([
+      { kind: 'hints', hints: ['a', 'b'], nextOffset: 1000 },
+      { kind: 'hints', hints: ['a', 'b'] },
+      { kind: 'statement', text: sql, hints: ['a', 'b'] },
+      { kind: 'other' },
+    ]);
+    const plain = decodeAll(...buffers);
+    expect(plain.map(({ kind }) => kind)).toEqual(['other', 'other', 'statement', 'other']);
+    expect(plain[2]).not.toHaveProperty('hints');
+  });
+
+  it('says so when a text is too long to be searched, but only if it may name a key', () => {
+    let unread = 0;
+    const decoder = decoderInto(
+      [],
+      0,
+      new HintReader(() => {
+        unread += 1;
+      }),
+    );
+    const long = 'x'.repeat(64 * 1024);
+    for (const sql of [long, `${long}/* unstale: a */`]) {
+      const buffer = event(160, text(sql));
+      void decoder.decode(buffer, 0, buffer.length);
+    }
+    expect(unread).toBe(1);
   });
 });

@@ -18,6 +18,7 @@ import type { StatementText } from './control-events.ts';
 import { crc32 } from './crc32.ts';
 import { EVENT, HEADER_BYTES, isHarmless } from './event-type.ts';
 import { GtidReader } from './gtid-reader.ts';
+import type { HintReader } from './hint-reader.ts';
 import { KnownTables } from './known-tables.ts';
 import type { KnownTablesOptions } from './known-tables.ts';
 import type { RowsFormat } from './row-decoder.ts';
@@ -29,6 +30,8 @@ export interface EventDecoderOptions extends KnownTablesOptions {
   readonly checksumBytes: number;
   /** Whether events whose checksum is wrong are refused, which costs a pass over their bytes. */
   readonly verifyChecksums: boolean;
+  /** Finds keys that comments of statements name; without it they are not looked for. */
+  readonly hints?: HintReader | undefined;
   readonly emit: (event: BinlogEvent) => void;
   /** A promise while nothing more should be emitted; a large compressed transaction then waits for it. */
   readonly whenWritable?: () => Promise<void> | undefined;
@@ -222,6 +225,14 @@ export class EventDecoder {
       case EVENT.INCIDENT:
         emit({ ...header, kind: 'blind' });
         return;
+      case EVENT.ROWS_QUERY:
+        // The text's length, of which only the lowest byte is kept.
+        reader.skip(1);
+        this.#rowsStatement(header, reader);
+        return;
+      case EVENT.MARIADB_ANNOTATE_ROWS:
+        this.#rowsStatement(header, reader);
+        return;
       default:
         if (!isHarmless(type, frame.view.getUint16(frame.start + 17, true)))
           throw new RangeError('nothing is known of this type');
@@ -231,7 +242,20 @@ export class EventDecoder {
 
   #statement(header: Pick<BinlogEvent, 'timestamp' | 'nextOffset'>, { schema, text }: StatementText): void {
     if (classifyStatement(text) === 'other') this.#tables.distrustCatalogue();
-    this.#options.emit({ ...header, kind: 'statement', schema, text });
+    const hints = this.#options.hints?.ofText(text) ?? [];
+    this.#options.emit(
+      hints.length === 0
+        ? { ...header, kind: 'statement', schema, text }
+        : { ...header, kind: 'statement', schema, text, hints },
+    );
+  }
+
+  /** The statement whose rows follow. */
+  #rowsStatement(header: Pick<BinlogEvent, 'timestamp' | 'nextOffset'>, reader: ByteReader): void {
+    const hints = this.#options.hints?.ofBytes(reader) ?? [];
+    this.#options.emit(
+      hints.length === 0 ? { ...header, kind: 'other' } : { ...header, kind: 'hints', hints },
+    );
   }
 
   #gtid(type: number, frame: EventFrame): void {

@@ -1,5 +1,4 @@
-import type { TableInterest } from '../../change/table.ts';
-import { formatTable } from '../../change/table.ts';
+import type { TableInterests } from '../../change/table.ts';
 import { UnstaleError } from '../../errors/unstale-error.ts';
 import { ByteReader, hasBytes, viewOf } from './byte-reader.ts';
 import { completeColumns, needsCatalogue } from './catalogue-columns.ts';
@@ -10,7 +9,7 @@ import type { CollationCharsets } from './text-decoder.ts';
 
 export interface KnownTablesOptions {
   readonly flavour: 'mysql' | 'mariadb';
-  readonly interests: readonly TableInterest[];
+  readonly interests: Pick<TableInterests, 'of'>;
   /** Schema of unstale's state tables when they are on this server. */
   readonly stateSchema: string | undefined;
   readonly charsets: CollationCharsets;
@@ -38,13 +37,11 @@ const FLAGS_BYTES = 2;
 /** The tables that TABLE_MAP events announced, by the ids under which rows refer to them. */
 export class KnownTables {
   readonly #options: KnownTablesOptions;
-  readonly #interests = new Map<string, TableInterest>();
   readonly #tables = new Map<number, KnownTable>();
   #usesCatalogue = false;
 
   constructor(options: KnownTablesOptions) {
     this.#options = options;
-    for (const interest of options.interests) this.#interests.set(formatTable(interest.table), interest);
   }
 
   /** Whether a TABLE_MAP event whose body lies between these offsets says nothing new. */
@@ -108,10 +105,10 @@ export class KnownTables {
   }
 
   #target(reader: ByteReader): Target | Promise<Target> {
-    const { stateSchema, flavour, charsets, rowMetadata, readCatalogue } = this.#options;
+    const { interests, stateSchema, flavour, charsets, rowMetadata, readCatalogue } = this.#options;
     const { schema, table } = readTableNames(reader);
     if (schema === stateSchema) return 'own';
-    const interest = this.#interests.get(formatTable({ schema, table }));
+    const interest = interests.of(schema, table);
     if (interest === undefined) return 'other';
     const columns = readColumns(reader, flavour);
     if (rowMetadata === 'full' && columns.some((column) => column.name === undefined)) {

@@ -17,9 +17,7 @@ export async function checkCascades(
   tables: readonly TableInterest[],
   account: Account,
 ): Promise<readonly PreflightProblem[]> {
-  const { cascades, hidden } = await readCascades(
-    client,
-    server,
+  const { cascades, hidden } = await readCascades(client, server, async () =>
     tables.map(({ table }) => table),
   );
   return [

@@ -1,6 +1,9 @@
 import type { SqlClient, SqlRow } from '../../pipeline/ports.ts';
 import type { ColumnFacts } from './column-type.ts';
 
+/** Schemas of the server itself. */
+export const SYSTEM_SCHEMAS: readonly string[] = ['information_schema', 'mysql', 'performance_schema', 'sys'];
+
 /** A table as information_schema shows it to the account. */
 export interface CatalogTable {
   readonly schema: string;
@@ -22,6 +25,11 @@ export async function readTables(
     spellings,
   );
   return rows.map((row) => ({ schema: text(row, 's'), table: text(row, 't'), type: text(row, 'type') }));
+}
+
+/** Whether its changes can be in the binlog. System versioning is MariaDB's: such a table logs its rows like any other. */
+export function isTable(type: string): boolean {
+  return type === 'BASE TABLE' || type === 'SYSTEM VERSIONED';
 }
 
 /** The columns of a table that the account may see, in their order. */

@@ -1,9 +1,7 @@
 import type { SqlClient } from '../../pipeline/ports.ts';
-import { marks, text, toColumn } from './catalog.ts';
+import { marks, SYSTEM_SCHEMAS, text, toColumn } from './catalog.ts';
 import { keyColumnRefusal } from './column-type.ts';
 import type { ColumnFacts } from './column-type.ts';
-
-const SYSTEM_SCHEMAS: readonly string[] = ['information_schema', 'mysql', 'performance_schema', 'sys'];
 
 /** A table and whether its primary key can name cache keys; `reason` says why it cannot. */
 export interface TablePrimaryKey {

@@ -18,18 +18,21 @@ const good = new Map([
   ['binlog_row_metadata', 'FULL'],
   ['gtid_mode', 'ON'],
   ['enforce_gtid_consistency', 'ON'],
+  ['binlog_rows_query_log_events', 'ON'],
+  ['binlog_annotate_row_events', 'ON'],
 ]);
 const found = (
   server: ServerFacts,
   changes: Record<string, string | undefined>,
   rowMetadata: RowMetadata = 'full',
+  hints = false,
 ): readonly string[] => {
   const variables = new Map(good);
   for (const [name, value] of Object.entries(changes)) {
     if (value === undefined) variables.delete(name);
     else variables.set(name, value);
   }
-  return checkSettings(server, variables, rowMetadata).map(({ code, severity, fix }) =>
+  return checkSettings(server, variables, rowMetadata, hints).map(({ code, severity, fix }) =>
     [severity, code, fix ?? '-'].join(' '),
   );
 };
@@ -87,5 +90,18 @@ describe('the settings of the server', () => {
     expect(found({ ...mysql, logBin: false }, { binlog_format: 'MIXED' })).toEqual([
       'error UNSTALE_BINLOG_OFF -',
     ]);
+  });
+
+  it('only warn of statements that the binlog lacks where hints in them are wanted', () => {
+    const mariadb: ServerFacts = { ...mysql, flavour: 'mariadb' };
+    const off = { binlog_rows_query_log_events: 'OFF', binlog_annotate_row_events: 'OFF' };
+    expect(found(mysql, off)).toEqual([]);
+    expect(found(mysql, off, 'full', true)).toEqual([
+      'warning UNSTALE_HINTS_OFF SET PERSIST binlog_rows_query_log_events = ON',
+    ]);
+    expect(found(mariadb, off, 'full', true)).toEqual([
+      'warning UNSTALE_HINTS_OFF SET GLOBAL binlog_annotate_row_events = ON',
+    ]);
+    expect(found(mysql, { binlog_annotate_row_events: undefined }, 'full', true)).toEqual([]);
   });
 });

@@ -8,6 +8,8 @@ export const CHECKED_VARIABLES: readonly string[] = [
   'binlog_row_metadata',
   'gtid_mode',
   'enforce_gtid_consistency',
+  'binlog_rows_query_log_events',
+  'binlog_annotate_row_events',
 ];
 
 /** Where column names come from; see `source.row_metadata`. */
@@ -15,11 +17,12 @@ export type RowMetadata = 'full' | 'minimal';
 
 const RECONNECT = 'Sessions that are connected already keep the old value until they reconnect.';
 
-/** Settings of the binlog and of GTIDs, from the values of `CHECKED_VARIABLES`. */
+/** Settings of the binlog and of GTIDs, from the values of `CHECKED_VARIABLES`. `hints` is `source.hints`. */
 export function checkSettings(
   server: ServerFacts,
   variables: ReadonlyMap<string, string>,
   rowMetadata: RowMetadata,
+  hints: boolean,
 ): readonly PreflightProblem[] {
   if (!server.logBin) {
     return [
@@ -36,6 +39,7 @@ export function checkSettings(
     ...checkFormat(server, variables),
     ...checkRowMetadata(server, variables, rowMetadata),
     ...checkGtidMode(server, variables),
+    ...(hints ? checkHints(server, variables) : []),
   ];
 }
 
@@ -123,6 +127,26 @@ function checkGtidMode(
         `gtid_mode is ${mode}: positions are file and offset, which mean nothing on another server. ` +
         'After a failover the daemon could not resume.',
       fix: [...consistency, ...steps].join('; '),
+    },
+  ];
+}
+
+/** Whether the statements of rows are logged, whose comments may name keys. */
+function checkHints(
+  server: ServerFacts,
+  variables: ReadonlyMap<string, string>,
+): readonly PreflightProblem[] {
+  const variable = server.flavour === 'mysql' ? 'binlog_rows_query_log_events' : 'binlog_annotate_row_events';
+  if (variables.get(variable) === 'ON') return [];
+  return [
+    {
+      code: 'UNSTALE_HINTS_OFF',
+      severity: 'warning',
+      subject: variable,
+      message:
+        `${variable} is OFF: the binlog holds rows without their statements, so keys that comments name are not ` +
+        `found, as source.hints asks for. ${RECONNECT}${lasting(server)}`,
+      fix: setGlobal(server, variable, 'ON'),
     },
   ];
 }

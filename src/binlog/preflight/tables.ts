@@ -1,9 +1,9 @@
 import type { Filter } from '../../change/filter.ts';
-import type { TableInterest, TableRef } from '../../change/table.ts';
+import type { TableInterest } from '../../change/table.ts';
 import { formatTable } from '../../change/table.ts';
 import type { SqlClient } from '../../pipeline/ports.ts';
 import { attempt } from './attempt.ts';
-import { readColumns, readTables } from './catalog.ts';
+import { isTable, readColumns, readTables } from './catalog.ts';
 import type { CatalogTable } from './catalog.ts';
 import { isComparable, isOldTemporal, keyColumnCaveat, keyColumnRefusal } from './column-type.ts';
 import type { ColumnFacts } from './column-type.ts';
@@ -14,16 +14,16 @@ import { checkRowImage } from './row-image.ts';
 import { readGlobalVariables } from '../server-facts.ts';
 import type { ServerFacts } from '../server-facts.ts';
 
-/** A column as a key template names it. */
+/** A column of the tables that a rule selects, as a key template names it. */
 export interface KeyColumn {
-  readonly table: TableRef;
+  readonly selects: (schema: string, table: string) => boolean;
   readonly column: string;
   readonly filters: readonly Filter[];
 }
 
 /** A column that a rule's condition compares, with constants (`value`) or an old row's with a new one's (`change`). */
 export interface ConditionColumn {
-  readonly table: TableRef;
+  readonly selects: (schema: string, table: string) => boolean;
   readonly column: string;
   readonly compares: 'value' | 'change';
 }
@@ -34,6 +34,7 @@ export type NearestName = (name: string, known: readonly string[]) => string | u
 export interface TableCheckOptions {
   readonly client: SqlClient;
   readonly server: ServerFacts;
+  /** The tables that rules name. */
   readonly interests: readonly TableInterest[];
   /** Undefined: every column stands in keys as it is. */
   readonly keyColumns: readonly KeyColumn[] | undefined;
@@ -44,7 +45,7 @@ export interface TableCheckOptions {
   readonly nearestName: NearestName;
 }
 
-/** Mapped tables that exist, and what is wrong with them, with the others and with the columns. */
+/** Tables that rules name and that exist, and what is wrong with them, with the others and with the columns. */
 export async function checkTables(options: TableCheckOptions): Promise<{
   readonly problems: readonly PreflightProblem[];
   readonly existing: readonly TableInterest[];
@@ -77,11 +78,6 @@ export async function checkTables(options: TableCheckOptions): Promise<{
   return { problems, existing };
 }
 
-/** System versioning is MariaDB's: such a table logs its rows like any other. */
-function isTable(type: string): boolean {
-  return type === 'BASE TABLE' || type === 'SYSTEM VERSIONED';
-}
-
 async function explainMissing(
   { client, account, nearestName }: TableCheckOptions,
   { table: ref }: TableInterest,
@@ -111,7 +107,8 @@ async function explainMissing(
   };
 }
 
-async function checkColumns(
+/** What is wrong with the columns that rules need of an existing table. */
+export async function checkColumns(
   options: TableCheckOptions,
   interest: TableInterest,
 ): Promise<readonly PreflightProblem[]> {
@@ -173,7 +170,7 @@ function usesOf(
 ): readonly (readonly Filter[])[] {
   if (keyColumns === undefined) return [[]];
   return keyColumns
-    .filter((use) => use.column === column && formatTable(use.table) === formatTable(table))
+    .filter((use) => use.column === column && use.selects(table.schema, table.table))
     .map(({ filters }) => filters);
 }
 
@@ -227,7 +224,7 @@ function checkConditionColumn(
   const unknown = conditionColumns.some(
     (use) =>
       use.column.toLowerCase() === column.name.toLowerCase() &&
-      formatTable(use.table) === formatTable(table) &&
+      use.selects(table.schema, table.table) &&
       !isComparable(column, use.compares),
   );
   if (!unknown) return [];

@@ -1,5 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { interestsIn } from '../../../test/support/interests.ts';
+import type { TableRef } from '../../change/table.ts';
 import { statementEffect } from './statement-effect.ts';
 
 const users = { schema: 'shop', table: 'users' };
@@ -8,6 +10,24 @@ const logs = { schema: 'audit', table: 'logs' };
 const odd = { schema: 'od.d', table: 'a `b`' };
 const mapped = [users, orders, logs, odd];
 const shop = [users, orders];
+const interests = interestsIn(mapped.map((table) => ({ table, columns: [] })));
+
+/** Which of the mapped tables a statement reaches, and why. */
+function effectOn(
+  text: string,
+  schema: string,
+): { readonly reason: string; readonly tables: readonly TableRef[] } | undefined {
+  const effect = statementEffect(text, schema, interests);
+  if (effect === undefined) return undefined;
+  const tables = mapped.filter((table) =>
+    effect.tables.some(
+      (reach) =>
+        (reach.schema ?? table.schema).toLowerCase() === table.schema &&
+        (reach.table ?? table.table).toLowerCase() === table.table,
+    ),
+  );
+  return { reason: effect.reason, tables };
+}
 
 describe('a statement without rows', () => {
   it.each([
@@ -65,7 +85,7 @@ describe('a statement without rows', () => {
   ] as const)(
     '%j reaches what it names, and all around where it may act at a distance',
     (text, reason, tables) => {
-      expect(statementEffect(text, 'shop', mapped)).toEqual({ reason, tables });
+      expect(effectOn(text, 'shop')).toEqual({ reason, tables });
     },
   );
 
@@ -110,21 +130,48 @@ describe('a statement without rows', () => {
     "ALTER TABLE users COMMENT='DROP TABLE users' AUTO_INCREMENT=7",
     'ALTER TABLE users DISABLE KEYS',
   ])('%j changes no mapped row', (text) => {
-    expect(statementEffect(text, 'shop', mapped)).toBeUndefined();
+    expect(effectOn(text, 'shop')).toBeUndefined();
   });
 
   it('reaches every mapped table where neither the default schema nor a named one is known', () => {
-    expect(statementEffect('CALL p()', '', mapped)?.tables).toEqual(mapped);
-    expect(statementEffect('TRUNCATE users', '', mapped)?.tables).toEqual([users]);
-    expect(statementEffect('DELETE FROM `audit`.x', '', mapped)?.tables).toEqual([logs]);
-    expect(statementEffect('DELETE FROM x', 'elsewhere', mapped)).toBeUndefined();
+    expect(effectOn('CALL p()', '')?.tables).toEqual(mapped);
+    expect(effectOn('TRUNCATE users', '')?.tables).toEqual([users]);
+    expect(effectOn('DELETE FROM `audit`.x', '')?.tables).toEqual([logs]);
+    expect(effectOn('DELETE FROM x', 'elsewhere')).toBeUndefined();
+  });
+
+  it('reaches tables of a pattern by their names, their schemas, or as far as the text tells', () => {
+    const tenants = interestsIn([], { schemaPrefix: 'tenant_', table: 'users', columns: [] });
+    const reached = (text: string, schema: string): unknown => statementEffect(text, schema, tenants)?.tables;
+    expect(reached('TRUNCATE users', 'tenant_1')).toEqual([{ schema: 'tenant_1', table: 'users' }]);
+    expect(reached('TRUNCATE Tenant_1.Users', '')).toEqual([{ schema: 'Tenant_1', table: 'Users' }]);
+    expect(reached('DROP TABLE users', '')).toEqual([{ table: 'users' }]);
+    expect(reached('DROP TABLE orders', 'tenant_1')).toBeUndefined();
+    expect(reached('DROP DATABASE tenant_1', 'shop')).toEqual([{ schema: 'tenant_1' }]);
+    expect(reached('DROP DATABASE shop', 'tenant_1')).toBeUndefined();
+    expect(reached('CREATE TABLE tenant_2.users (id INT)', 'tenant_1')).toBeUndefined();
+    expect(reached('DELETE FROM users', 'shop')).toEqual([{ table: 'users' }]);
+    expect(reached('DELETE FROM tenant_2.orders', 'tenant_1')).toEqual([
+      { schema: 'tenant_1' },
+      { schema: 'tenant_2' },
+    ]);
+    expect(reached('DELETE FROM orders', 'shop')).toBeUndefined();
+    expect(reached('CALL p()', '')).toEqual([{}]);
+    expect(reached("UPDATE `tenant_3`.a SET b = '\ufffd'", 'shop')).toEqual([{ schema: 'tenant_3' }]);
+  });
+
+  it('that names very many tables reaches their schemas, or all of them', () => {
+    const tenants = interestsIn([], { schemaPrefix: 'tenant_', table: 'users', columns: [] });
+    const list = Array.from({ length: 40 }, (_, index) => `tenant_${index}.users`).join(', ');
+    expect(statementEffect(`DROP TABLE ${list}`, '', tenants)?.tables).toEqual([{}]);
+    expect(statementEffect(`DELETE FROM ${list}`, '', tenants)?.tables).toEqual([{}]);
   });
 
   it('reaches what it would reach in any way of reading it', () => {
-    expect(statementEffect('TRUNCATE /*!99999 orders -- */\nusers', 'shop', mapped)?.tables).toEqual(shop);
+    expect(effectOn('TRUNCATE /*!99999 orders -- */\nusers', 'shop')?.tables).toEqual(shop);
     // Without escapes by backslash the string ends after x, and RENAME stands outside.
     const hidden = "ALTER TABLE orders COMMENT 'x\\' RENAME TO users, COMMENT ' '";
-    expect(statementEffect(hidden, 'shop', mapped)?.tables).toEqual(shop);
+    expect(effectOn(hidden, 'shop')?.tables).toEqual(shop);
   });
 
   it('is invalidated once, at the swap, when gh-ost or pt-online-schema-change replaces a table', () => {
@@ -149,7 +196,7 @@ describe('a statement without rows', () => {
       'DROP TRIGGER IF EXISTS `shop`.`pt_osc_shop_users_del`',
     ];
     for (const sequence of [ghost, percona]) {
-      const effects = sequence.map((text) => statementEffect(text, 'shop', mapped)).filter(Boolean);
+      const effects = sequence.map((text) => effectOn(text, 'shop')).filter(Boolean);
       expect(effects).toEqual([{ tables: [users], reason: 'ddl' }]);
     }
   });
@@ -211,7 +258,7 @@ describe('a mapped table', () => {
     });
     fc.assert(
       fc.property(statement, ({ table, schema, text }) => {
-        expect(statementEffect(text, schema, mapped)?.tables).toContain(table);
+        expect(effectOn(text, schema)?.tables).toContain(table);
       }),
       { numRuns: 1000 },
     );
@@ -258,7 +305,7 @@ describe('a mapped table', () => {
                 rest.some((word) => word.replaceAll('`', '').toLowerCase() === name),
               ) || table.schema === schema,
           );
-          const tables = statementEffect(text, schema, mapped)?.tables ?? [];
+          const tables = effectOn(text, schema)?.tables ?? [];
           for (const table of naive) expect(tables).toContain(table);
         },
       ),
@@ -286,15 +333,15 @@ describe('a mapped table', () => {
     );
     fc.assert(
       fc.property(fc.array(fc.oneof(word, fc.string())), fc.string(), (words, schema) => {
-        statementEffect(words.join(' '), schema, mapped);
+        effectOn(words.join(' '), schema);
       }),
     );
   });
 
   it('is found in a text of megabytes, which is read once', () => {
     const values = Array.from({ length: 200_000 }, (_, index) => `(${index},'it''s \\' (')`).join(',');
-    expect(statementEffect(`INSERT INTO x VALUES ${values}`, 'shop', mapped)?.tables).toEqual(shop);
-    expect(statementEffect(`ALTER TABLE x ${'('.repeat(1e6)}`, 'shop', mapped)).toBeUndefined();
-    expect(statementEffect(`TRUNCATE ${'/*'.repeat(1e6)}`, 'shop', mapped)?.tables).toEqual(shop);
+    expect(effectOn(`INSERT INTO x VALUES ${values}`, 'shop')?.tables).toEqual(shop);
+    expect(effectOn(`ALTER TABLE x ${'('.repeat(1e6)}`, 'shop')).toBeUndefined();
+    expect(effectOn(`TRUNCATE ${'/*'.repeat(1e6)}`, 'shop')?.tables).toEqual(shop);
   });
 });

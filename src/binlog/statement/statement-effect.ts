@@ -1,5 +1,6 @@
 import type { ScopeReason } from '../../change/source-event.ts';
-import type { TableRef } from '../../change/table.ts';
+import type { TableInterests, TableReach } from '../../change/table.ts';
+import { ALL_TABLES, boundedReaches, MAX_REACHES } from '../table-reaches.ts';
 import { StatementCursor } from './cursor.ts';
 import { reachOf } from './reach.ts';
 import type { Reach } from './reach.ts';
@@ -7,33 +8,39 @@ import { Tokens, USUAL_READING } from './tokens.ts';
 import type { Reading } from './tokens.ts';
 
 export interface StatementEffect {
-  readonly tables: readonly TableRef[];
+  readonly tables: readonly TableReach[];
   readonly reason: ScopeReason;
 }
 
+/** Which tables rules may select; names compare without case, as lower_case_table_names may have it. */
+type Selection = Pick<TableInterests, 'mayReach'>;
+
 /**
- * Which mapped tables a statement without row events may have changed; undefined if none. It errs on the side of
- * more: names compare without case, as lower_case_table_names may have it; a text that can be read in several ways
- * counts in all of them; DML, and what is not understood, reaches every mapped table of the default schema and
- * of the schemas that it names, or all mapped tables if neither is known.
+ * What a statement without row events may have changed that rules may select; undefined if nothing. It errs on the
+ * side of more: a text that can be read in several ways counts in all of them; DML, and what is not understood,
+ * reaches the default schema and whatever it names, as a table and as a schema, or all tables if no schema is known.
  *
  * @param schema the default schema of the session, may be empty
  */
 export function statementEffect(
   text: string,
   schema: string,
-  mapped: readonly TableRef[],
+  selection: Selection,
 ): StatementEffect | undefined {
-  const reached = new Set<TableRef>();
+  const reached: TableReach[] = [];
   let reason: ScopeReason | undefined;
   for (const { reach, reading } of readings(text)) {
-    const tables = resolve(reach, text, reading, schema, mapped);
-    if (reach.kind !== 'none' && tables.length > 0) reason ??= reach.reason;
-    for (const table of tables) reached.add(table);
+    if (reach.kind === 'none') continue;
+    const tables = resolve(reach, text, reading, schema, selection);
+    if (tables.length > 0) reason ??= reach.reason;
+    reached.push(...tables);
   }
   if (reason === undefined) return undefined;
-  return { tables: mapped.filter((table) => reached.has(table)), reason };
+  return { tables: boundedReaches(reached), reason };
 }
+
+/** What bytes become that are not UTF-8. */
+const UNREADABLE = '\ufffd';
 
 interface ReadReach {
   readonly reach: Reach;
@@ -43,7 +50,7 @@ interface ReadReach {
 /** The statement in every way in which it can be read, most often one. */
 function readings(text: string): readonly ReadReach[] {
   // Not UTF-8: a byte of a character may have passed for a quote.
-  if (text.includes('\ufffd'))
+  if (text.includes(UNREADABLE))
     return [{ reach: { kind: 'wide', reason: 'statement' }, reading: USUAL_READING }];
   const read = (reading: Reading): ReadReach & { readonly tokens: Tokens } => {
     const tokens = new Tokens(text, reading);
@@ -59,56 +66,62 @@ function readings(text: string): readonly ReadReach[] {
 }
 
 function resolve(
-  reach: Reach,
+  reach: Exclude<Reach, { kind: 'none' }>,
   text: string,
   reading: Reading,
   schema: string,
-  mapped: readonly TableRef[],
-): readonly TableRef[] {
+  selection: Selection,
+): readonly TableReach[] {
+  const isSelected = (reached: TableReach): boolean => selection.mayReach(reached);
   switch (reach.kind) {
-    case 'none':
-      return [];
     case 'schema':
-      return mapped.filter((table) => isSame(table.schema, reach.schema));
+      return [{ schema: reach.schema }].filter(isSelected);
     case 'tables':
-      return mapped.filter((table) =>
-        reach.tables.some((named) => {
-          const namedSchema = named.schema ?? schema;
-          return (
-            isSame(table.table, named.table) && (namedSchema === '' || isSame(table.schema, namedSchema))
-          );
-        }),
+      return boundedReaches(
+        reach.tables
+          .map(({ schema: named = schema, table }) => (named === '' ? { table } : { schema: named, table }))
+          .filter(isSelected),
       );
-    case 'wide': {
-      const names = namesIn(text, reading, mapped);
-      const within = mapped.filter((table) => names.has(fold(table.schema)) || isSame(table.schema, schema));
-      if (schema === '' && within.length === 0) return mapped;
-      return mapped.filter((table) => within.includes(table) || names.has(fold(table.table)));
-    }
+    case 'wide':
+      return resolveWide(text, reading, schema, isSelected);
   }
 }
 
-/** Which names of mapped tables and their schemas a text holds, outside of comments and strings. */
-function namesIn(text: string, reading: Reading, mapped: readonly TableRef[]): ReadonlySet<string> {
-  const wanted = new Set(mapped.flatMap((table) => [fold(table.schema), fold(table.table)]));
-  if (text.includes('\ufffd')) {
-    const folded = fold(text);
-    return new Set([...wanted].filter((name) => folded.includes(name)));
+function resolveWide(
+  text: string,
+  reading: Reading,
+  schema: string,
+  isSelected: (reach: TableReach) => boolean,
+): readonly TableReach[] {
+  const schemas = new Map<string, TableReach>();
+  const tables = new Map<string, TableReach>();
+  const look = (name: string): void => {
+    const folded = name.toLowerCase();
+    if (!schemas.has(folded) && isSelected({ schema: name })) schemas.set(folded, { schema: name });
+    if (!tables.has(folded) && isSelected({ table: name })) tables.set(folded, { table: name });
+  };
+  if (schema !== '' && isSelected({ schema })) schemas.set(schema.toLowerCase(), { schema });
+  for (const name of namesIn(text, reading)) {
+    look(name);
+    if (schemas.size + tables.size > MAX_REACHES) return ALL_TABLES;
   }
-  const found = new Set<string>();
+  if (schema === '' && schemas.size === 0) return ALL_TABLES.filter(isSelected);
+  return [...schemas.values(), ...tables.values()];
+}
+
+/** What may be a name in a text, outside of comments and strings. */
+function* namesIn(text: string, reading: Reading): Generator<string> {
+  if (text.includes(UNREADABLE)) {
+    // Where strings begin and end cannot be told. Quotes are not part of a name, unless they are of both kinds.
+    for (const [run] of text.matchAll(/[\w$\u0080-\uffff]+/g)) yield run;
+    yield* text.split(/[`"]/);
+    return;
+  }
   const tokens = new Tokens(text, reading);
   for (let token = tokens.next(); token !== undefined; token = tokens.next()) {
     if (token.kind === 'symbol' || token.kind === 'string') continue;
-    const name = fold(token.kind === 'double' ? token.text.replaceAll('""', '"') : token.text);
-    if (wanted.has(name)) found.add(name);
+    // A name without quotes is no number.
+    if (token.kind === 'word' && !/\D/.test(token.text)) continue;
+    yield token.kind === 'double' ? token.text.replaceAll('""', '"') : token.text;
   }
-  return found;
-}
-
-function isSame(a: string, b: string): boolean {
-  return fold(a) === fold(b);
-}
-
-function fold(name: string): string {
-  return name.toLowerCase();
 }

@@ -38,15 +38,19 @@ export class Tokens {
   /** Executed comments that are open. */
   #depth = 0;
   readonly #ambiguous: Ambiguities;
+  readonly #onComment: ((text: string) => void) | undefined;
 
+  /** @param onComment is told what stands between the brackets of each comment that is not executed */
   constructor(
     text: string,
     reading: Reading = USUAL_READING,
     ambiguous: Ambiguities = { conditional: false, escapes: false },
+    onComment?: (text: string) => void,
   ) {
     this.#text = text;
     this.#reading = reading;
     this.#ambiguous = ambiguous;
+    this.#onComment = onComment;
   }
 
   /** What of the text so far the two values of a `Reading`'s field read differently. */
@@ -90,7 +94,7 @@ export class Tokens {
     for (;;) {
       this.#match(SPACE);
       if (text.startsWith('/*', this.#at)) {
-        if (!this.#entersComment()) this.#skipTo('*/', this.#at + 2);
+        if (!this.#entersComment()) this.#skipComment();
       } else if (this.#depth > 0 && text.startsWith('*/', this.#at)) {
         this.#depth -= 1;
         this.#at += 2;
@@ -99,6 +103,15 @@ export class Tokens {
       } else {
         return;
       }
+    }
+  }
+
+  #skipComment(): void {
+    const start = this.#at + 2;
+    this.#skipTo('*/', start);
+    if (this.#onComment !== undefined) {
+      const closed = this.#text.startsWith('*/', this.#at - 2) && this.#at - 2 >= start;
+      this.#onComment(this.#text.slice(start, closed ? this.#at - 2 : this.#at));
     }
   }
 

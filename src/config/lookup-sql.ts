@@ -1,0 +1,36 @@
+import { accept, refuse } from './parsed.ts';
+import type { Parsed } from './parsed.ts';
+
+export interface LookupSql {
+  /** With `?` for each parameter. */
+  readonly sql: string;
+  /** The columns of the changed row, one for each `?`. */
+  readonly parameters: readonly string[];
+}
+
+/** Strings, quoted names and comments, in which nothing is a parameter; then parameters, and what they are not. */
+const PARTS =
+  /'(?:[^'\\]|\\[^]|'')*'|"(?:[^"\\]|\\[^]|"")*"|`(?:[^`]|``)*`|\/\*[^]*?\*\/|(?:--\s|#)[^\n]*|:=|:(`(?:[^`]|``)+`|[\w$\u0080-\uffff]+)|\?|;/g;
+
+/** Reads `SELECT id FROM shop.products WHERE category_id = :id`: `:column` is a column of the changed row. */
+export function parseLookupSql(text: string): Parsed<LookupSql> {
+  const parameters: string[] = [];
+  let problem: Parsed<LookupSql> | undefined;
+  const sql = text.trim().replace(PARTS, (part, name?: string) => {
+    if (part === '?' || (part.includes('?') && name === undefined)) {
+      problem ??= refuse('holds a question mark', 'write :column for a parameter; in a text write CHAR(63)');
+    } else if (part === ';') {
+      problem ??= refuse('holds more than one statement', 'write one SELECT without a semicolon');
+    }
+    if (name === undefined) return part;
+    parameters.push(name.startsWith('`') ? name.slice(1, -1).replaceAll('``', '`') : name);
+    return '?';
+  });
+  if (problem !== undefined) return problem;
+  if (!/^(?:select|with|\()/i.test(sql)) {
+    return refuse('is no query', 'write for example SELECT id FROM shop.products WHERE category_id = :id');
+  }
+  return parameters.length === 0
+    ? refuse('names no column of the changed row', 'write :column where its value belongs')
+    : accept({ sql, parameters });
+}

@@ -1,0 +1,156 @@
+import type { Redis } from 'ioredis';
+
+import { UnstaleError } from '../errors/unstale-error.ts';
+import { isErrorReply } from './replies.ts';
+
+/** One page of SCAN or SSCAN. */
+interface ScanPage {
+  /** `0` when the scan is complete. */
+  readonly cursor: string;
+  /** Bytes, because a key need not be valid UTF-8. */
+  readonly keys: Buffer[];
+}
+
+/** Keys of counters that are not incremented. */
+interface NotIncremented {
+  /** Were gone when they were incremented, so that they began at 1. */
+  readonly vanished: string[];
+  /** Hold no integer, or the largest one. */
+  readonly unusable: string[];
+}
+
+/** The commands of the sink. They reject with what `classifyRedisError` understands. */
+export interface RedisCommands {
+  /** Removes keys; resolves with the number of those that existed. */
+  unlink(keys: (string | Buffer)[]): Promise<number>;
+  /** One step of SCAN. */
+  scan(cursor: string, pattern: string, count: number): Promise<ScanPage>;
+  /** One step of SSCAN. */
+  scanSet(key: string | Buffer, cursor: string, count: number): Promise<ScanPage | 'not a set'>;
+  /**
+   * Removes keys and their membership of the set `key` in one transaction; resolves with the number of keys that
+   * existed. Without the transaction, a key that the application writes between the two would lose its
+   * membership, and later changes would not find it. If `key` is no set any more, only the keys go.
+   */
+  unlinkMembers(key: string | Buffer, members: Buffer[]): Promise<number>;
+  /** The server's time, µs since the epoch. */
+  time(): Promise<number>;
+  /** Increments counters, those that are not there from `start` on. */
+  increment(keys: readonly string[], start: number): Promise<NotIncremented>;
+  /** Gives all keys this value, whatever they held. */
+  setAll(keys: readonly string[], value: number): Promise<void>;
+  /** PUBLISH. */
+  publish(channel: string, message: string): Promise<void>;
+  /** XADD of one field `message`; older entries than about the newest `maxLen` go. */
+  append(stream: string, message: string, maxLen: number): Promise<void>;
+}
+
+/** Runs `send` while there is a connection, and rejects with the reason else. */
+type Command = <T>(send: () => Promise<T>) => Promise<T>;
+
+const UNUSABLE = /^WRONGTYPE|^ERR value is not an integer|^ERR increment or decrement would overflow/;
+
+export function createCommands(client: Redis, command: Command): RedisCommands {
+  return {
+    async unlink(keys) {
+      return numberOf(await command<unknown>(() => client.unlink(keys)), 'UNLINK');
+    },
+    async scan(cursor, pattern, count) {
+      const [next, keys] = await command(() => client.scanBuffer(cursor, 'MATCH', pattern, 'COUNT', count));
+      return { cursor: next.toString(), keys };
+    },
+    async scanSet(key, cursor, count) {
+      try {
+        const [next, keys] = await command(() => client.sscanBuffer(key, cursor, 'COUNT', count));
+        return { cursor: next.toString(), keys };
+      } catch (error) {
+        if (isWrongType(error)) return 'not a set';
+        throw error;
+      }
+    },
+    async unlinkMembers(key, members) {
+      const transaction = command(() => client.multi().unlink(members).srem(key, members).exec());
+      const [unlinked, srem] = await transaction.then(repliesOf, (error: unknown) => {
+        throw causeOf(error);
+      });
+      if (unlinked?.error !== undefined) throw unlinked.error;
+      if (srem?.error !== undefined && !isWrongType(srem.error)) throw srem.error;
+      return numberOf(unlinked?.value, 'UNLINK');
+    },
+    async time() {
+      const [seconds, micros] = await command(() => client.time());
+      return numberOf(Number(seconds) * 1_000_000 + Number(micros), 'TIME');
+    },
+    async increment(keys, start) {
+      const sent = command(() => {
+        const pipeline = client.pipeline();
+        for (const key of keys) pipeline.set(key, start, 'NX').incr(key);
+        return pipeline.exec();
+      });
+      const replies = repliesOf(await sent);
+      const vanished: string[] = [];
+      const unusable: string[] = [];
+      keys.forEach((key, index) => {
+        const set = replies[2 * index];
+        const increment = replies[2 * index + 1];
+        // SET NX has no reason to fail that INCR has not, but for the right to it.
+        if (set?.error !== undefined) throw set.error;
+        if (increment?.error === undefined) {
+          if (numberOf(increment?.value, 'INCR') === 1) vanished.push(key);
+        } else if (isErrorReply(increment.error) && UNUSABLE.test(increment.error.message))
+          unusable.push(key);
+        else throw increment.error;
+      });
+      return { vanished, unusable };
+    },
+    async setAll(keys, value) {
+      const sent = command(() => {
+        const pipeline = client.pipeline();
+        for (const key of keys) pipeline.set(key, value);
+        return pipeline.exec();
+      });
+      const failed = repliesOf(await sent).find(({ error }) => error !== undefined);
+      if (failed?.error !== undefined) throw failed.error;
+    },
+    async publish(channel, message) {
+      await command(() => client.publish(channel, message));
+    },
+    async append(stream, message, maxLen) {
+      await command(() => client.xadd(stream, 'MAXLEN', '~', maxLen, '*', 'message', message));
+    },
+  };
+}
+
+interface Reply {
+  readonly error: Error | undefined;
+  readonly value: unknown;
+}
+
+function repliesOf(replies: [error: Error | null, result: unknown][] | null): Reply[] {
+  // Null: a watched key changed; nothing is watched.
+  if (replies === null) throw unexpected('EXEC', replies);
+  return replies.map(([error, value]) => ({ error: error ?? undefined, value }));
+}
+
+/** Why a transaction was not executed: the refusal of one of its commands says it, EXECABORT does not. */
+function causeOf(error: unknown): unknown {
+  if (!(error instanceof Error) || !('previousErrors' in error)) return error;
+  const { previousErrors } = error;
+  return Array.isArray(previousErrors) ? (previousErrors[0] ?? error) : error;
+}
+
+function isWrongType(error: unknown): boolean {
+  return error instanceof Error && isErrorReply(error) && error.message.startsWith('WRONGTYPE');
+}
+
+function numberOf(reply: unknown, name: string): number {
+  if (typeof reply === 'number' && !Number.isNaN(reply)) return reply;
+  throw unexpected(name, reply);
+}
+
+function unexpected(name: string, reply: unknown): UnstaleError {
+  return new UnstaleError(
+    'UNSTALE_REDIS_UNEXPECTED_REPLY',
+    `${name} replied ${typeof reply}, not what it should`,
+  );
+}

@@ -1,0 +1,99 @@
+import type { CommandBatch } from '../change/command.ts';
+import type { Log, Sleep } from '../pipeline/ports.ts';
+import type { ScopeCommand } from './batch-parts.ts';
+import type { RedisConnection } from './connection.ts';
+import { ScopeSweep } from './scope.ts';
+import type { Send } from './send.ts';
+
+interface ScopeRemoverOptions {
+  readonly nodes: readonly RedisConnection[];
+  readonly keysPerCommand: number;
+  readonly scopeScanRate: number;
+  /** Removes the keys that a set names, for a rule; resolves with how many existed. */
+  readonly drain: (node: RedisConnection, key: Buffer, rule: string, send: Send) => Promise<number>;
+  readonly sleep: Sleep;
+  readonly log: Log;
+}
+
+/** One pass for scopes of a batch, however often the batch has to be sent. */
+interface Sweeping {
+  readonly sweep: ScopeSweep;
+  /** What the log says of it. */
+  readonly about: { readonly patterns: readonly string[]; readonly reasons: readonly string[] };
+  readonly startedAt: number;
+  finished: boolean;
+}
+
+/** Removes scopes of a batch; resolves with the number of keys that existed. */
+type RemoveScopes = (
+  batch: CommandBatch,
+  scopes: readonly ScopeCommand[],
+  send: Send,
+  signal: AbortSignal,
+) => Promise<number>;
+
+/**
+ * Removes all scopes of a batch in one pass over each keyspace, or in two if some lead to sets of keys. A batch that
+ * is sent again after a failure goes on where it was; one that is sent again after it was durable begins anew.
+ */
+export function createScopeRemover(options: ScopeRemoverOptions): RemoveScopes {
+  const { nodes, keysPerCommand, scopeScanRate, sleep, log, drain } = options;
+  // By batch: commands are shared between batches, and a later one has to look at all keys again.
+  const known = new WeakMap<CommandBatch, readonly Sweeping[]>();
+
+  const begin = (scopes: readonly ScopeCommand[], members: boolean): Sweeping[] => {
+    const [first] = scopes;
+    if (first === undefined) return [];
+    const patterns = [...new Set(scopes.map(({ pattern }) => pattern))];
+    const about = { patterns, reasons: [...new Set(scopes.map(({ reason }) => reason))] };
+    const sweep = new ScopeSweep(patterns, {
+      nodes,
+      keysPerRemoval: members ? 1 : keysPerCommand,
+      remove: members
+        ? async (node, keys, send) => {
+            let removed = 0;
+            for (const key of keys) removed += await drain(node, key, first.rule, send);
+            return removed;
+          }
+        : (node, keys, send) => send(() => node.unlink(keys)),
+      scanRate: scopeScanRate,
+      sleep,
+      onProgress: (progress) =>
+        log.info({ ...about, ...progress }, 'still looking for the keys of scopes to remove'),
+    });
+    return [{ sweep, about, startedAt: performance.now(), finished: false }];
+  };
+
+  const sweepingsOf = (batch: CommandBatch, scopes: readonly ScopeCommand[]): readonly Sweeping[] => {
+    const open = known.get(batch);
+    if (open !== undefined) return open;
+    // Sets first: a plain pattern may match them too, and nobody would know their members then.
+    const sweepings = [true, false].flatMap((members) =>
+      begin(
+        scopes.filter((scope) => scope.members === members),
+        members,
+      ),
+    );
+    for (const { about } of sweepings) log.info(about, 'removing all keys of scopes');
+    known.set(batch, sweepings);
+    return sweepings;
+  };
+
+  return async (batch, scopes, send, signal) => {
+    const sweepings = sweepingsOf(batch, scopes);
+    for (const sweeping of sweepings) {
+      if (sweeping.finished) continue;
+      await sweeping.sweep.run(send, signal);
+      sweeping.finished = true;
+      const { about, startedAt } = sweeping;
+      const { removed } = sweeping.sweep.progress;
+      log.info(
+        { ...about, removed, durationMs: Math.round(performance.now() - startedAt) },
+        'removed all keys of scopes',
+      );
+    }
+    // A batch whose changes were not visible yet is sent once more, and has to be swept once more.
+    known.delete(batch);
+    return sweepings.reduce((total, { sweep }) => total + sweep.progress.removed, 0);
+  };
+}
