@@ -156,7 +156,7 @@ describe.skipIf(server === undefined)('the rights in Redis that docs/operations.
   it.each(Object.entries(FEATURES))(
     'for %s are enough with those of every daemon, and check misses each that is not there',
     async (what, { use, happens }) => {
-      const used = use(shop.key);
+      const used = use((rest) => shop.key(rest));
       const rights = rightsFor(what);
       daemon = await startDaemon(await configFor(used, [...base, ...rights]));
       await daemon.ready();
