@@ -263,6 +263,15 @@ describe.each(inject('servers').mysql)('the mapping language on $label', (server
       ).toEqual(['plain:1', 'report:1', 'other']);
       expect(await counter('gen:out')).toBe(8);
       expect(await leftAfter(keys, 'DELETE FROM outbox', 'TRUNCATE TABLE outbox')).toEqual(keys);
+      await run('ALTER TABLE outbox ADD COLUMN id INT PRIMARY KEY');
+      const replace = (key: string): string =>
+        `REPLACE INTO outbox VALUES ('${shop.key(key)}', NULL, NULL, 1)`;
+      expect(await leftAfter(keys, replace('plain'), replace('other'))).toEqual([
+        'plain:1',
+        'report:1',
+        'report:*',
+        'report:*:x',
+      ]);
     },
   );
 
