@@ -161,6 +161,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       lastEventAgeSeconds: () => seconds(source.lastActivityAge),
       inFlightBytes: () => pipeline.inFlightBytes + source.bufferedBytes,
       pausedSeconds: () => source.pausedMs / 1000,
+      hintsUnread: () => source.unreadHints,
       gapBytesToOldestBinlog: () => retention.retention?.bytesToOldest,
       positionAgeSeconds: () => writer.staleness / 1000,
       deletesDelayed: () => pipeline.heldDeletes,

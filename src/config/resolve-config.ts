@@ -8,6 +8,7 @@ import type {
   StateConfig,
 } from './config.ts';
 import type { ConfigDocument } from './document.ts';
+import { requireLookupsBehindBarrier } from './lookups-server.ts';
 import { resolveBarrierServers } from './resolve-barrier.ts';
 import { namesServer, resolveMysqlConnection } from './resolve-mysql.ts';
 import { resolveRedis } from './resolve-redis.ts';
@@ -30,6 +31,8 @@ export async function resolveConfig(document: ConfigDocument, raw: RawConfig): P
   const lookups = await resolveLookups(document, raw.lookups ?? {}, source);
   const rules = resolveRules(document, raw.rules, lookups);
   const publish = resolvePublish(document, raw.publish ?? undefined);
+  if (source !== undefined && lookups !== undefined)
+    requireLookupsBehindBarrier(document, source, lookups, rules);
   if (clientId === undefined || source === undefined || state === undefined || lookups === undefined)
     return undefined;
   return {

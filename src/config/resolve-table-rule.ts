@@ -1,13 +1,13 @@
 import { ALL_EVENTS } from '../mapping/rule.ts';
-import type { RuleLookup, TableRule } from '../mapping/rule.ts';
-import { parseTemplate, templateColumns, templateLookups } from '../mapping/template.ts';
+import type { TableRule } from '../mapping/rule.ts';
+import { parseTemplate } from '../mapping/template.ts';
 import type { KeyTemplate, TemplateOptions } from '../mapping/template.ts';
 import type { LookupsConfig } from './config.ts';
 import type { ConfigDocument } from './document.ts';
-import { parseLookupSql } from './lookup-sql.ts';
 import { formatPath } from './path.ts';
 import type { Path } from './path.ts';
 import { resolveCondition } from './resolve-condition.ts';
+import { resolveLookup } from './resolve-lookup.ts';
 import { limitOf } from './resolve-outbox-rule.ts';
 import type { RawRule } from './schema.ts';
 
@@ -41,7 +41,7 @@ export function resolveTableRule(
     constant: true,
   });
   const keysFromSet = fromSet === undefined ? [] : [fromSet];
-  const lookup = resolveLookup(document, path, raw, [...keys, ...keysFromSet], lookups);
+  const lookup = resolveLookup(document, path, raw, { keys, keysFromSet, generation }, lookups);
   const on = resolveOn(document, path, raw);
   const condition = resolveCondition(document, path);
   if (raw.table === undefined || keys.length + keysFromSet.length === 0) {
@@ -114,39 +114,6 @@ function resolveTemplate(
   if (parsed.ok) return parsed.template;
   document.report(path, parsed.problem, parsed.remedy, { offset: parsed.offset });
   return undefined;
-}
-
-function resolveLookup(
-  document: ConfigDocument,
-  path: Path,
-  raw: RawRule,
-  templates: readonly KeyTemplate[],
-  defaults: LookupsConfig | undefined,
-): RuleLookup | undefined {
-  const lookupPath = [...path, 'lookup'];
-  const keyPath = document.has([...path, 'keys']) ? [...path, 'keys'] : [...path, 'key'];
-  if (!document.has(lookupPath)) {
-    if (document.has([...path, 'max_keys'])) {
-      document.report([...path, 'max_keys'], 'has no effect without lookup', 'remove it', { key: true });
-    }
-    if (templates.some((template) => templateLookups(template).length > 0)) {
-      document.report(keyPath, 'names a lookup that the rule does not have', 'write lookup: SELECT ...');
-    }
-    return undefined;
-  }
-  // Two sources in one key would have to be joined; the query can give what the row has.
-  if (templates.some((template) => templateColumns(template).length > 0)) {
-    const remedy = 'select it in the lookup: SELECT id, :region AS region ..., and write {lookup.region}';
-    document.report(keyPath, 'names a column of the row beside a lookup', remedy);
-  }
-  if (raw.lookup === undefined || defaults === undefined) return undefined;
-  const parsed = parseLookupSql(raw.lookup);
-  if (!parsed.ok) {
-    document.report(lookupPath, parsed.message, parsed.remedy);
-    return undefined;
-  }
-  const { timeout, cache, maxKeys } = defaults;
-  return { ...parsed.value, maxKeys: raw.max_keys ?? maxKeys, timeout, cache };
 }
 
 function resolveOn(document: ConfigDocument, path: Path, raw: RawRule): TableRule['on'] {

@@ -137,14 +137,16 @@ function emit(mapper: ImageMapper, key: string | null | undefined, out: MappingO
   else out.commands.push(mapper.commandOf(key));
 }
 
-/** Both images of an update are looked up by: what belongs to the old values is stale as well. */
+/**
+ * Both images of an update are looked up by: what belongs to the old values is stale as well. What the query makes of
+ * NULL only the server knows: `a = :a OR b = :b` finds rows by the other one.
+ */
 function mapLookup(rule: TableRule, lookup: RuleLookup, target: RuleTarget): MapRow {
   const { lookup: number, table, columns } = target;
   const indexes = lookup.parameters.map((name) => columns.indexOf(name));
   const unreadable = ruleScopes(rule, table, 'unreadable');
   const ask = (parameters: readonly ColumnValue[], out: MappingOutput): void => {
-    if (parameters.some((value) => value === null)) out.nullKeys += 1;
-    else if (number === undefined || !isKnown(parameters)) out.commands.push(...unreadable);
+    if (number === undefined || !isKnown(parameters)) out.commands.push(...unreadable);
     else out.lookups.push({ lookup: number, parameters });
   };
   return (change, out) => {

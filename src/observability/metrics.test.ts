@@ -8,6 +8,7 @@ const sources: GaugeSources = {
   lastEventAgeSeconds: () => 0.25,
   inFlightBytes: () => 4096,
   pausedSeconds: () => 12,
+  hintsUnread: () => 3,
   deletesDelayed: () => 0,
   positionAgeSeconds: () => 0.75,
   gapBytesToOldestBinlog: () => 8192,
@@ -58,7 +59,7 @@ describe('the metrics', () => {
 
   it('show known series at zero, so that rate() sees their first event', async () => {
     const metrics = createMetrics({ clientId: 'shop' });
-    for (const name of ['commands', 'redis_replies', 'scope_invalidations']) {
+    for (const name of ['commands', 'redis_replies', 'scope_invalidations', 'lookup']) {
       const values = await sample(metrics, `unstale_${name}_total`);
       expect(values.length).toBeGreaterThan(0);
       for (const value of values) expect(value).toMatch(/ 0$/);
@@ -90,11 +91,12 @@ describe('the metrics', () => {
     expect(await sample(metrics, 'unstale_gap_bytes_to_oldest_binlog')).toEqual(['{client_id="shop"} 8192']);
   });
 
-  it('show paused time as a total, however often they are read', async () => {
+  it('show paused time and unread hints as totals, however often they are read', async () => {
     const metrics = createMetrics({ clientId: 'shop' });
     metrics.gauges(sources);
     await metrics.registry.metrics();
     expect(await sample(metrics, 'unstale_paused_seconds_total')).toEqual(['{client_id="shop"} 12']);
+    expect(await sample(metrics, 'unstale_hints_unread_total')).toEqual(['{client_id="shop"} 3']);
   });
 
   it('show no sample for what is not known', async () => {

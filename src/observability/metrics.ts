@@ -29,6 +29,8 @@ export interface GaugeSources {
   readonly inFlightBytes: () => number | undefined;
   /** Total time that the binlog stood paused for a slow Redis since the start, seconds; never falls. */
   readonly pausedSeconds: () => number | undefined;
+  /** Texts since the start that may name keys and were not searched; never falls. */
+  readonly hintsUnread: () => number;
   /** Binlog from the beginning of the server's oldest file to the stored position, bytes. */
   readonly gapBytesToOldestBinlog: () => number | undefined;
   /** Age of the stored position while a newer one waits to be stored, seconds; 0 when none waits. */
@@ -63,6 +65,16 @@ export interface Metrics {
 }
 
 const ROW_OPERATIONS: readonly RowOperationLabel[] = ['insert', 'update', 'delete'];
+const SCOPE_REASONS: readonly ScopeReasonLabel[] = [
+  'truncate',
+  'ddl',
+  'statement',
+  'unreadable',
+  'gap',
+  'limit',
+  'outbox',
+];
+const LOOKUP_RESULTS: readonly LookupResultLabel[] = ['ok', 'cached', 'overflow', 'failed'];
 
 /** Half a millisecond to a minute: a delete beside the source takes 1 ms, one behind an outage minutes. */
 const COMMIT_TO_REDIS_BUCKETS = [
@@ -147,7 +159,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
     for (const result of ['done', 'poisoned']) commands.inc({ kind, result }, 0);
   }
   redisReplies.inc({ class: 'ok' }, 0);
-  for (const reason of ['truncate', 'ddl', 'statement', 'unreadable', 'gap']) scopes.inc({ reason }, 0);
+  for (const reason of SCOPE_REASONS) scopes.inc({ reason }, 0);
+  for (const result of LOOKUP_RESULTS) lookups.inc({ result }, 0);
 
   let sources: GaugeSources | undefined;
   const gauge = (name: string, help: string, source: keyof GaugeSources) =>
@@ -175,6 +188,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
   counter('paused_seconds_total', 'Time for which the binlog stood paused for Redis.', [], function () {
     this.reset();
     this.inc(Math.max(0, sources?.pausedSeconds() ?? 0));
+  });
+  counter('hints_unread_total', 'Statements that may name keys and were not searched.', [], function () {
+    this.reset();
+    this.inc(sources?.hintsUnread() ?? 0);
   });
 
   return {
