@@ -95,23 +95,23 @@ function consistent(conditions: readonly RefCondition[]): KeyCandidate | undefin
     const others = conditions.filter((other) => other.condition !== condition && isSameRef(other.ref, ref));
     if (others.length === 0 || condition.filters.length > 0) return { ref, condition };
     const passes = (value: string | Uint8Array | null): boolean =>
-      others.every((other) => mayBe(value, other.condition));
+      others.every((other) => satisfies(value, other.condition));
     return {
       ref,
       condition: {
         filters: [],
-        values: condition.values.filter(passes),
+        values: condition.values.flatMap((value) => {
+          if (passes(value)) return [value];
+          // Bytes that a filter was turned around to may be text.
+          const text = textOf(value);
+          return text !== undefined && passes(text) ? [text] : [];
+        }),
         orNull: condition.orNull && passes(null),
       },
     };
   });
   const contradicts = narrowed.some(({ condition }) => condition.values.length === 0 && !condition.orNull);
   return contradicts ? undefined : narrowed;
-}
-
-/** Bytes that a filter was turned around to may be text. */
-function mayBe(value: string | Uint8Array | null, condition: ValueCondition): boolean {
-  return satisfies(value, condition) || (value instanceof Uint8Array && satisfies(textOf(value), condition));
 }
 
 function isSameRef(one: TemplateRef, other: TemplateRef): boolean {

@@ -84,9 +84,11 @@ function asResult(value: ColumnValue, filters: readonly Filter[]): string | null
   return filters.length === 0 ? formatKeyPart(value) : compileFilters(filters)(value);
 }
 
-function isEqual(one: string | Uint8Array, other: string | Uint8Array | null | undefined): boolean {
-  if (typeof one === 'string' || typeof other === 'string') return textOf(one) === textOf(other);
-  return other !== null && other !== undefined && Buffer.compare(one, other) === 0;
+/** Text satisfies bytes that it is the UTF-8 of; bytes are never text. */
+function isEqual(wanted: string | Uint8Array, value: string | Uint8Array | null | undefined): boolean {
+  if (value === null || value === undefined) return false;
+  if (typeof value === 'string') return textOf(wanted) === value;
+  return typeof wanted !== 'string' && Buffer.compare(wanted, value) === 0;
 }
 
 /** hex and base64 take text as its UTF-8, so that bytes stand for the text as well; undefined if they are no text. */
