@@ -1,13 +1,11 @@
 import { matchTemplate } from './explain-match.ts';
 import type { TemplateMatch } from './explain-match.ts';
+import type { TemplateRole } from './explain.ts';
 import type { MappingPlan } from './plan.ts';
 import type { OutboxRule, Rule, TableRule } from './rule.ts';
 import { compileSelector } from './table-selector.ts';
 import type { TableSelector } from './table-selector.ts';
 import type { KeyTemplate, TemplatePart } from './template.ts';
-
-/** What a template's text names. */
-export type TemplateRole = 'key' | 'set' | 'generation';
 
 /**
  * One way in which a key can be touched.
