@@ -271,7 +271,9 @@ describe('the origins of a key', () => {
     const always = ['rules[0] member', 'rules[3] outbox', 'hint'];
     expect(origins(rules, 'other', true).map(brief)).toEqual(always);
     expect(origins(rules, 'deps:7', true).map(brief)).toEqual(['rules[0] template set 1', ...always]);
-    expect(origins(rules, 'gen:prices').map(brief)).toContain('rules[1] template generation 1');
+    expect(origins(rules, 'gen:prices').map(brief)).toContain('rules[1] scope');
+    const counter = [rule('rules[0]', [], { generation: template('gen:{a}') })];
+    expect(origins(counter, 'gen:7').map(brief)).toEqual(['rules[0] template generation 1']);
     expect(origins(rules, 'product:7').map(brief)).toContain('rules[2] template key 1');
     expect(origins(rules, 'page:7')).toContainEqual(expect.objectContaining({ prefix: 'page:' }));
     expect(origins([rule('rules[0]', ['user:{a}'])], 'product:7')).toEqual([]);

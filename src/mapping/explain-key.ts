@@ -11,7 +11,8 @@ import type { KeyTemplate, TemplatePart } from './template.ts';
  * One way in which a key can be touched.
  *
  * `template`: a changed row, or with `lookup` a row of a query's result, gives the key, the name of the set whose members go, or
- * the name of the counter. `scope`: no row gives it, but it goes where all keys of the template are removed. `member`: it goes if
+ * the name of the counter. `scope`: no row gives it, but it is touched where
+ * all keys of the rule are removed. `member`: it goes if
  * the set of that name holds it. `outbox`: an inserted row may name it. `hint`: a comment may name it.
  */
 export type KeyOrigin =
@@ -21,7 +22,12 @@ export type KeyOrigin =
       readonly role: TemplateRole;
       readonly template: KeyTemplate;
     })
-  | { readonly kind: 'scope'; readonly rule: TableRule; readonly template: KeyTemplate }
+  | {
+      readonly kind: 'scope';
+      readonly rule: TableRule;
+      readonly role: TemplateRole;
+      readonly template: KeyTemplate;
+    }
   | { readonly kind: 'member'; readonly rule: TableRule; readonly template: KeyTemplate }
   | { readonly kind: 'outbox'; readonly rule: OutboxRule; readonly prefix: string | undefined }
   | { readonly kind: 'hint' };
@@ -48,12 +54,14 @@ function originsIn(rule: Rule, key: string): KeyOrigin[] {
     return [{ kind: 'outbox', rule, prefix: rule.prefixes.find((prefix) => key.startsWith(prefix)) }];
   }
   const origins: KeyOrigin[] = [];
+  const isCounterOnly = rule.keys.length + rule.keysFromSet.length === 0;
   const add = (role: TemplateRole, template: KeyTemplate): void => {
     const { candidates, more } = matchRule(rule.tables, template, key);
-    if (candidates.length > 0 || more) {
+    const isFound = candidates.length > 0 || more;
+    if (isFound && (role !== 'generation' || isCounterOnly)) {
       origins.push({ kind: 'template', rule, role, template, candidates, more });
-    } else if (role === 'key' && rule.generation === undefined && isInScope(rule.tables, template, key)) {
-      origins.push({ kind: 'scope', rule, template });
+    } else if (isFound || (rule.generation === undefined && isInScope(rule.tables, template, key))) {
+      origins.push({ kind: 'scope', rule, role, template });
     }
   };
   for (const template of rule.keys) add('key', template);
