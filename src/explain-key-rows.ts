@@ -42,6 +42,8 @@ export interface TableAnswer {
   readonly table: string;
   /** The statement that finds the rows, and by collations perhaps others; undefined if SQL cannot tell them. */
   readonly sql: string | undefined;
+  /** The types of its columns exclude the key. */
+  readonly excluded: boolean;
   /** Undefined if the table was not read. */
   readonly rows: readonly FoundRow[] | undefined;
   readonly more: boolean;
@@ -88,14 +90,27 @@ export async function explainKeyRows(config: Config, question: KeyQuestion): Pro
     const interests = await tablesOf(config, client);
     const explained: ExplainedOrigin[] = [];
     for (const origin of origins) {
-      explained.push({ origin, tables: await answer(client, config, question, origin, interests) });
+      explained.push(narrow(origin, await answer(client, config, question, origin, interests)));
     }
-    return { key, origins: explained };
+    const isRow = ({ origin }: ExplainedOrigin): boolean => origin.kind === 'template';
+    return {
+      key,
+      origins: [...explained.filter(isRow), ...explained.filter((one) => !isRow(one))],
+    };
   } catch (error) {
     return { ...offline(), unreachable: asUnstaleError(error) };
   } finally {
     await client.close();
   }
+}
+
+/** Columns of integers, for example, leave nothing of `user:{id}` for the key `user:by-email:a`. */
+function narrow(origin: KeyOrigin, tables: readonly TableAnswer[]): ExplainedOrigin {
+  if (origin.kind !== 'template' || tables.length === 0 || !tables.every(({ excluded }) => excluded)) {
+    return { origin, tables };
+  }
+  const { rule, role, template } = origin;
+  return { origin: { kind: 'scope', rule, role, template }, tables: [] };
 }
 
 /** The rule and the template by which rows give the key; undefined for origins of other kinds. */
@@ -118,10 +133,10 @@ function answerOffline({ plan }: Config, origin: KeyOrigin): TableAnswer[] {
 function answerOf(
   { interest, columns }: KnownTable,
   where: string | undefined,
-  rest: Pick<TableAnswer, 'rows' | 'more'> = { rows: undefined, more: false },
+  rest: Partial<TableAnswer> = {},
 ): TableAnswer {
   const sql = where === undefined ? undefined : selectOf({ interest, columns, where });
-  return { table: formatTable(interest.table), sql, ...rest };
+  return { table: formatTable(interest.table), sql, excluded: false, rows: undefined, more: false, ...rest };
 }
 
 /** Undefined if SQL cannot tell the rows of one of the candidates; empty if the types exclude all. */
@@ -164,13 +179,7 @@ async function answer(
       const error = asUnstaleError(thrown);
       // Without a server there is no use in asking for the others.
       if (error.policy.directive === 'retry' && answers.length === 0) throw error;
-      answers.push({
-        table: formatTable(interest.table),
-        sql: undefined,
-        rows: undefined,
-        more: false,
-        error,
-      });
+      answers.push(answerOf({ interest, columns: [] }, undefined, { error }));
     }
   }
   return answers;
@@ -190,7 +199,7 @@ async function readTable(
   });
   const where = whereOf(candidates, typeOf);
   if (where === undefined) return answerOf(known, undefined);
-  if (where === '') return answerOf(known, undefined, { rows: [], more: false });
+  if (where === '') return answerOf(known, undefined, { excluded: true, rows: [] });
   const { rows, more } = await readRows(client, { interest, columns, where, limit: MOST_ROWS, timeout });
   const keyOf = compileKey(template, interest);
   const exact = rows.filter(({ image }) => keyOf(image) === key);

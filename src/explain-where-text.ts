@@ -12,7 +12,7 @@ const MOST_SHOWN = 20;
 /** For people: a paragraph a row, and in it a line for what goes. */
 export function formatWhere({ table, rows, more }: ExplainedRows): string {
   if (rows.length === 0) return `${table}: no row satisfies the condition`;
-  const count = `${more ? `the first ${rows.length} rows` : rows.length === 1 ? '1 row' : `${rows.length} rows`}`;
+  const count = more ? `the first ${rows.length} rows` : rows.length === 1 ? '1 row' : `${rows.length} rows`;
   const head = `${table}: ${count}. What an insert, an update or a delete of each removes; an update besides what its new values give`;
   return [head, ...rows.map(formatRow)].join('\n\n');
 }

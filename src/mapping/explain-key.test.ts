@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Filter } from '../change/filter.ts';
 import type { ColumnValue } from '../change/row-change.ts';
@@ -123,7 +123,7 @@ describe('a key that a row gives', () => {
         const keyOf = compileKey(parsed, { table: TABLE, columns: COLUMNS });
         const key = keyOf(COLUMNS.map((name) => values[name as keyof typeof values]));
         fc.pre(typeof key === 'string');
-        for (const candidate of matchTemplate(parsed, String(key)).candidates) {
+        for (const candidate of matchTemplate(parsed, key).candidates) {
           if (candidate.some(({ condition }) => condition.filters.length > 0)) continue;
           const image = COLUMNS.map((name): ColumnValue => {
             const about = candidate.filter(({ ref }) => 'name' in ref && ref.name === name);

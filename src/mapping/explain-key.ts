@@ -33,14 +33,21 @@ export type KeyOrigin =
   | { readonly kind: 'hint' };
 
 /**
- * Which rules can touch a key, and with which rows, in the order of the rules. Pure: what depends on the types of columns is left
+ * Which rules can touch a key, and with which rows; those that the key itself tells first, in the order of the rules. Pure: what depends on the types of columns is left
  * open. Empty if nothing can.
  *
  * @param hints whether comments in SQL statements may name keys
  */
 export function explainKey(plan: MappingPlan, key: string, hints: boolean): KeyOrigin[] {
   const origins = plan.rules.flatMap((rule) => originsIn(rule, key));
-  return hints ? [...origins, { kind: 'hint' }] : origins;
+  return certainFirst(hints ? [...origins, { kind: 'hint' }] : origins);
+}
+
+const ORDER: readonly KeyOrigin['kind'][] = ['template', 'scope', 'member', 'outbox', 'hint'];
+
+/** What the key itself tells before what may touch any key. */
+export function certainFirst(origins: readonly KeyOrigin[]): KeyOrigin[] {
+  return origins.toSorted((one, other) => ORDER.indexOf(one.kind) - ORDER.indexOf(other.kind));
 }
 
 function originsIn(rule: Rule, key: string): KeyOrigin[] {

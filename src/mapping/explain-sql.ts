@@ -71,17 +71,17 @@ export function literalSql(value: string | Uint8Array, type: string | undefined)
   }
   if (isBinary) return undefined;
   if (type !== undefined && INTEGER_TYPES.has(type)) return /^-?\d+$/.test(value) ? value : undefined;
-  const escaped = value.replaceAll(/[\0\n\r\u001a'\\]/g, (char) => ESCAPES[char] ?? `\\${char}`);
-  return `'${escaped}'`;
+  return `'${Array.from(value, (char) => ESCAPES.get(char) ?? char).join('')}'`;
 }
 
-const ESCAPES: Readonly<Record<string, string>> = {
-  '\0': String.raw`\0`,
-  '\n': String.raw`\n`,
-  '\r': String.raw`\r`,
-  '\u001a': String.raw`\Z`,
-  "'": "''",
-};
+const ESCAPES: ReadonlyMap<string, string> = new Map([
+  ['\0', String.raw`\0`],
+  ['\n', String.raw`\n`],
+  ['\r', String.raw`\r`],
+  ['\u001a', String.raw`\Z`],
+  ['\\', '\\\\'],
+  ["'", "''"],
+]);
 
 /** What filters make of a column, as SQL. */
 function filteredSql(
