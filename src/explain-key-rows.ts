@@ -13,8 +13,7 @@ import { matchTemplate } from './mapping/explain-match.ts';
 import type { KeyCandidate } from './mapping/explain-match.ts';
 import { explainRow } from './mapping/explain-row.ts';
 import type { RowOutcome } from './mapping/explain-row.ts';
-import type { TextShape } from './mapping/explain-split.ts';
-import { candidateSql, INTEGER_TYPES } from './mapping/explain-sql.ts';
+import { candidateSql, shapeOfType } from './mapping/explain-sql.ts';
 import { compileKey } from './mapping/key.ts';
 import type { TableRule } from './mapping/rule.ts';
 import { compileSelector } from './mapping/table-selector.ts';
@@ -210,11 +209,4 @@ async function readTable(
     return { row, outcomes: explained?.outcomes ?? [] };
   });
   return answerOf(known, where, { rows: found, more: more || exact.length > limit });
-}
-
-const INTEGER: TextShape = { min: 1, max: 20, step: 1, allowed: /[-0-9]/ };
-
-/** What the text of a column of this type looks like. */
-function shapeOfType(type: string | undefined): TextShape | undefined {
-  return type !== undefined && INTEGER_TYPES.has(type) ? INTEGER : undefined;
 }

@@ -2,11 +2,12 @@ import type { Filter } from '../change/filter.ts';
 import type { KeyCandidate } from './explain-match.ts';
 import { textOf } from './explain-reverse.ts';
 import type { ValueCondition } from './explain-reverse.ts';
+import type { TextShape } from './explain-split.ts';
 
 /** A column's type as information_schema.COLUMNS.DATA_TYPE has it, in lower case; undefined if it is not known. */
 export type TypeOfColumn = (column: string) => string | undefined;
 
-export const INTEGER_TYPES: ReadonlySet<string> = new Set([
+const INTEGER_TYPES: ReadonlySet<string> = new Set([
   'tinyint',
   'smallint',
   'mediumint',
@@ -22,6 +23,13 @@ const BINARY_TYPES: ReadonlySet<string> = new Set([
   'mediumblob',
   'longblob',
 ]);
+
+const INTEGER: TextShape = { min: 1, max: 20, step: 1, allowed: /[-0-9]/ };
+
+/** What the text of a column of this type looks like; undefined if that is not known. */
+export function shapeOfType(type: string | undefined): TextShape | undefined {
+  return type !== undefined && INTEGER_TYPES.has(type) ? INTEGER : undefined;
+}
 
 /**
  * What rows give a key by this candidate, as a condition of SQL; undefined if SQL cannot say it, and `false` if the types of the
