@@ -42,6 +42,7 @@ export async function checkRules(options: RuleCheckOptions): Promise<PreflightPr
     const columns = await readColumns(source, table.schema, table.table);
     if (columns.length > 0) tables.push({ table, columns });
   }
+  const selected = interests.filter((interest) => !plan.interests.named.includes(interest));
   const tablesOf = (rule: Rule): KnownTable[] => {
     const { matches } = compileSelector(selectorOf(rule));
     return tables.filter(({ table }) => matches(table.schema, table.table));
@@ -61,7 +62,7 @@ export async function checkRules(options: RuleCheckOptions): Promise<PreflightPr
     return types.length === 1 ? shapeOfType(types[0]) : undefined;
   });
   const slow = await checkLookups({ plan, client: lookups, source, tableOf: (rule) => tablesOf(rule)[0] });
-  return [...slow, ...sumUp(problems, interests, patterns), ...checkDuplicates(rules), ...collisions];
+  return [...slow, ...sumUp(problems, selected, patterns), ...checkDuplicates(rules), ...collisions];
 }
 
 /** MariaDB's reach to 2106 since 11.5. */
