@@ -6,6 +6,7 @@ import { formatShown } from './explain-where-text.ts';
 import type { KeyCandidate, RefCondition } from './mapping/explain-match.ts';
 import { conditionSql } from './mapping/explain-sql.ts';
 import { ALL_EVENTS } from './mapping/rule.ts';
+import type { RuleLookup } from './mapping/rule.ts';
 import { formatSelector } from './mapping/table-selector.ts';
 
 /** Ways to split the key that are written for people. */
@@ -66,7 +67,7 @@ function formatOrigin({ origin, tables }: ExplainedOrigin): string[] {
     case 'template':
       return [
         `${rule.id} ${template.text} ${where}: ${ROLES[origin.role]} ${formatEvents(origin)}`,
-        ...(rule.lookup === undefined ? [] : [`lookup: ${rule.lookup.sql}`]),
+        ...(rule.lookup === undefined ? [] : [`lookup: ${lookupText(rule.lookup)}`]),
         ...formatCandidates(origin),
         ...tables.flatMap(formatAnswer),
       ];
@@ -74,10 +75,10 @@ function formatOrigin({ origin, tables }: ExplainedOrigin): string[] {
 }
 
 const ROLES: Readonly<Record<'key' | 'set' | 'generation' | 'prefix', string>> = {
-  key: 'the key goes at',
-  set: 'the name of the set whose members go at',
-  generation: 'the counter that is incremented at',
-  prefix: 'all keys that begin so go at',
+  key: 'removed at',
+  set: 'a set, whose members are removed at',
+  generation: 'a counter, incremented at',
+  prefix: 'removed with all that begin so at',
 };
 
 function formatEvents({ rule }: Extract<KeyOrigin, { kind: 'template' }>): string {
@@ -97,6 +98,12 @@ function formatCandidates({ candidates, more, rule }: Extract<KeyOrigin, { kind:
     ),
     ...(left > 0 || more ? [`${more ? 'many' : left} more ways: values may hold the separator`] : []),
   ];
+}
+
+/** As the rule has it. */
+function lookupText({ sql, parameters }: RuleLookup): string {
+  const names = parameters.values();
+  return sql.replaceAll('?', () => `:${names.next().value ?? ''}`);
 }
 
 /** In SQL where it can be said in SQL. */
@@ -158,7 +165,7 @@ function originJson(origin: KeyOrigin): object {
     ...head,
     role: origin.role,
     conditional: rule.condition !== undefined,
-    lookup: rule.lookup?.sql,
+    ...(rule.lookup === undefined ? {} : { lookup: lookupText(rule.lookup) }),
     candidates: origin.candidates.map(candidateJson),
     more: origin.more,
   };

@@ -107,7 +107,9 @@ function shownColumns({ columns }: TableInterest, facts: readonly ColumnFacts[])
 }
 
 function toSourceRow(row: SqlRow, interest: TableInterest, columns: readonly ColumnFacts[]): SourceRow {
-  const valueOf = (name: string): unknown => row[name];
+  // The server names columns as the table does, which may differ in case from the rules.
+  const values = new Map(Object.entries(row).map(([name, value]) => [name.toLowerCase(), value]));
+  const valueOf = (name: string): unknown => values.get(name.toLowerCase());
   return {
     image: interest.columns.map((name) =>
       UNREADABLE.has(factsOf(columns, name)?.dataType ?? '') ? undefined : columnValue(valueOf(name)),

@@ -60,12 +60,9 @@ function formatRow({ row, rules, lookups }: ExplainedRow): string {
 
 function formatRule(explained: RowExplanation, lookups: readonly LookupAnswer[]): string[] {
   const { rule, role, template, outcomes } = explained;
-  return groupsOf(outcomes).flatMap(({ ops, outcome }) => {
-    const { keys, scope, reasons, provided } = outcome;
-    const when = [
-      ...(ops.length === ALL_OPERATIONS.length ? [] : [ops.join(', ')]),
-      ...provided.map((proviso) => `if ${proviso}`),
-    ].join(' ');
+  return groupsOf(outcomes).flatMap(({ ops, provided, outcome }) => {
+    const { keys, scope, reasons } = outcome;
+    const when = ops.length === ALL_OPERATIONS.length && provided.length === 0 ? '' : ops.join(', ');
     const by = `${rule.id} ${template}${when === '' ? '' : `; ${when}`}`;
     const answer = reasons.some(({ kind }) => kind === 'lookup')
       ? lookups.find((one) => one.rule === rule)
@@ -79,20 +76,26 @@ function formatRule(explained: RowExplanation, lookups: readonly LookupAnswer[])
   });
 }
 
+interface OutcomeGroup {
+  /** Those without a proviso first. */
+  readonly ops: string[];
+  readonly provided: string[];
+  readonly outcome: RowOutcome;
+}
+
 /** Operations with the same outcome together. */
-function groupsOf(
-  outcomes: readonly RowOutcome[],
-): { readonly ops: string[]; readonly outcome: RowOutcome }[] {
-  const groups = new Map<string, { readonly ops: string[]; readonly outcome: RowOutcome }>();
-  for (const outcome of outcomes) {
+function groupsOf(outcomes: readonly RowOutcome[]): OutcomeGroup[] {
+  const groups = new Map<string, OutcomeGroup>();
+  for (const outcome of outcomes.toSorted((one, other) => one.provided.length - other.provided.length)) {
     const { op, keys, scope, reasons, provided } = outcome;
     const texts = reasons.map((reason) =>
       'image' in reason ? `${reason.kind} ${reason.column}` : formatReason(reason),
     );
-    const id = JSON.stringify([keys, scope, texts, provided]);
-    const group = groups.get(id) ?? { ops: [], outcome };
+    const id = JSON.stringify([keys, scope, texts]);
+    const group = groups.get(id) ?? { ops: [], provided: [], outcome };
     groups.set(id, group);
-    group.ops.push(op);
+    group.ops.push(provided.length === 0 ? op : `${op} if ${provided.join(' and ')}`);
+    group.provided.push(...provided);
   }
   return [...groups.values()];
 }

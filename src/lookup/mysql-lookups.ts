@@ -164,11 +164,19 @@ export function lookupStatement(lookup: Lookup, parameters: number, verb = ''): 
  * Each server reads its own time limit: MariaDB `M!` comments in seconds, MySQL hints in ms.
  */
 function boundedSql({ sql, columns, maxKeys, timeout }: Lookup, verb: string): string {
-  const names = columns.map((name) => `\`${name.replaceAll('`', '``')}\``).join(', ');
+  // Without the alias the server names the column as it is defined, which may differ in case.
+  const names = columns
+    .map(quote)
+    .map((name) => `${name} AS ${name}`)
+    .join(', ');
   return (
     `/*M! SET STATEMENT max_statement_time=${timeout / 1000} FOR */ ` +
     `${verb} SELECT /*+ MAX_EXECUTION_TIME(${timeout}) */ ${names} FROM (\n${sql}\n) AS unstale_lookup LIMIT ${maxKeys + 1}`
   );
+}
+
+function quote(name: string): string {
+  return `\`${name.replaceAll('`', '``')}\``;
 }
 
 /** The driver takes every question mark for a placeholder, those in strings too, and two for a name. */

@@ -154,16 +154,17 @@ async function parametersOf(
     known?.columns.find((column) => column.name.toLowerCase() === name.toLowerCase()),
   );
   if (known === undefined || facts.includes(undefined)) return names.map(() => 1);
-  const columns = names.map(quoteName);
+  const columns = names.map((name, index) => `${quoteName(name)} AS p${index}`);
   const { schema, table } = known.table;
   const sample = await source
     .query(
-      `SELECT ${columns.join(', ')} FROM ${quoteTable(schema, table)} WHERE ${columns.map((column) => `${column} IS NOT NULL`).join(' AND ')} LIMIT 1`,
+      `SELECT ${columns.join(', ')} FROM ${quoteTable(schema, table)} WHERE ${names.map((name) => `${quoteName(name)} IS NOT NULL`).join(' AND ')} LIMIT 1`,
     )
     .catch(() => []);
-  const [row] = sample;
-  return names.map((name, index) => {
-    const value = row?.[name];
+  // By place: the server names columns as the table does, which may differ in case.
+  const values = Object.values(sample[0] ?? {});
+  return names.map((_, index) => {
+    const value = values[index];
     if (typeof value === 'string' || typeof value === 'number' || value instanceof Uint8Array) return value;
     return madeUp(facts[index]);
   });

@@ -85,7 +85,9 @@ describe('a condition that the type of its column decides', () => {
     expect(judge(status, { op: 'in', values: ['trial', 'gone'] })).toBe('never');
     expect(judge(status, { op: 'not', values: ['trial'] })).toBe('always');
     expect(judge(status, { op: 'not', values: ['active', 'trial'] })).toBe('partly');
-    expect(judgeTest(column(status), is('actve'), LIMITS)?.because).toContain('did you mean active?');
+    expect(judgeTest(column(status), is('actve'), LIMITS)?.because).toContain(
+      'of which active is the nearest',
+    );
   });
 
   it('compares ranges with the range of the type', () => {

@@ -142,7 +142,7 @@ function judgeSet(column: ColumnFacts, text: string): ValueJudgement | undefined
 
 function suggestion(text: string, members: readonly string[]): string {
   const near = nearestName(text, members);
-  return near === undefined ? '' : `; did you mean ${near}?`;
+  return near === undefined ? '' : `, of which ${near} is the nearest`;
 }
 
 function judgeTemporal(column: ColumnFacts, text: string, limits: ServerLimits): ValueJudgement | undefined {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { RuleCondition } from '../mapping/condition.ts';
 import { ALL_EVENTS } from '../mapping/rule.ts';
 import type { TableRule } from '../mapping/rule.ts';
 import { parseTemplate } from '../mapping/template.ts';
@@ -28,7 +29,7 @@ function rules(...given: readonly GivenRule[]): TableRule[] {
   }));
 }
 
-const image = (value: string): TableRule['condition'] => ({
+const image = (value: string): RuleCondition => ({
   image: [{ column: 'status', tests: [{ op: 'eq', value }] }],
 });
 

@@ -165,7 +165,7 @@ describe.each(inject('servers').mysql)('what check says of rules on $label', (se
     const idle = findings.filter((finding) => finding.code === 'UNSTALE_RULE_IDLE');
     expect(idle.map(({ severity, message }) => `${severity} ${message}`)).toEqual([
       expect.stringMatching(
-        /^warning rules\[0\] never reacts .*ENUM\('active','closed'\), and actve .*did you mean active/,
+        /^warning rules\[0\] never reacts .*ENUM\('active','closed'\), and actve .*of which active is the nearest/,
       ),
       expect.stringMatching(/^warning rules\[1\] never reacts .* 300 is outside of its range/),
       expect.stringMatching(/^warning rules\[2\] never reacts .*NOT NULL/),
