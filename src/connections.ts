@@ -53,6 +53,15 @@ export function openLookupClient(config: Config): SqlClient {
   });
 }
 
+/** A client of the source that cannot write, for statements of at most `timeout` ms. Connects when first asked. */
+export function openReadOnlyClient(config: Config, timeout: number): SqlClient {
+  return createSqlClient(config.source.connection, {
+    name: 'explain',
+    queryTimeout: timeout + LOOKUP_GRACE,
+    sessionSetup: ['SET SESSION TRANSACTION READ ONLY'],
+  });
+}
+
 /** What zongji needs to open the dump's connections, TLS settled. */
 export function sourceConnectionOptions(config: Config): Promise<ConnectionOptions> {
   const { connection } = config.source;

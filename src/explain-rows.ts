@@ -6,7 +6,7 @@ import { UnstaleError } from './errors/unstale-error.ts';
 import { selectorOf } from './mapping/rule.ts';
 import { formatSelector } from './mapping/table-selector.ts';
 import { explain, formatReason } from './mapping/explain.ts';
-import type { TemplateExplanation } from './mapping/explain.ts';
+import type { TemplateExplanation, TemplateRole } from './mapping/explain.ts';
 
 const rowSchema = z.record(z.string(), z.union([z.string(), z.number(), z.null()]));
 const changeSchema = z
@@ -37,34 +37,49 @@ export interface ExplainedChange {
  */
 export function explainRows(config: Config, text: string): ExplainedChange[] {
   return parseChanges(text).map((given) => {
-    const [, schema = '', table = ''] = /^([^.]*)\.(.*)$/s.exec(given.table) ?? [];
-    const interest = config.plan.interests.of(schema, table);
-    if (interest === undefined) {
-      const known = [...new Set(config.plan.rules.map((rule) => formatSelector(selectorOf(rule))))].join(
-        ', ',
-      );
-      throw new UnstaleError(
-        'UNSTALE_USAGE',
-        `no rule is on the table "${given.table}"; the rules are on ${known}`,
-      );
-    }
+    const interest = interestIn(config, given.table);
     const change = toChange(given, interest);
     return { table: given.table, op: change.op, templates: explain(config.plan, change) };
   });
+}
+
+/**
+ * What the rules need of a table that is named `schema.table`.
+ * @throws UnstaleError UNSTALE_USAGE if no rule is on it
+ */
+export function interestIn({ plan }: Config, name: string): TableInterest {
+  const [, schema = '', table = ''] = /^([^.]*)\.(.*)$/s.exec(name) ?? [];
+  const interest = plan.interests.of(schema, table);
+  if (interest !== undefined) return interest;
+  const known = [...new Set(plan.rules.map((rule) => formatSelector(selectorOf(rule))))].join(', ');
+  throw new UnstaleError('UNSTALE_USAGE', `no rule is on the table "${name}"; the rules are on ${known}`);
 }
 
 /** The explanation for people: a line a key, or why there is none. */
 export function formatExplained(changes: readonly ExplainedChange[]): string {
   return changes
     .map(({ table, op, templates }) => {
-      const lines = templates.flatMap(({ ruleId, template, keys, scope, reasons }) => [
-        ...keys.map((key) => `  ${key}    (${ruleId} ${template})`),
+      const lines = templates.flatMap(({ ruleId, role, template, keys, scope, reasons }) => [
+        ...keys.map((key) => `  ${formatName(role, key)}    (${ruleId} ${template})`),
         ...(scope === undefined ? [] : [`  ${scope}    (${ruleId} ${template}: the whole scope)`]),
         ...reasons.map((reason) => `  no key    (${ruleId} ${template}: ${formatReason(reason)})`),
       ]);
       return [`${op} ${table}`, ...lines].join('\n');
     })
     .join('\n');
+}
+
+/** What a template's text names, for people. */
+export function formatName(role: TemplateRole, name: string): string {
+  switch (role) {
+    case 'key':
+    case 'prefix':
+      return name;
+    case 'set':
+      return `the keys in the set ${name}`;
+    case 'generation':
+      return `the counter ${name}`;
+  }
 }
 
 function parseChanges(text: string): GivenChange[] {

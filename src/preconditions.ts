@@ -3,6 +3,7 @@ import { formatPreflight } from './binlog/preflight/format.ts';
 import { runPreflight } from './binlog/preflight/preflight.ts';
 import type { PreflightProblem, PreflightReport } from './binlog/preflight/problem.ts';
 import type { ConditionColumn, KeyColumn } from './binlog/preflight/tables.ts';
+import type { Filter } from './change/filter.ts';
 import { conditionUses } from './mapping/condition.ts';
 import { ruleColumns, ruleTemplates } from './mapping/compile-table-rule.ts';
 import { selectorOf } from './mapping/rule.ts';
@@ -13,7 +14,7 @@ import type { TablePattern } from './binlog/preflight/patterns.ts';
 import type { WriteSample } from './redis/write-probe.ts';
 import type { Config } from './config/config.ts';
 import { nearestName } from './errors/nearest-name.ts';
-import { openBarrierClients, openRedis, openSourceClient } from './connections.ts';
+import { openBarrierClients } from './connections.ts';
 import { policyOf } from './errors/catalog.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
 import type { Log, SqlClient } from './pipeline/ports.ts';
@@ -25,28 +26,6 @@ export interface CheckReport {
   readonly source: PreflightReport;
   /** Why Redis cannot be used, if it cannot. */
   readonly redis: UnstaleError | undefined;
-}
-
-const silent: Log = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-};
-
-/** Looks at MySQL and Redis as a start would, changing nothing. @throws UnstaleError when MySQL cannot be asked. */
-export async function checkServers(config: Config): Promise<CheckReport> {
-  const client = openSourceClient(config);
-  const redis = openRedis(config, silent);
-  try {
-    const [source, failure] = await Promise.all([
-      preflight(config, client, silent),
-      redisProblem(config, redis),
-    ]);
-    return { source, redis: failure };
-  } finally {
-    await Promise.all([client.close(), redis.close()]);
-  }
 }
 
 /** The statements that create the state tables, for an account that may not create them itself. */
@@ -84,7 +63,9 @@ export async function requirePreconditions(
   for (const problem of source.problems) {
     if (mayPass(problem)) log.warn({ code: problem.code, fix: problem.fix }, problem.message);
   }
-  const errors = source.problems.filter((problem) => !mayPass(problem));
+  const errors = source.problems.flatMap((problem) =>
+    problem.severity === 'error' && !mayPass(problem) ? [problem] : [],
+  );
   const [only] = errors;
   if (only === undefined && failure === undefined) return;
   if (only === undefined && failure !== undefined) throw failure;
@@ -101,11 +82,12 @@ export async function requirePreconditions(
 }
 
 /** A server of the barrier that is down must not keep the daemon from starting: deletes are repeated meanwhile. */
-function mayPass({ severity, code }: PreflightProblem): boolean {
-  return severity === 'warning' || policyOf(code).directive === 'retry';
+function mayPass(problem: PreflightProblem): boolean {
+  return problem.severity !== 'error' || policyOf(problem.code).directive === 'retry';
 }
 
-async function preflight(config: Config, client: SqlClient, log: Log): Promise<PreflightReport> {
+/** What is wrong with the source and the servers of the barrier. @throws UnstaleError when the source cannot be asked. */
+export async function preflight(config: Config, client: SqlClient, log: Log): Promise<PreflightReport> {
   const report = await runPreflight({
     client,
     interests: config.plan.interests,
@@ -130,7 +112,11 @@ async function preflight(config: Config, client: SqlClient, log: Log): Promise<P
   }
 }
 
-async function redisProblem(config: Config, redis: RedisConnection): Promise<UnstaleError | undefined> {
+/** Why Redis cannot be used; undefined if it can. Never rejects. */
+export async function redisProblem(
+  config: Config,
+  redis: RedisConnection,
+): Promise<UnstaleError | undefined> {
   try {
     await redis.checkReady(config.redis.connectTimeout);
     await redis.probe(sampleKeys(config));
@@ -144,7 +130,9 @@ function keyColumns({ plan }: Config): KeyColumn[] {
   return plan.rules.flatMap((rule) => {
     const { matches: selects } = compileSelector(selectorOf(rule));
     if (rule.kind === 'outbox') {
-      return ruleColumns(rule).map((column): KeyColumn => ({ selects, column, filters: [] }));
+      // A row may leave any of them NULL, as a template with a default may.
+      const filters: Filter[] = [{ kind: 'default', text: '' }];
+      return ruleColumns(rule).map((column): KeyColumn => ({ selects, column, filters }));
     }
     return ruleTemplates(rule).flatMap((template) =>
       templateValues(template).map((value): KeyColumn => ({ selects, ...value })),
@@ -162,7 +150,8 @@ function conditionColumns({ plan }: Config): ConditionColumn[] {
   });
 }
 
-function patterns({ plan }: Config): TablePattern[] {
+/** The patterns of tables among the rules. */
+export function patterns({ plan }: Config): TablePattern[] {
   return plan.rules.flatMap((rule) => {
     const selector = selectorOf(rule);
     if (selector.kind === 'exact') return [];

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { checkServers, formatCheck, isHealthy, stateTables } from '../preconditions.ts';
+import { checkServers } from '../check-servers.ts';
+import { formatCheck, isHealthy, stateTables } from '../preconditions.ts';
 import type { CheckReport } from '../preconditions.ts';
 import { configOf, withConfigFlags } from './options.ts';
 import type { ConfigFlags } from './options.ts';

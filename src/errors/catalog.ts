@@ -95,6 +95,31 @@ export const ERROR_CATALOG = {
     exitCode: 3,
     hint: 'Build keys of the child from the foreign key columns alone, or delete the child rows in the application.',
   },
+  UNSTALE_LOOKUP_REFUSED: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Correct the lookup of the rule; `unstale check` prints what the server finds wrong with it.',
+  },
+  UNSTALE_LOOKUP_SLOW: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Add an index on the columns that the lookup compares, so that it does not read a whole table.',
+  },
+  UNSTALE_RULE_IDLE: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Compare the condition of the rule with the type of its column.',
+  },
+  UNSTALE_RULE_REDUNDANT: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Remove the rule, or correct the one that already gives its keys.',
+  },
+  UNSTALE_OUTBOX_ENGINE: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Use ENGINE = BLACKHOLE or InnoDB for the outbox.',
+  },
   UNSTALE_GTID_OFF: {
     directive: 'fatal',
     exitCode: 3,

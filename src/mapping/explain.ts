@@ -1,18 +1,31 @@
 import type { RowChange, RowImage, RowOperation } from '../change/row-change.ts';
 import type { TableInterest } from '../change/table.ts';
 import { describeCondition } from './condition-description.ts';
+import { globLiteral } from './glob-literal.ts';
 import { compileKey } from './key.ts';
 import type { MappingPlan } from './plan.ts';
-import type { TableRule } from './rule.ts';
+import type { OutboxRule, Rule, TableRule } from './rule.ts';
+import { selectorOf } from './rule.ts';
 import { compileSelector } from './table-selector.ts';
 import { templatePattern } from './template.ts';
 import type { KeyTemplate } from './template.ts';
 
 type ImageName = 'before' | 'after';
 
+/** The images of a change that count, by name. */
+export type NamedImages = readonly (readonly [ImageName, RowImage])[];
+
+/**
+ * What a template's text names: a key that is removed, a set whose members are, a counter that is incremented, or (of outboxes)
+ * the beginning of keys that are removed.
+ */
+export type TemplateRole = 'key' | 'set' | 'generation' | 'prefix';
+
 /** Why a template gives no key: for the whole change, or for one of its row images. */
 export type NoKeyReason =
   | { readonly kind: 'operation'; readonly op: RowOperation }
+  /** Only inserted rows of an outbox count. */
+  | { readonly kind: 'outbox' }
   /** `because` is a sentence without its full stop. */
   | { readonly kind: 'condition'; readonly because: string }
   | { readonly kind: 'null'; readonly image: ImageName; readonly column: string }
@@ -25,6 +38,8 @@ export type NoKeyReason =
 /** What one template of one rule makes of a change. */
 export interface TemplateExplanation {
   readonly ruleId: string;
+  readonly role: TemplateRole;
+  /** As the rule spells it; of an outbox its column in braces. */
   readonly template: string;
   /** Distinct keys, the old image's first. */
   readonly keys: readonly string[];
@@ -43,24 +58,50 @@ export interface TemplateExplanation {
 export function explain(plan: MappingPlan, change: RowChange): TemplateExplanation[] {
   const interest = plan.interests.of(change.table.schema, change.table.table);
   if (interest === undefined) return [];
-  const { schema, table } = interest.table;
-  return plan.rules
-    .filter((rule) => rule.kind === 'table')
-    .filter((rule) => compileSelector(rule.tables).matches(schema, table))
-    .flatMap((rule) =>
-      templatesOf(rule).map((template) => explainTemplate(rule, template, interest, change)),
-    );
+  return rulesOn(plan, interest).flatMap((rule) => explainRule(rule, interest, change, imagesOf(change)));
+}
+
+/** The rules that select a table, in their order. */
+export function rulesOn(plan: MappingPlan, { table }: TableInterest): readonly Rule[] {
+  return plan.rules.filter((rule) => compileSelector(selectorOf(rule)).matches(table.schema, table.table));
+}
+
+/** What one rule does with a change, of which only `images` give keys. */
+export function explainRule(
+  rule: Rule,
+  interest: TableInterest,
+  change: RowChange,
+  images: NamedImages,
+): TemplateExplanation[] {
+  if (rule.kind === 'outbox') return explainOutbox(rule, interest, change);
+  return templatesOf(rule).map(({ role, template }) => {
+    const head = { ruleId: rule.id, role, template: template.text };
+    const why = whyNothing(rule, interest, change);
+    if (why !== undefined) return { ...head, keys: [], nullKeys: 0, reasons: [why] };
+    return { ...head, ...explainTemplate(template, interest, images) };
+  });
 }
 
 /** What the rule writes for a row: its generation only where it names no keys. */
-function templatesOf({ keys, keysFromSet, generation }: TableRule): readonly KeyTemplate[] {
-  const named = [...keys, ...keysFromSet];
-  return named.length === 0 && generation !== undefined ? [generation] : named;
+function templatesOf({ keys, keysFromSet, generation }: TableRule): readonly RoleTemplate[] {
+  const named: RoleTemplate[] = [
+    ...keys.map((template) => ({ role: 'key', template }) as const),
+    ...keysFromSet.map((template) => ({ role: 'set', template }) as const),
+  ];
+  return named.length === 0 && generation !== undefined
+    ? [{ role: 'generation', template: generation }]
+    : named;
+}
+
+interface RoleTemplate {
+  readonly role: TemplateRole;
+  readonly template: KeyTemplate;
 }
 
 /** A reason in plain words, e.g. `column email is NULL in the row's new image`. */
 export function formatReason(reason: NoKeyReason): string {
   if (reason.kind === 'operation') return `the rule's "on" does not list ${reason.op}`;
+  if (reason.kind === 'outbox') return 'only inserted rows of an outbox count';
   if (reason.kind === 'condition') return reason.because;
   if (reason.kind === 'lookup') return `the keys come from a query: ${reason.sql}`;
   const image = `the row's ${reason.image === 'before' ? 'old' : 'new'} image`;
@@ -74,35 +115,30 @@ export function formatReason(reason: NoKeyReason): string {
   }
 }
 
-function explainTemplate(
-  rule: TableRule,
-  template: KeyTemplate,
-  interest: TableInterest,
-  change: RowChange,
-): TemplateExplanation {
-  const head = { ruleId: rule.id, template: template.text };
-  if (!rule.on.has(change.op)) {
-    return { ...head, keys: [], nullKeys: 0, reasons: [{ kind: 'operation', op: change.op }] };
-  }
+/** Why the rule asks for nothing that its templates could tell; undefined if it does. */
+function whyNothing(rule: TableRule, interest: TableInterest, change: RowChange): NoKeyReason | undefined {
+  if (!rule.on.has(change.op)) return { kind: 'operation', op: change.op };
   const because =
     rule.condition === undefined ? undefined : describeCondition(rule.condition, change, interest.columns);
-  if (because !== undefined) {
-    return { ...head, keys: [], nullKeys: 0, reasons: [{ kind: 'condition', because }] };
-  }
-  if (rule.lookup !== undefined) {
-    return { ...head, keys: [], nullKeys: 0, reasons: [{ kind: 'lookup', sql: rule.lookup.sql }] };
-  }
+  if (because !== undefined) return { kind: 'condition', because };
+  return rule.lookup === undefined ? undefined : { kind: 'lookup', sql: rule.lookup.sql };
+}
+
+function explainTemplate(
+  template: KeyTemplate,
+  interest: TableInterest,
+  images: NamedImages,
+): Pick<TemplateExplanation, 'keys' | 'scope' | 'nullKeys' | 'reasons'> {
   const keyOf = compileKey(template, interest);
   const keys = new Set<string>();
   const reasons: NoKeyReason[] = [];
-  for (const [image, values] of imagesOf(change)) {
+  for (const [image, values] of images) {
     const key = keyOf(values);
     if (typeof key === 'string') keys.add(key);
     else reasons.push(whyNot(template, interest, image, values, key));
   }
   const unreadable = reasons.some((reason) => reason.kind === 'absent' || reason.kind === 'unsuitable');
   return {
-    ...head,
     keys: [...keys],
     ...(unreadable ? { scope: templatePattern(template, interest.table) } : {}),
     nullKeys: reasons.filter((reason) => reason.kind === 'null').length,
@@ -110,7 +146,33 @@ function explainTemplate(
   };
 }
 
-function imagesOf(change: RowChange): [ImageName, RowImage][] {
+/** What an inserted row of an outbox names. */
+function explainOutbox(rule: OutboxRule, interest: TableInterest, change: RowChange): TemplateExplanation[] {
+  const columns: readonly (readonly [TemplateRole, string | undefined])[] = [
+    ['key', rule.keyColumn],
+    ['prefix', rule.prefixColumn],
+    ['generation', rule.generationColumn],
+  ];
+  return columns.flatMap(([role, column]): TemplateExplanation[] => {
+    if (column === undefined) return [];
+    const head = { ruleId: rule.id, role, template: `{${column}}`, nullKeys: 0 };
+    if (change.op !== 'insert') return [{ ...head, keys: [], reasons: [{ kind: 'outbox' }] }];
+    const value = change.after[interest.columns.indexOf(column)];
+    if (value === null || value === '') {
+      return [{ ...head, keys: [], reasons: [{ kind: 'null', image: 'after', column }] }];
+    }
+    if (typeof value !== 'string' && typeof value !== 'number') {
+      const kind = value === undefined ? 'absent' : 'unsuitable';
+      return [{ ...head, keys: [], scope: '*', reasons: [{ kind, image: 'after', column }] }];
+    }
+    const name = String(value);
+    return role === 'prefix'
+      ? [{ ...head, keys: [], scope: `${globLiteral(name)}*`, reasons: [] }]
+      : [{ ...head, keys: [name], reasons: [] }];
+  });
+}
+
+function imagesOf(change: RowChange): NamedImages {
   const images: [ImageName, RowImage][] = [];
   if (change.op !== 'insert') images.push(['before', change.before]);
   if (change.op !== 'delete') images.push(['after', change.after]);

@@ -301,9 +301,17 @@ describe('an explanation', () => {
     const one: RowChange = { op: 'update', table, before: [7, null, '1'], after: [8, 'a@x', undefined] };
     const explained = explain(plan, one);
     expect(explained).toEqual([
-      { ruleId: 'rules[0]', template: 'user:{id}', keys: ['user:7', 'user:8'], nullKeys: 0, reasons: [] },
       {
         ruleId: 'rules[0]',
+        role: 'key',
+        template: 'user:{id}',
+        keys: ['user:7', 'user:8'],
+        nullKeys: 0,
+        reasons: [],
+      },
+      {
+        ruleId: 'rules[0]',
+        role: 'key',
         template: 'mail:{email}',
         keys: ['mail:a@x'],
         nullKeys: 1,
@@ -311,6 +319,7 @@ describe('an explanation', () => {
       },
       {
         ruleId: 'rules[0]',
+        role: 'key',
         template: 'phone:{phone}',
         keys: ['phone:1'],
         scope: 'phone:*',
@@ -319,6 +328,7 @@ describe('an explanation', () => {
       },
       {
         ruleId: 'rules[1]',
+        role: 'key',
         template: 'new:{id}',
         keys: [],
         nullKeys: 0,

@@ -40,14 +40,14 @@ export async function readColumns(
 ): Promise<readonly ColumnFacts[]> {
   const rows = await client.query(
     'SELECT COLUMN_NAME AS name, DATA_TYPE AS dataType, COLUMN_TYPE AS columnType, IS_NULLABLE AS nullable, ' +
-      'COLUMN_KEY AS columnKey ' +
+      'COLUMN_KEY AS columnKey, EXTRA AS extra ' +
       'FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION',
     [schema, table],
   );
   return rows.map(toColumn);
 }
 
-/** A row with the names `name`, `dataType`, `columnType`, `nullable` and `columnKey`. */
+/** A row with the names `name`, `dataType`, `columnType`, `nullable`, `columnKey` and `extra`. */
 export function toColumn(row: SqlRow): ColumnFacts {
   return {
     name: text(row, 'name'),
@@ -55,6 +55,7 @@ export function toColumn(row: SqlRow): ColumnFacts {
     columnType: text(row, 'columnType'),
     nullable: text(row, 'nullable') === 'YES',
     inPrimaryKey: text(row, 'columnKey') === 'PRI',
+    generated: /\b(?:VIRTUAL|STORED|PERSISTENT)\b/i.test(text(row, 'extra')),
   };
 }
 

@@ -10,6 +10,8 @@ export interface ColumnFacts {
   readonly nullable: boolean;
   /** Or in the unique key without NULL that stands for it. */
   readonly inPrimaryKey: boolean;
+  /** Computed from other columns; false unless given. */
+  readonly generated?: boolean;
 }
 
 /** Types whose text form is the same in the binlog and in a SELECT; what is not here is refused. */

@@ -1,11 +1,17 @@
 import type { ErrorCode } from '../../errors/catalog.ts';
 import type { ServerFacts } from '../server-facts.ts';
 
-/** Something about the server that keeps the daemon from working (`error`) or may surprise (`warning`). */
-export interface PreflightProblem {
-  readonly code: ErrorCode;
-  readonly severity: 'error' | 'warning';
-  /** The variable, privilege, table or `schema.table.column` that it is about. */
+/**
+ * Something about the server that keeps the daemon from working (`error`), may surprise (`warning`), or is worth knowing (`info`).
+ */
+export type PreflightProblem = Finding &
+  (
+    | { readonly severity: 'error' | 'warning'; readonly code: ErrorCode }
+    | { readonly severity: 'info'; readonly code?: ErrorCode }
+  );
+
+interface Finding {
+  /** The variable, privilege, rule, table or `schema.table.column` that it is about. */
   readonly subject: string;
   /** What is wrong and what follows from it, in sentences. */
   readonly message: string;
@@ -13,7 +19,7 @@ export interface PreflightProblem {
   readonly fix?: string;
 }
 
-/** The server, and everything that was found, errors and warnings mixed. */
+/** The server, and everything that was found, of all severities mixed. */
 export interface PreflightReport {
   readonly server: ServerFacts;
   readonly problems: readonly PreflightProblem[];
