@@ -135,7 +135,7 @@ export const configSchema = z.strictObject({
   }),
   guard: choice(['none'], GUARD_LATER),
   rules: list(rule),
-  include: list(z.string()),
+  include: list(text().unwrap()),
   lookups: section({
     ...connection,
     timeout: duration(),
@@ -163,6 +163,8 @@ export const configSchema = z.strictObject({
 
 /** A configuration of the right shape, with all fields optional. */
 export type RawConfig = z.output<typeof configSchema>;
+/** What an included file holds. */
+export type RawIncluded = z.output<typeof includedSchema>;
 export type RawSource = NonNullable<RawConfig['source']>;
 export type RawState = NonNullable<RawConfig['state']>;
 export type RawLookups = NonNullable<RawConfig['lookups']>;
