@@ -91,7 +91,8 @@ function rulesOf(document: ConfigDocument): RuleList['raw'] {
   }
   const raw = checkIncludedShape(document);
   // A file that was cut off while it was written must not count as one without rules.
-  if (!document.has(['rules'])) {
+  const { kind } = document.root;
+  if ((kind === 'map' || kind === 'empty') && !document.has(['rules'])) {
     document.report(['rules'], 'the file has no rules', 'write rules: with a list, or rules: [] for none');
   }
   return raw.rules;
