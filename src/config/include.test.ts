@@ -197,7 +197,7 @@ describe('the problems of included files', () => {
     ['include: ["**/*.yaml"]', '4:12  include[0]  ** is not available  → write * for each level'],
     ['include: ["[z-a].yaml"]', '4:12  include[0]  is no pattern for files  → close every bracket'],
     ['include: [shop.yaml]', '4:11  include[0]  the file includes itself  → remove it'],
-    ['include: [/dev/zero]', '4:11  include[0]  names a file that is larger than 4 MiB'],
+    ['include: [/dev/zero]', '4:11  include[0]  names a file that is larger than 1 MiB'],
   ])('%s is refused', async (line, problem) => {
     const [first, ...others] = await problemsOf(`${line}\n${USERS}`, { 'rules/a.yaml': ORDERS });
     expect(first).toContain(`shop.yaml:${problem}`);

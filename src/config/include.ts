@@ -104,7 +104,7 @@ async function readFileOf(
   try {
     const text = await readTextUpTo(file, LARGEST_CONFIG);
     if (text !== undefined) return { text };
-    return { problem: 'names a file that is larger than 4 MiB', remedy: 'write the rules to several files' };
+    return { problem: 'names a file that is larger than 1 MiB', remedy: 'write the rules to several files' };
   } catch (error) {
     const code = errorCodeOf(error);
     const remedy =

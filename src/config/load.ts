@@ -53,7 +53,7 @@ async function readText(file: string): Promise<string> {
     const remedy = 'pass an existing file with -c FILE, or write one with unstale init';
     throw new ConfigError('UNSTALE_CONFIG_UNREADABLE', [{ file, path: '', message, remedy }]);
   }
-  const message = 'the configuration is larger than 4 MiB';
+  const message = 'the configuration is larger than 1 MiB';
   const remedy = 'pass a configuration file with -c FILE; rules may stand in several files (include)';
   throw new ConfigError('UNSTALE_CONFIG_UNREADABLE', [{ file, path: '', message, remedy }]);
 }

@@ -1,5 +1,5 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
-import type { Document, Node, Scalar, YAMLError } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
+import type { Alias, Document, Node, Scalar, YAMLError } from 'yaml';
 import { ConfigDocument } from './document.ts';
 import type { Place } from './errors.ts';
 import { FILE_LAYER } from './node.ts';
@@ -11,8 +11,11 @@ import type { Path } from './path.ts';
 const MAX_NODES = 100_000;
 const MAX_DEPTH = 100;
 
-/** Bytes of one file: more than the nodes that are allowed need. */
-export const LARGEST_CONFIG = 4 * 1024 * 1024;
+/** Bytes of one file. A megabyte of brackets and commas can take seconds and a gigabyte. */
+export const LARGEST_CONFIG = 1024 * 1024;
+
+/** Most are echoes of the first. */
+const MOST_SYNTAX_ERRORS = 20;
 
 /** How many nodes may still be read, from all files of one configuration. */
 export interface NodeBudget {
@@ -49,10 +52,13 @@ export function parseYaml(
       prettyErrors: false,
       logLevel: 'error',
     });
-    for (const error of [...yaml.errors, ...yaml.warnings])
+    for (const error of [...yaml.errors, ...yaml.warnings].slice(0, MOST_SYNTAX_ERRORS))
       reportYamlError(document, placeAt(error.pos[0]), error);
     if (yaml.contents !== null)
-      document.root = new Reader({ document, yaml, source: text, placeAt, budget }).read(yaml.contents, []);
+      document.root = new Reader({ document, targets: targetsOf(yaml), source: text, placeAt, budget }).read(
+        yaml.contents,
+        [],
+      );
   } catch (error) {
     const start = { file, line: 1, column: 1 };
     if (error instanceof TooManyNodes) {
@@ -69,7 +75,7 @@ export function parseYaml(
 
 interface ReaderOptions {
   readonly document: ConfigDocument;
-  readonly yaml: Document.Parsed;
+  readonly targets: ReadonlyMap<Alias, Node>;
   readonly source: string;
   readonly placeAt: (offset: number) => Place;
   readonly budget: NodeBudget;
@@ -77,14 +83,14 @@ interface ReaderOptions {
 
 class Reader {
   readonly #document: ConfigDocument;
-  readonly #yaml: Document.Parsed;
+  readonly #targets: ReadonlyMap<Alias, Node>;
   readonly #source: string;
   readonly #placeAt: (offset: number) => Place;
   readonly #budget: NodeBudget;
 
   constructor(options: ReaderOptions) {
     this.#document = options.document;
-    this.#yaml = options.yaml;
+    this.#targets = options.targets;
     this.#source = options.source;
     this.#placeAt = options.placeAt;
     this.#budget = options.budget;
@@ -108,7 +114,7 @@ class Reader {
       return { kind: 'list', place, items };
     }
     if (isAlias(node)) {
-      const target = node.resolve(this.#yaml);
+      const target = this.#targets.get(node);
       if (target !== undefined) return this.read(target, path);
       this.#document.reportSyntax(
         place,
@@ -144,6 +150,23 @@ class Reader {
     const textColumn = (place.column ?? 1) + (start - offset);
     return { kind: 'scalar', place, layer: FILE_LAYER, text, ...(verbatim ? { textColumn } : {}) };
   }
+}
+
+/** What each alias stands for. All at once, because the library searches the whole document for each. */
+function targetsOf(yaml: Document.Parsed): Map<Alias, Node> {
+  const anchors = new Map<string, Node>();
+  const targets = new Map<Alias, Node>();
+  visit(yaml, {
+    Node(_, node) {
+      if (isAlias(node)) {
+        const target = anchors.get(node.source);
+        if (target !== undefined) targets.set(node, target);
+      } else if (node.anchor !== undefined) {
+        anchors.set(node.anchor, node);
+      }
+    },
+  });
+  return targets;
 }
 
 function isNode(value: unknown): value is Node {
