@@ -34,9 +34,8 @@ export function resolveOutboxRule(
     const remedy = 'write key_column: cache_key, prefix_column or generation_column';
     document.report([...path, 'key_column'], 'the outbox has no column to read', remedy);
   }
-  const prefixes = (raw.prefixes ?? []).filter((text) => text !== null);
-  for (const [index, text] of prefixes.entries()) {
-    if (text.length >= SHORTEST_PREFIX) continue;
+  for (const [index, text] of (raw.prefixes ?? []).entries()) {
+    if (text === null || text.length >= SHORTEST_PREFIX) continue;
     const remedy = `write at least ${SHORTEST_PREFIX} characters`;
     document.report([...path, 'prefixes', index], 'stands for too many keys', remedy);
   }
@@ -48,7 +47,7 @@ export function resolveOutboxRule(
     ...(key === undefined ? {} : { keyColumn: key }),
     ...(prefix === undefined ? {} : { prefixColumn: prefix }),
     ...(generation === undefined ? {} : { generationColumn: generation }),
-    prefixes,
+    prefixes: (raw.prefixes ?? []).filter((text) => text !== null),
     ...limitOf(raw),
   };
 }

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { ALL_EVENTS } from '../mapping/rule.ts';
+import { ANY_TEXT, oneOf, textWithUnit, wholeNumber } from './editor-shape.ts';
 import { parseInitPosition } from './init-position.ts';
-import { parseScanRate } from './scan-rate.ts';
+import { LEAST_SCAN_RATE, parseScanRate } from './scan-rate.ts';
 import { parseListen } from './listen-address.ts';
 import {
   boolean,
@@ -31,6 +32,13 @@ const GUARD_LATER = {
 /** A batch has to fit into memory several times. */
 const MOST_COMMANDS = 1_000_000;
 
+const WHEN_SHAPE = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { changed: { type: 'array', items: ANY_TEXT, minItems: 1 } },
+};
+const WHERE_SHAPE = { type: 'object', minProperties: 1 };
+
 const connection = {
   url: text(),
   host: text(),
@@ -52,8 +60,8 @@ const rule = z.strictObject({
   keys: list(z.string()),
   keys_from_set: text(),
   on: list(choice(ALL_EVENTS).unwrap()),
-  when: tree(),
-  where: tree(),
+  when: tree(WHEN_SHAPE),
+  where: tree(WHERE_SHAPE),
   lookup: text(),
   max_keys: integer(1, MOST_COMMANDS),
   generation: text(),
@@ -89,7 +97,7 @@ export const configSchema = z.strictObject({
   source: section({
     ...connection,
     server_id: integer(1, 2 ** 32 - 1),
-    init_position: scalar(parseInitPosition),
+    init_position: scalar(parseInitPosition, oneOf(['latest', 'earliest'], { type: 'string', minLength: 5 })),
     resume_by: choice(['auto', 'gtid', 'file']),
     verify_checksums: boolean(),
     on_gap: choice(['halt', 'invalidate']),
@@ -121,7 +129,7 @@ export const configSchema = z.strictObject({
     connect_timeout: duration(),
     command_timeout: duration(),
     socket_timeout: duration(),
-    scope_scan_rate: scalar(parseScanRate),
+    scope_scan_rate: scalar(parseScanRate, oneOf(['unlimited'], wholeNumber(LEAST_SCAN_RATE))),
     sentinel: notYet('write the url of a single Redis'),
     cluster: notYet('write the url of a single Redis'),
     failover_replay: notYet(REMOVE),
@@ -150,7 +158,7 @@ export const configSchema = z.strictObject({
   }),
   reload: section({ watch: boolean(), invalidate: boolean() }),
   admin: section({
-    listen: scalar(parseListen),
+    listen: scalar(parseListen, textWithUnit(String.raw`off|.+:\d{1,5}`)),
     token: secret(),
   }),
   health: section({ max_lag: duration() }),
