@@ -11,7 +11,7 @@ const read = (name: string): Promise<string> => readFile(new URL(name, ROOT), 'u
 
 const shape = z.object({
   properties: z.record(z.string(), z.unknown()).optional(),
-  items: z.unknown(),
+  items: z.unknown().optional(),
   description: z.string().optional(),
 });
 const reference = await read('docs/configuration.md');
