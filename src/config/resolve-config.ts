@@ -18,6 +18,7 @@ import type { RawConfig, RawLookups, RawSource, RawState } from './schema.ts';
 
 const MIB = 1024 * 1024;
 const SHORTEST_TOKEN = 16;
+const LOOKUP_DEFAULTS = { timeout: 2000, cache: 0, maxKeys: 1000 };
 
 /** Gives every field its default and judges fields together. Undefined after a problem; all are reported. */
 export async function resolveConfig(
@@ -39,7 +40,8 @@ export async function resolveConfig(
     const remedy = 'write for example rules: [{table: shop.users, key: "user:{id}"}]';
     document.report(['rules'], 'there are no rules', remedy);
   }
-  const rules = resolveRules(lists, lookups);
+  // Without a server for them, queries are only judged by themselves.
+  const rules = resolveRules(lists, lookups ?? { connection: PLACEHOLDER, ...LOOKUP_DEFAULTS });
   const publish = resolvePublish(document, raw.publish ?? undefined);
   if (clientId === undefined || source === undefined || state === undefined || lookups === undefined)
     return undefined;
@@ -123,9 +125,9 @@ async function resolveLookups(
   if (connection === undefined) return undefined;
   return {
     connection,
-    timeout: raw.timeout ?? 2000,
-    cache: raw.cache ?? 0,
-    maxKeys: raw.max_keys ?? 1000,
+    timeout: raw.timeout ?? LOOKUP_DEFAULTS.timeout,
+    cache: raw.cache ?? LOOKUP_DEFAULTS.cache,
+    maxKeys: raw.max_keys ?? LOOKUP_DEFAULTS.maxKeys,
   };
 }
 
@@ -154,6 +156,9 @@ function resolveAdmin(document: ConfigDocument, raw: RawConfig['admin']): AdminC
   const token = raw?.token ?? '';
   if (token !== '' && token.length < SHORTEST_TOKEN) {
     document.report(['admin', 'token'], 'can be guessed', `write at least ${SHORTEST_TOKEN} characters`);
+  } else if (!/^[\x21-\x7e]*$/.test(token)) {
+    const remedy = 'write letters, digits and punctuation, without spaces or line ends';
+    document.report(['admin', 'token'], 'holds what no HTTP header can hold', remedy);
   }
   if (listen === 'off') return undefined;
   return token === '' ? listen : { ...listen, token };

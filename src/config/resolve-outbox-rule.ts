@@ -1,6 +1,7 @@
 import type { OutboxRule } from '../mapping/rule.ts';
 import type { ConfigDocument } from './document.ts';
 import type { Path } from './path.ts';
+import { reportNoLimit } from './rule-combinations.ts';
 import type { RawRule } from './schema.ts';
 
 /** What a rule on an outbox may hold. */
@@ -34,6 +35,24 @@ export function resolveOutboxRule(
     const remedy = 'write key_column: cache_key, prefix_column or generation_column';
     document.report([...path, 'key_column'], 'the outbox has no column to read', remedy);
   }
+  const seen = new Map<string, string>();
+  for (const [name, column] of [
+    ['key_column', key],
+    ['prefix_column', prefix],
+    ['generation_column', generation],
+  ] as const) {
+    if (column === undefined) continue;
+    const other = seen.get(column.toLowerCase());
+    if (other === undefined) seen.set(column.toLowerCase(), name);
+    else document.report([...path, name], `is the column of ${other} too`, 'name a column for each');
+  }
+  if (document.has([...path, 'prefix_column']) && !document.has([...path, 'prefixes'])) {
+    const remedy = 'write prefixes: ["page:"], what the prefixes in the rows begin with';
+    document.report([...path, 'prefix_column'], 'needs prefixes, for rows that cannot be read', remedy, {
+      key: true,
+    });
+  }
+  if (!document.has([...path, 'key_column'])) reportNoLimit(document, path);
   for (const [index, text] of (raw.prefixes ?? []).entries()) {
     if (text === null || text.length >= SHORTEST_PREFIX) continue;
     const remedy = `write at least ${SHORTEST_PREFIX} characters`;

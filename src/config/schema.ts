@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { ALL_EVENTS } from '../mapping/rule.ts';
+import { parseColumnName } from './column-name.ts';
 import { ANY_TEXT, oneOf, textWithUnit, wholeNumber } from './editor-shape.ts';
 import { parseInitPosition } from './init-position.ts';
 import { LEAST_SCAN_RATE, parseScanRate } from './scan-rate.ts';
@@ -68,9 +69,9 @@ const rule = z.strictObject({
   max_keys_per_transaction: integer(1, MOST_COMMANDS),
   max_deletes_per_second: integer(1, MOST_COMMANDS),
   outbox: scalar(parseTableName),
-  key_column: text(),
-  prefix_column: text(),
-  generation_column: text(),
+  key_column: scalar(parseColumnName),
+  prefix_column: scalar(parseColumnName),
+  generation_column: scalar(parseColumnName),
   prefixes: list(z.string()),
   action: choice(['delete'], { update: 'write delete, or remove the field' }),
   guard: choice(['none'], GUARD_LATER),
