@@ -14,6 +14,12 @@ export interface NamedFiles {
 
 /** Of entries of directories that one pattern looks at. */
 const MOST_ENTRIES = 10_000;
+const LONGEST_PATH = 1000;
+
+const NO_PATTERN = refuse(
+  'is no pattern for files',
+  'close every bracket, and write ranges upwards as in [a-z]',
+);
 
 /** Whether an entry of `include` may name any number of files. */
 export function isGlob(pattern: string): boolean {
@@ -26,6 +32,7 @@ export function isGlob(pattern: string): boolean {
  * Relative paths start at the directory `base`.
  */
 export async function findIncluded(base: string, pattern: string): Promise<Parsed<NamedFiles>> {
+  if (pattern.length > LONGEST_PATH) return refuse('is too long', `write at most ${LONGEST_PATH} characters`);
   const path = normalize(pattern);
   if (!isGlob(path)) return accept({ names: [path], directories: [dirname(path)] });
   const segments = path.split(sep).filter((segment) => segment !== '');
@@ -62,13 +69,14 @@ export async function findIncluded(base: string, pattern: string): Promise<Parse
 }
 
 function compile(segment: string): Parsed<(name: string) => boolean> {
+  if (/[[\]]/.test(segment.replaceAll(/\[!?[^\]]+\]/g, ''))) return NO_PATTERN;
   if (segment === '**') return refuse('** is not available', 'write * for each level of directories');
   try {
     const matcher = new RegExp(`^(?:${globSource(segment)})$`, 's');
     const isHidden = segment.startsWith('.');
     return accept((name) => (isHidden || !name.startsWith('.')) && matcher.test(name));
   } catch {
-    return refuse('is no pattern for files', 'close every bracket, and write ranges upwards as in [a-z]');
+    return NO_PATTERN;
   }
 }
 

@@ -53,11 +53,7 @@ export function resolveOutboxRule(
     });
   }
   if (!document.has([...path, 'key_column'])) reportNoLimit(document, path);
-  for (const [index, text] of (raw.prefixes ?? []).entries()) {
-    if (text === null || text.length >= SHORTEST_PREFIX) continue;
-    const remedy = `write at least ${SHORTEST_PREFIX} characters`;
-    document.report([...path, 'prefixes', index], 'stands for too many keys', remedy);
-  }
+  const prefixes = resolvePrefixes(document, [...path, 'prefixes'], raw);
   if (raw.outbox === undefined) return undefined;
   return {
     kind: 'outbox',
@@ -66,9 +62,28 @@ export function resolveOutboxRule(
     ...(key === undefined ? {} : { keyColumn: key }),
     ...(prefix === undefined ? {} : { prefixColumn: prefix }),
     ...(generation === undefined ? {} : { generationColumn: generation }),
-    prefixes: (raw.prefixes ?? []).filter((text) => text !== null),
+    prefixes,
     ...limitOf(raw),
   };
+}
+
+function resolvePrefixes(document: ConfigDocument, path: Path, raw: RawRule): string[] {
+  const prefixes = new Set<string>();
+  for (const [index, text] of (raw.prefixes ?? []).entries()) {
+    if (text === null) continue;
+    if (text.length < SHORTEST_PREFIX) {
+      const remedy = `write at least ${SHORTEST_PREFIX} characters`;
+      document.report([...path, index], 'stands for too many keys', remedy);
+    } else if (prefixes.has(text)) {
+      document.report([...path, index], 'stands twice in the list', 'remove one of the two');
+    }
+    prefixes.add(text);
+  }
+  if (raw.prefixes?.length === 0) {
+    const remedy = 'write for example ["page:"], or remove the field';
+    document.report(path, 'the list is empty', remedy);
+  }
+  return [...prefixes];
 }
 
 /** The rule's own limit of deletes, if it has one. */
