@@ -5,7 +5,14 @@ import { SCHEMA_FIELDS } from './schema-paths.ts';
 
 const PEM = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
 const ENV = { MYSQL_PASSWORD: 'm', STATE_PASSWORD: 's', REDIS_PASSWORD: 'r', READER_PASSWORD: 'q' };
-const FILES = { 'secrets/mysql-password': 'p', 'secrets/redis-password': 'p', 'secrets/ca.pem': PEM };
+const FILES = {
+  'secrets/mysql-password': 'p',
+  'secrets/redis-password': 'p',
+  'secrets/ca.pem': PEM,
+  'rules/readme': '',
+  'teams/shop/unstale.yaml': 'rules: []',
+  'extra-rules.yaml': 'rules: []',
+};
 const BASE: Readonly<Record<string, string>> = {
   client_id: 'client_id: shop',
   source: 'source: {url: "mysql://unstale@db"}',

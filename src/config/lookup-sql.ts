@@ -8,15 +8,21 @@ export interface LookupSql {
   readonly parameters: readonly string[];
 }
 
-/** Strings, quoted names and comments, in which nothing is a parameter; then parameters, and what they are not. */
+/**
+ * Strings, quoted names and comments, in which nothing is a parameter; then parameters, and what they are not. What is
+ * not closed goes on to the end, so that nothing is looked at twice.
+ */
 const PARTS =
-  /'(?:[^'\\]|\\[^]|'')*'|"(?:[^"\\]|\\[^]|"")*"|`(?:[^`]|``)*`|\/\*[^]*?\*\/|(?:--\s|#)[^\n]*|:=|:(`(?:[^`]|``)+`|[\w$\u0080-\uffff]+)|\?|;/g;
+  /'(?:[^'\\]|\\[^]|'')*(?:'|(\\?$))|"(?:[^"\\]|\\[^]|"")*(?:"|(\\?$))|`(?:[^`]|``)*(?:`|($))|\/\*[^]*?(?:\*\/|($))|(?:--\s|#)[^\n]*|:=|:(`(?:[^`]|``)+`|[\w$\u0080-\uffff]+)|\?|;/g;
 
 /** Reads `SELECT id FROM shop.products WHERE category_id = :id`: `:column` is a column of the changed row. */
 export function parseLookupSql(text: string): Parsed<LookupSql> {
   const parameters: string[] = [];
   let problem: Parsed<LookupSql> | undefined;
-  const sql = text.trim().replace(PARTS, (part, name?: string) => {
+  const sql = text.trim().replace(PARTS, (part, ...groups: (string | undefined)[]) => {
+    const unclosed = groups.slice(0, 4).some((end) => end !== undefined);
+    const name = groups[4];
+    if (unclosed) problem ??= refuse('a text or comment that is not closed', 'write its end');
     if (part === '?' || (part.includes('?') && name === undefined)) {
       problem ??= refuse('holds a question mark', 'write :column for a parameter; in a text write CHAR(63)');
     } else if (part === ';') {

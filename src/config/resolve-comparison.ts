@@ -89,7 +89,7 @@ function resolveValues(document: ConfigDocument, path: Path, list: ListNode): st
   if (list.items.length === 0) {
     document.report(path, 'the list is empty', 'write at least one value, or remove the column');
   }
-  const values: string[] = [];
+  const values = new Set<string>();
   for (const [index, item] of list.items.entries()) {
     const itemPath = [...path, index];
     if (item.kind === 'map' || item.kind === 'list') {
@@ -97,12 +97,12 @@ function resolveValues(document: ConfigDocument, path: Path, list: ListNode): st
     }
     // Empty items are reported with the shape of the document.
     if (item.kind !== 'scalar') continue;
-    if (values.includes(item.text)) {
+    if (values.has(item.text)) {
       document.report(itemPath, 'stands twice in the list', 'remove one of the two');
     }
-    values.push(item.text);
+    values.add(item.text);
   }
-  return values;
+  return [...values];
 }
 
 function resolveRange(document: ConfigDocument, path: Path, map: MapNode): Comparison[] {

@@ -43,7 +43,7 @@ function resolveWhen(document: ConfigDocument, path: Path, node: ConfigNode): Pi
   if (list.items.length === 0) {
     document.report(changedPath, 'the list is empty', 'name at least one column, or remove when');
   }
-  const changed: string[] = [];
+  const changed = new Map<string, string>();
   for (const [index, item] of list.items.entries()) {
     const itemPath = [...changedPath, index];
     if (item.kind === 'map' || item.kind === 'list') {
@@ -52,13 +52,13 @@ function resolveWhen(document: ConfigDocument, path: Path, node: ConfigNode): Pi
     if (item.kind !== 'scalar') continue;
     const column = resolveColumn(document, itemPath, item.text, false);
     if (column === undefined) continue;
-    if (changed.some((other) => isSameName(other, column))) {
+    if (changed.has(identityOf(column))) {
       document.report(itemPath, 'stands twice in the list', 'remove one of the two');
     } else {
-      changed.push(column);
+      changed.set(identityOf(column), column);
     }
   }
-  return { changed };
+  return { changed: [...changed.values()] };
 }
 
 function resolveWhere(
@@ -106,7 +106,7 @@ function resolveNamedImage(
 }
 
 function resolveColumns(document: ConfigDocument, path: Path, map: MapNode): ImageCondition {
-  const image: { readonly column: string; readonly tests: readonly Comparison[] }[] = [];
+  const image = new Map<string, { readonly column: string; readonly tests: readonly Comparison[] }>();
   for (const [name, { value }] of map.entries) {
     const columnPath = [...path, name];
     if (isOperator(name)) {
@@ -116,13 +116,13 @@ function resolveColumns(document: ConfigDocument, path: Path, map: MapNode): Ima
     }
     const column = resolveColumn(document, columnPath, name, true);
     if (column === undefined) continue;
-    if (image.some((other) => isSameName(other.column, column))) {
+    if (image.has(identityOf(column))) {
       document.report(columnPath, 'the column stands twice', 'keep one of the two', { key: true });
       continue;
     }
-    image.push({ column, tests: resolveTests(document, columnPath, value) });
+    image.set(identityOf(column), { column, tests: resolveTests(document, columnPath, value) });
   }
-  return image;
+  return [...image.values()];
 }
 
 function resolveColumn(document: ConfigDocument, path: Path, text: string, key: boolean): string | undefined {
@@ -150,6 +150,6 @@ function isEmptyMap(node: ConfigNode): boolean {
 }
 
 /** Names of columns do not differ by case alone. */
-function isSameName(one: string, other: string): boolean {
-  return one.toLowerCase() === other.toLowerCase();
+function identityOf(column: string): string {
+  return column.toLowerCase();
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
 import type {
   AdminConfig,
   LookupsConfig,
@@ -8,18 +9,24 @@ import type {
   StateConfig,
 } from './config.ts';
 import type { ConfigDocument } from './document.ts';
+import type { Included } from './include.ts';
 import { requireLookupsBehindBarrier } from './lookups-server.ts';
 import { resolveBarrierServers } from './resolve-barrier.ts';
 import { namesServer, resolveMysqlConnection } from './resolve-mysql.ts';
 import { resolveRedis } from './resolve-redis.ts';
-import { resolveRules } from './resolve-rules.ts';
+import { hasNoRules, resolveRules } from './resolve-rules.ts';
 import type { RawConfig, RawLookups, RawSource, RawState } from './schema.ts';
 
 const MIB = 1024 * 1024;
 const SHORTEST_TOKEN = 16;
+const LOOKUP_DEFAULTS = { timeout: 2000, cache: 0, maxKeys: 1000 };
 
 /** Gives every field its default and judges fields together. Undefined after a problem; all are reported. */
-export async function resolveConfig(document: ConfigDocument, raw: RawConfig): Promise<Settings | undefined> {
+export async function resolveConfig(
+  document: ConfigDocument,
+  raw: RawConfig,
+  included: Included,
+): Promise<Settings | undefined> {
   const clientId = raw.client_id;
   if (!document.has(['client_id'])) {
     const remedy = 'name this daemon, for example client_id: shop';
@@ -29,7 +36,13 @@ export async function resolveConfig(document: ConfigDocument, raw: RawConfig): P
   const state = await resolveState(document, raw.state ?? {}, source);
   const redis = await resolveRedis(document, raw.redis ?? {});
   const lookups = await resolveLookups(document, raw.lookups ?? {}, source);
-  const rules = resolveRules(document, raw.rules, lookups);
+  const lists = [{ document, raw: raw.rules }, ...included.lists];
+  if (included.isComplete && lists.every((list) => hasNoRules(list.document))) {
+    const remedy = 'write for example rules: [{table: shop.users, key: "user:{id}"}]';
+    document.report(['rules'], 'there are no rules', remedy);
+  }
+  // Without a server for them, queries are only judged by themselves.
+  const rules = resolveRules(lists, lookups ?? { connection: PLACEHOLDER, ...LOOKUP_DEFAULTS });
   const publish = resolvePublish(document, raw.publish ?? undefined);
   if (source !== undefined && lookups !== undefined)
     requireLookupsBehindBarrier(document, source, lookups, rules);
@@ -48,7 +61,8 @@ export async function resolveConfig(document: ConfigDocument, raw: RawConfig): P
       inFlight: raw.batch?.in_flight ?? 2,
     },
     rules,
-    files: [document.file],
+    files: [resolve(document.file), ...included.files],
+    directories: included.directories,
     lookups,
     ...(raw.max_deletes_per_second === undefined ? {} : { maxDeletesPerSecond: raw.max_deletes_per_second }),
     ...(publish === undefined ? {} : { publish }),
@@ -114,9 +128,9 @@ async function resolveLookups(
   if (connection === undefined) return undefined;
   return {
     connection,
-    timeout: raw.timeout ?? 2000,
-    cache: raw.cache ?? 0,
-    maxKeys: raw.max_keys ?? 1000,
+    timeout: raw.timeout ?? LOOKUP_DEFAULTS.timeout,
+    cache: raw.cache ?? LOOKUP_DEFAULTS.cache,
+    maxKeys: raw.max_keys ?? LOOKUP_DEFAULTS.maxKeys,
   };
 }
 
@@ -145,6 +159,9 @@ function resolveAdmin(document: ConfigDocument, raw: RawConfig['admin']): AdminC
   const token = raw?.token ?? '';
   if (token !== '' && token.length < SHORTEST_TOKEN) {
     document.report(['admin', 'token'], 'can be guessed', `write at least ${SHORTEST_TOKEN} characters`);
+  } else if (!/^[\x21-\x7e]*$/.test(token)) {
+    const remedy = 'write letters, digits and punctuation, without spaces or line ends';
+    document.report(['admin', 'token'], 'holds what no HTTP header can hold', remedy);
   }
   if (listen === 'off') return undefined;
   return token === '' ? listen : { ...listen, token };

@@ -5,14 +5,8 @@ import type { LookupsConfig } from './config.ts';
 import type { ConfigDocument } from './document.ts';
 import { parseLookupSql } from './lookup-sql.ts';
 import type { Path } from './path.ts';
+import type { RuleTemplates } from './rule-combinations.ts';
 import type { RawRule } from './schema.ts';
-
-/** The templates of a rule by what they are for. */
-interface RuleTemplates {
-  readonly keys: readonly KeyTemplate[];
-  readonly keysFromSet: readonly KeyTemplate[];
-  readonly generation: KeyTemplate | undefined;
-}
 
 /** The lookup of the rule at `path`; undefined if it has none, or after a problem, which is reported. */
 export function resolveLookup(

@@ -1,7 +1,7 @@
 import type { OutboxRule } from '../mapping/rule.ts';
 import type { ConfigDocument } from './document.ts';
-import { formatPath } from './path.ts';
 import type { Path } from './path.ts';
+import { reportNoLimit } from './rule-combinations.ts';
 import type { RawRule } from './schema.ts';
 
 /** What a rule on an outbox may hold. */
@@ -35,16 +35,29 @@ export function resolveOutboxRule(
     const remedy = 'write key_column: cache_key, prefix_column or generation_column';
     document.report([...path, 'key_column'], 'the outbox has no column to read', remedy);
   }
-  const prefixes = (raw.prefixes ?? []).filter((text) => text !== null);
-  for (const [index, text] of prefixes.entries()) {
-    if (text.length >= SHORTEST_PREFIX) continue;
-    const remedy = `write at least ${SHORTEST_PREFIX} characters`;
-    document.report([...path, 'prefixes', index], 'stands for too many keys', remedy);
+  const seen = new Map<string, string>();
+  for (const [name, column] of [
+    ['key_column', key],
+    ['prefix_column', prefix],
+    ['generation_column', generation],
+  ] as const) {
+    if (column === undefined) continue;
+    const other = seen.get(column.toLowerCase());
+    if (other === undefined) seen.set(column.toLowerCase(), name);
+    else document.report([...path, name], `is the column of ${other} too`, 'name a column for each');
   }
+  if (document.has([...path, 'prefix_column']) && !document.has([...path, 'prefixes'])) {
+    const remedy = 'write prefixes: ["page:"], what the prefixes in the rows begin with';
+    document.report([...path, 'prefix_column'], 'needs prefixes, for rows that cannot be read', remedy, {
+      key: true,
+    });
+  }
+  if (!document.has([...path, 'key_column'])) reportNoLimit(document, path);
+  const prefixes = resolvePrefixes(document, [...path, 'prefixes'], raw);
   if (raw.outbox === undefined) return undefined;
   return {
     kind: 'outbox',
-    id: formatPath(path),
+    id: document.idOf(path),
     table: raw.outbox,
     ...(key === undefined ? {} : { keyColumn: key }),
     ...(prefix === undefined ? {} : { prefixColumn: prefix }),
@@ -52,6 +65,25 @@ export function resolveOutboxRule(
     prefixes,
     ...limitOf(raw),
   };
+}
+
+function resolvePrefixes(document: ConfigDocument, path: Path, raw: RawRule): string[] {
+  const prefixes = new Set<string>();
+  for (const [index, text] of (raw.prefixes ?? []).entries()) {
+    if (text === null) continue;
+    if (text.length < SHORTEST_PREFIX) {
+      const remedy = `write at least ${SHORTEST_PREFIX} characters`;
+      document.report([...path, index], 'stands for too many keys', remedy);
+    } else if (prefixes.has(text)) {
+      document.report([...path, index], 'stands twice in the list', 'remove one of the two');
+    }
+    prefixes.add(text);
+  }
+  if (raw.prefixes?.length === 0) {
+    const remedy = 'write for example ["page:"], or remove the field';
+    document.report(path, 'the list is empty', remedy);
+  }
+  return [...prefixes];
 }
 
 /** The rule's own limit of deletes, if it has one. */

@@ -4,11 +4,11 @@ import { parseTemplate } from '../mapping/template.ts';
 import type { KeyTemplate, TemplateOptions } from '../mapping/template.ts';
 import type { LookupsConfig } from './config.ts';
 import type { ConfigDocument } from './document.ts';
-import { formatPath } from './path.ts';
 import type { Path } from './path.ts';
 import { resolveCondition } from './resolve-condition.ts';
 import { resolveLookup } from './resolve-lookup.ts';
 import { limitOf } from './resolve-outbox-rule.ts';
+import { checkCombinations } from './rule-combinations.ts';
 import type { RawRule } from './schema.ts';
 
 /** Fields that only a rule on an outbox has. */
@@ -42,6 +42,7 @@ export function resolveTableRule(
   });
   const keysFromSet = fromSet === undefined ? [] : [fromSet];
   const lookup = resolveLookup(document, path, raw, { keys, keysFromSet, generation }, lookups);
+  checkCombinations(document, path, { keys, keysFromSet, generation });
   const on = resolveOn(document, path, raw);
   const condition = resolveCondition(document, path);
   if (raw.table === undefined || keys.length + keysFromSet.length === 0) {
@@ -49,7 +50,7 @@ export function resolveTableRule(
   }
   return {
     kind: 'table',
-    id: formatPath(path),
+    id: document.idOf(path),
     tables: raw.table,
     on,
     ...(condition === undefined ? {} : { condition }),
@@ -90,17 +91,17 @@ function resolveKeys(
     [keyPath, raw.key],
     ...(raw.keys ?? []).map((text, index): [Path, string | null] => [[...keysPath, index], text]),
   ];
-  const templates: KeyTemplate[] = [];
+  const templates = new Map<string, KeyTemplate>();
   for (const [textPath, text] of texts) {
     const template = resolveTemplate(document, textPath, text ?? undefined, options);
     if (template === undefined) continue;
-    if (templates.some((other) => other.text === template.text)) {
+    if (templates.has(template.text)) {
       document.report(textPath, 'the template stands twice in the rule', 'remove one of the two');
     } else {
-      templates.push(template);
+      templates.set(template.text, template);
     }
   }
-  return templates;
+  return [...templates.values()];
 }
 
 function resolveTemplate(

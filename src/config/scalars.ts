@@ -1,4 +1,15 @@
 import * as z from 'zod';
+import {
+  ANY_TEXT,
+  ANY_TREE,
+  editorShapes,
+  oneOf,
+  SOME_TEXT,
+  textOfForm,
+  textWithUnit,
+  wholeNumber,
+} from './editor-shape.ts';
+import type { EditorShape } from './editor-shape.ts';
 import { parseDuration, parseSize } from './durations.ts';
 import { nearestName } from '../errors/nearest-name.ts';
 import { accept, refuse } from './parsed.ts';
@@ -12,8 +23,8 @@ export const issueParams = z.object({
   field: z.boolean().optional(),
 });
 
-/** An optional field whose text `parse` turns into a value. */
-export function scalar<T>(parse: (text: string) => Parsed<T>) {
+/** An optional field whose text `parse` turns into a value; `shape` is what editors know of the text. */
+export function scalar<T>(parse: (text: string) => Parsed<T>, shape: EditorShape = SOME_TEXT) {
   return z
     .string()
     .transform((text, context): T => {
@@ -23,6 +34,7 @@ export function scalar<T>(parse: (text: string) => Parsed<T>) {
       context.addIssue({ code: 'custom', message, params: { remedy, suggestion } });
       return z.NEVER;
     })
+    .register(editorShapes, shape)
     .optional();
 }
 
@@ -35,49 +47,64 @@ export function text() {
 
 /** Any text, the empty one included. */
 export function secret() {
-  return scalar((value) => accept(value));
+  return scalar((value) => accept(value), ANY_TEXT);
 }
 
 /** Text of a fixed form. */
 export function matching(pattern: RegExp, message: string, remedy: string) {
-  return scalar((value) => (pattern.test(value) ? accept(value) : refuse(message, remedy)));
+  return scalar(
+    (value) => (pattern.test(value) ? accept(value) : refuse(message, remedy)),
+    textOfForm(pattern.source.replace(/^\^|\$$/g, '')),
+  );
 }
 
 export function integer(min: number, max: number) {
-  return scalar((value) => {
-    const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
-    const inRange = number >= min && number <= max;
-    return inRange
-      ? accept(number)
-      : refuse('is not a number in range', `write a whole number from ${min} to ${max}`);
-  });
+  return scalar(
+    (value) => {
+      const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
+      const inRange = number >= min && number <= max;
+      return inRange
+        ? accept(number)
+        : refuse('is not a number in range', `write a whole number from ${min} to ${max}`);
+    },
+    wholeNumber(min, max),
+  );
 }
 
 export function boolean() {
-  return scalar((value) => {
-    if (value === 'true' || value === 'false') return accept(value === 'true');
-    return refuse('is neither true nor false', 'write true or false');
-  });
+  return scalar(
+    (value) => {
+      if (value === 'true' || value === 'false') return accept(value === 'true');
+      return refuse('is neither true nor false', 'write true or false');
+    },
+    oneOf([true, false], { enum: ['true', 'false'] }),
+  );
 }
 
 /** A duration in ms. Zero only if `zero` says so. */
 export function duration(options: { zero: boolean } = { zero: false }) {
-  return scalar((value) => {
-    const parsed = parseDuration(value);
-    if (parsed.ok && parsed.value === 0 && !options.zero)
-      return refuse('must be longer than 0', 'write for example 5s');
-    return parsed;
-  });
+  return scalar(
+    (value) => {
+      const parsed = parseDuration(value);
+      if (parsed.ok && parsed.value === 0 && !options.zero)
+        return refuse('must be longer than 0', 'write for example 5s');
+      return parsed;
+    },
+    textWithUnit(String.raw`\d+(?:ms|s|m|h)`),
+  );
 }
 
 /** A size in bytes, not zero. */
 export function size() {
-  return scalar((value) => {
-    const parsed = parseSize(value);
-    return parsed.ok && parsed.value === 0
-      ? refuse('must be larger than 0', 'write for example 4MiB')
-      : parsed;
-  });
+  return scalar(
+    (value) => {
+      const parsed = parseSize(value);
+      return parsed.ok && parsed.value === 0
+        ? refuse('must be larger than 0', 'write for example 4MiB')
+        : parsed;
+    },
+    textWithUnit(String.raw`\d+(?:KiB|MiB|GiB)`),
+  );
 }
 
 /** One of some names. `later` holds names of a coming version with what to do until then. */
@@ -96,7 +123,7 @@ export function choice<const T extends string>(
       names.length === 1 ? `only ${all} is possible` : `is not one of ${all}`,
       near === undefined ? `write ${names.length === 1 ? all : 'one of them'}` : `did you mean ${near}?`,
     );
-  });
+  }, oneOf(names));
 }
 
 /** One of some names, or a list of texts. An invalid item is null after validation. */
@@ -119,6 +146,7 @@ export function choiceOrTexts<const T extends string>(names: readonly T[]) {
       }
       return z.NEVER;
     })
+    .register(editorShapes, oneOf(names, { type: 'array', items: SOME_TEXT, minItems: 1 }))
     .optional();
 }
 
@@ -137,9 +165,12 @@ export function notYet(advice: string) {
     .optional();
 }
 
-/** A value of any form, which is judged where it is resolved. */
-export function tree() {
-  return z.custom<unknown>(() => true).optional();
+/** A value of any form, which is judged where it is resolved; `shape` is what editors know of it. */
+export function tree(shape: EditorShape = ANY_TREE) {
+  return z
+    .custom<unknown>(() => true)
+    .register(editorShapes, shape)
+    .optional();
 }
 
 /** A map of fields. With nothing behind its name it is the same as an empty one. */

@@ -52,7 +52,8 @@ function fieldsOf(schema: unknown, path: string): SchemaField[] {
   return [{ path, kind: inner instanceof z.ZodUnknown ? 'later' : 'value' }];
 }
 
-function unwrap(schema: unknown): unknown {
+/** The schema without what makes it optional or nullable. */
+export function unwrap(schema: unknown): unknown {
   let inner = schema;
   while (inner instanceof z.ZodOptional || inner instanceof z.ZodNullable) inner = inner.unwrap();
   return inner;

@@ -1,7 +1,9 @@
 import * as z from 'zod';
 import { ALL_EVENTS } from '../mapping/rule.ts';
+import { parseColumnName } from './column-name.ts';
+import { ANY_TEXT, oneOf, textWithUnit, wholeNumber } from './editor-shape.ts';
 import { parseInitPosition } from './init-position.ts';
-import { parseScanRate } from './scan-rate.ts';
+import { LEAST_SCAN_RATE, parseScanRate } from './scan-rate.ts';
 import { parseListen } from './listen-address.ts';
 import {
   boolean,
@@ -31,6 +33,13 @@ const GUARD_LATER = {
 /** A batch has to fit into memory several times. */
 const MOST_COMMANDS = 1_000_000;
 
+const WHEN_SHAPE = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { changed: { type: 'array', items: ANY_TEXT, minItems: 1 } },
+};
+const WHERE_SHAPE = { type: 'object', minProperties: 1 };
+
 const connection = {
   url: text(),
   host: text(),
@@ -52,17 +61,17 @@ const rule = z.strictObject({
   keys: list(z.string()),
   keys_from_set: text(),
   on: list(choice(ALL_EVENTS).unwrap()),
-  when: tree(),
-  where: tree(),
+  when: tree(WHEN_SHAPE),
+  where: tree(WHERE_SHAPE),
   lookup: text(),
   max_keys: integer(1, MOST_COMMANDS),
   generation: text(),
   max_keys_per_transaction: integer(1, MOST_COMMANDS),
   max_deletes_per_second: integer(1, MOST_COMMANDS),
   outbox: scalar(parseTableName),
-  key_column: text(),
-  prefix_column: text(),
-  generation_column: text(),
+  key_column: scalar(parseColumnName),
+  prefix_column: scalar(parseColumnName),
+  generation_column: scalar(parseColumnName),
   prefixes: list(z.string()),
   action: choice(['delete'], { update: 'write delete, or remove the field' }),
   guard: choice(['none'], GUARD_LATER),
@@ -72,6 +81,9 @@ const rule = z.strictObject({
   ttl_jitter: notYet(DELETE_ONLY),
   redelete: notYet('remove it: each key is deleted once'),
 });
+
+/** What a file that `include` names may hold. */
+export const includedSchema = z.strictObject({ rules: list(rule) });
 
 /**
  * The shape of a configuration file. Every field is optional here: what is required, and what depends on
@@ -86,7 +98,7 @@ export const configSchema = z.strictObject({
   source: section({
     ...connection,
     server_id: integer(1, 2 ** 32 - 1),
-    init_position: scalar(parseInitPosition),
+    init_position: scalar(parseInitPosition, oneOf(['latest', 'earliest'], { type: 'string', minLength: 5 })),
     resume_by: choice(['auto', 'gtid', 'file']),
     verify_checksums: boolean(),
     on_gap: choice(['halt', 'invalidate']),
@@ -118,7 +130,7 @@ export const configSchema = z.strictObject({
     connect_timeout: duration(),
     command_timeout: duration(),
     socket_timeout: duration(),
-    scope_scan_rate: scalar(parseScanRate),
+    scope_scan_rate: scalar(parseScanRate, oneOf(['unlimited'], wholeNumber(LEAST_SCAN_RATE))),
     sentinel: notYet('write the url of a single Redis'),
     cluster: notYet('write the url of a single Redis'),
     failover_replay: notYet(REMOVE),
@@ -132,7 +144,7 @@ export const configSchema = z.strictObject({
   }),
   guard: choice(['none'], GUARD_LATER),
   rules: list(rule),
-  include: notYet('write all rules in one file'),
+  include: list(text().unwrap()),
   lookups: section({
     ...connection,
     timeout: duration(),
@@ -147,7 +159,7 @@ export const configSchema = z.strictObject({
   }),
   reload: section({ watch: boolean(), invalidate: boolean() }),
   admin: section({
-    listen: scalar(parseListen),
+    listen: scalar(parseListen, textWithUnit(String.raw`off|.+:\d{1,5}`)),
     token: secret(),
   }),
   health: section({ max_lag: duration() }),
@@ -160,6 +172,8 @@ export const configSchema = z.strictObject({
 
 /** A configuration of the right shape, with all fields optional. */
 export type RawConfig = z.output<typeof configSchema>;
+/** What an included file holds. */
+export type RawIncluded = z.output<typeof includedSchema>;
 export type RawSource = NonNullable<RawConfig['source']>;
 export type RawState = NonNullable<RawConfig['state']>;
 export type RawLookups = NonNullable<RawConfig['lookups']>;

@@ -11,6 +11,14 @@ const SCHEMA_AND_TABLE = new RegExp(`^(${NAME})\\.(${NAME})$`);
 /** MySQL's limit for the names of schemas and tables. */
 const LONGEST_NAME = 64;
 
+/** Of a table or a pattern, as it is written. */
+const LONGEST_TEXT = 1000;
+
+const NO_PATTERN = refuse(
+  'is no pattern for tables',
+  'close every bracket, and escape the dot between schema and table',
+);
+
 /** `schema.table`; a name with odd characters stands in backquotes, where a doubled one is a literal one. */
 export function parseTableName(text: string): Parsed<TableName> {
   const parsed = parseTableSelector(text);
@@ -23,6 +31,7 @@ export function parseTableName(text: string): Parsed<TableName> {
 
 /** Like `parseTableName`, and besides globs such as `shop_*.users` and `/regular expressions/` of the whole name. */
 export function parseTableSelector(text: string): Parsed<TableSelector> {
+  if (text.length > LONGEST_TEXT) return refuse('is too long', `write at most ${LONGEST_TEXT} characters`);
   if (/^\/.*\/$/s.test(text)) return parseExpression(text);
   const [, schema, table] = SCHEMA_AND_TABLE.exec(text) ?? [];
   if (schema === undefined || table === undefined) {
@@ -39,6 +48,7 @@ export function parseTableSelector(text: string): Parsed<TableSelector> {
     );
   }
   if (bare.some((name) => /[*?[\]]/.test(name))) {
+    if (bare.some((name) => /[[\]]/.test(name.replaceAll(/\[!?[^\]]+\]/g, '')))) return NO_PATTERN;
     const source = (name: string): string =>
       name.startsWith('`') ? literalSource(unquote(name)) : globSource(name);
     return compiled({ kind: 'pattern', text, schema: source(schema), table: source(table) });
@@ -75,10 +85,7 @@ function compiled(selector: TableSelector): Parsed<TableSelector> {
     compileSelector(selector);
     return accept(selector);
   } catch {
-    return refuse(
-      'is no pattern for tables',
-      'close every bracket, and escape the dot between schema and table',
-    );
+    return NO_PATTERN;
   }
 }
 

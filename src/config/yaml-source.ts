@@ -1,5 +1,5 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
-import type { Document, Node, Scalar, YAMLError } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
+import type { Alias, Document, Node, Scalar, YAMLError } from 'yaml';
 import { ConfigDocument } from './document.ts';
 import type { Place } from './errors.ts';
 import { FILE_LAYER } from './node.ts';
@@ -11,12 +11,33 @@ import type { Path } from './path.ts';
 const MAX_NODES = 100_000;
 const MAX_DEPTH = 100;
 
+/** Bytes of one file. A megabyte of brackets and commas can take seconds and a gigabyte. */
+export const LARGEST_CONFIG = 1024 * 1024;
+
+/** Most are echoes of the first. */
+const MOST_SYNTAX_ERRORS = 20;
+
+/** How many nodes may still be read, from all files of one configuration. */
+export interface NodeBudget {
+  left: number;
+}
+
+export function nodeBudget(): NodeBudget {
+  return { left: MAX_NODES };
+}
+
+class TooManyNodes extends Error {}
+
 /**
  * Reads YAML 1.2 into a document. Every scalar stays text as written (`012` is not 12), because the schema
  * and not YAML decides on types. Syntax errors and duplicate keys are reported in the document, never thrown.
  */
-export function parseYaml(file: string, text: string): ConfigDocument {
-  const document = new ConfigDocument(file);
+export function parseYaml(
+  file: string,
+  text: string,
+  { budget = nodeBudget(), idPrefix = '' }: { readonly budget?: NodeBudget; readonly idPrefix?: string } = {},
+): ConfigDocument {
+  const document = new ConfigDocument(file, idPrefix);
   const lines = new LineCounter();
   const placeAt = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);
@@ -31,41 +52,56 @@ export function parseYaml(file: string, text: string): ConfigDocument {
       prettyErrors: false,
       logLevel: 'error',
     });
-    for (const error of [...yaml.errors, ...yaml.warnings])
+    for (const error of [...yaml.errors, ...yaml.warnings].slice(0, MOST_SYNTAX_ERRORS))
       reportYamlError(document, placeAt(error.pos[0]), error);
     if (yaml.contents !== null)
-      document.root = new Reader(document, yaml, text, placeAt).read(yaml.contents, []);
+      document.root = new Reader({ document, targets: targetsOf(yaml), source: text, placeAt, budget }).read(
+        yaml.contents,
+        [],
+      );
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    document.reportSyntax({ file, line: 1, column: 1 }, 'the YAML is nested too deeply', 'write it flatter');
+    const start = { file, line: 1, column: 1 };
+    if (error instanceof TooManyNodes) {
+      const remedy = `write at most ${MAX_NODES} values in all files together, and fewer aliases of aliases`;
+      document.reportSyntax(start, 'holds too many values', remedy);
+    } else if (error instanceof RangeError) {
+      document.reportSyntax(start, 'the YAML is nested too deeply', 'write it flatter');
+    } else {
+      throw error;
+    }
   }
   return document;
 }
 
+interface ReaderOptions {
+  readonly document: ConfigDocument;
+  readonly targets: ReadonlyMap<Alias, Node>;
+  readonly source: string;
+  readonly placeAt: (offset: number) => Place;
+  readonly budget: NodeBudget;
+}
+
 class Reader {
   readonly #document: ConfigDocument;
-  readonly #yaml: Document.Parsed;
+  readonly #targets: ReadonlyMap<Alias, Node>;
   readonly #source: string;
   readonly #placeAt: (offset: number) => Place;
-  #nodes = 0;
+  readonly #budget: NodeBudget;
 
-  constructor(
-    document: ConfigDocument,
-    yaml: Document.Parsed,
-    source: string,
-    placeAt: (offset: number) => Place,
-  ) {
-    this.#document = document;
-    this.#yaml = yaml;
-    this.#source = source;
-    this.#placeAt = placeAt;
+  constructor(options: ReaderOptions) {
+    this.#document = options.document;
+    this.#targets = options.targets;
+    this.#source = options.source;
+    this.#placeAt = options.placeAt;
+    this.#budget = options.budget;
   }
 
   read(node: Node, path: Path): ConfigNode {
     const offset = node.range?.[0] ?? 0;
     const place = this.#placeAt(offset);
-    this.#nodes += 1;
-    if (this.#nodes > MAX_NODES || path.length > MAX_DEPTH) throw new RangeError('too many YAML nodes');
+    this.#budget.left -= 1;
+    if (this.#budget.left < 0) throw new TooManyNodes();
+    if (path.length > MAX_DEPTH) throw new RangeError('nested too deeply');
     if (isMap(node)) {
       const map: MapNode = { kind: 'map', place, entries: new Map() };
       for (const { key, value } of node.items) this.#readEntry(map, key, value, path);
@@ -78,7 +114,7 @@ class Reader {
       return { kind: 'list', place, items };
     }
     if (isAlias(node)) {
-      const target = node.resolve(this.#yaml);
+      const target = this.#targets.get(node);
       if (target !== undefined) return this.read(target, path);
       this.#document.reportSyntax(
         place,
@@ -114,6 +150,23 @@ class Reader {
     const textColumn = (place.column ?? 1) + (start - offset);
     return { kind: 'scalar', place, layer: FILE_LAYER, text, ...(verbatim ? { textColumn } : {}) };
   }
+}
+
+/** What each alias stands for. All at once, because the library searches the whole document for each. */
+function targetsOf(yaml: Document.Parsed): Map<Alias, Node> {
+  const anchors = new Map<string, Node>();
+  const targets = new Map<Alias, Node>();
+  visit(yaml, {
+    Node(_, node) {
+      if (isAlias(node)) {
+        const target = anchors.get(node.source);
+        if (target !== undefined) targets.set(node, target);
+      } else if (node.anchor !== undefined) {
+        anchors.set(node.anchor, node);
+      }
+    },
+  });
+  return targets;
 }
 
 function isNode(value: unknown): value is Node {

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Config } from '../../src/config/config.ts';
-import { ConfigError } from '../../src/config/errors.ts';
+import { ConfigError, formatProblem } from '../../src/config/errors.ts';
 import type { Problem } from '../../src/config/errors.ts';
 import { loadConfig } from '../../src/config/load.ts';
 
@@ -37,4 +37,17 @@ export async function problemsOf(text: string, options: ConfigText = {}): Promis
     return error.problems.map((problem) => ({ ...problem, file: problem.file.replace(/^.*\//, '') }));
   }
   return [];
+}
+
+/** A part of a configuration, and the lines that are said of it. */
+export type Mistake = readonly [text: string, ...problems: string[]];
+
+/**
+ * The lines that a user reads of a configuration that is right but for `text`, which begins in its fourth line; without
+ * the file's name.
+ */
+export async function mistakesOf(text: string): Promise<string[]> {
+  const head = 'client_id: shop\nsource: {url: "mysql://unstale@db"}\nredis: {url: "redis://cache"}\n';
+  const problems = await problemsOf(`${head}${text}\n`, { files: { 'rules/a.yaml': 'rules: []' } });
+  return problems.map((problem) => formatProblem(problem).replace(/^shop\.yaml:/, ''));
 }
