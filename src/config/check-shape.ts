@@ -1,46 +1,77 @@
+import type * as z from 'zod';
 import type { ConfigDocument } from './document.ts';
 import { nearestName } from '../errors/nearest-name.ts';
 import { toPlain } from './node.ts';
 import type { ConfigNode } from './node.ts';
 import type { Path } from './path.ts';
 import { issueParams } from './scalars.ts';
-import { configSchema } from './schema.ts';
-import type { RawConfig } from './schema.ts';
+import { configSchema, includedSchema } from './schema.ts';
+import type { RawConfig, RawIncluded } from './schema.ts';
 import { knownNames } from './schema-paths.ts';
 
-type Issue = NonNullable<ReturnType<typeof configSchema.safeParse>['error']>['issues'][number];
+type Issue = z.core.$ZodIssue;
+
+/** What is wrong with a field that the schema does not know, and what to write instead. */
+type Advice = (path: Path, name: string) => readonly [message: string, remedy: string];
 
 /**
  * Reports everything in the document that does not fit the schema, and returns what does: fields that do not
  * fit are left out (null in lists), so that the rest can be judged in the same run.
  */
 export function checkShape(document: ConfigDocument): RawConfig {
+  return checkAgainst(configSchema, document, adviseOnUnknown) ?? {};
+}
+
+/** Like `checkShape`, for a file that `include` names. */
+export function checkIncludedShape(document: ConfigDocument): RawIncluded {
+  return checkAgainst(includedSchema, document, adviseOnIncluded) ?? {};
+}
+
+/** Undefined if the document is of another kind as a whole. */
+function checkAgainst<T>(schema: z.ZodType<T>, document: ConfigDocument, advice: Advice): T | undefined {
   reportEmptyItems(document, document.root, []);
   const plain =
     document.root.kind === 'empty' || document.root.kind === 'invalid' ? {} : toPlain(document.root);
   for (;;) {
-    const result = configSchema.safeParse(plain);
+    const result = schema.safeParse(plain);
     if (result.success) return result.data;
     for (const issue of result.error.issues) {
       const path = issue.path.filter((part) => typeof part !== 'symbol');
-      reportIssue(document, issue, path);
-      if (path.length === 0 && issue.code !== 'unrecognized_keys') return {};
+      reportIssue(document, issue, path, advice);
+      if (path.length === 0 && issue.code !== 'unrecognized_keys') return undefined;
       if (issue.code === 'unrecognized_keys') for (const key of issue.keys) remove(plain, [...path, key]);
       else remove(plain, path);
     }
   }
 }
 
-function reportIssue(document: ConfigDocument, issue: Issue, path: Path): void {
+function adviseOnUnknown(path: Path, name: string): readonly [message: string, remedy: string] {
+  const known = knownNames(path);
+  const near = nearestName(name, known);
+  return [
+    'is an unknown field',
+    near === undefined ? `known here: ${known.join(', ')}` : `did you mean ${near}?`,
+  ];
+}
+
+function adviseOnIncluded(path: Path, name: string): readonly [message: string, remedy: string] {
+  if (path.length > 0) return adviseOnUnknown(path, name);
+  if (name === 'include') {
+    return ['an included file cannot include others', 'name the files in the configuration file itself'];
+  }
+  return knownNames([]).includes(name)
+    ? ['only rules may stand in an included file', 'move it into the configuration file itself']
+    : [
+        'is an unknown field',
+        nearestName(name, ['rules']) === undefined ? 'only rules is known here' : 'did you mean rules?',
+      ];
+}
+
+function reportIssue(document: ConfigDocument, issue: Issue, path: Path, advice: Advice): void {
   const node = document.at(path);
   switch (issue.code) {
     case 'unrecognized_keys': {
-      const known = knownNames(path);
-      for (const key of issue.keys) {
-        const near = nearestName(key, known);
-        const remedy = near === undefined ? `known here: ${known.join(', ')}` : `did you mean ${near}?`;
-        document.report([...path, key], 'is an unknown field', remedy, { key: true });
-      }
+      for (const key of issue.keys) document.report([...path, key], ...advice(path, key), { key: true });
       return;
     }
     case 'custom': {

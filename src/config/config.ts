@@ -137,8 +137,10 @@ export interface Settings {
   readonly redis: RedisConfig;
   readonly batch: BatchConfig;
   readonly rules: readonly Rule[];
-  /** The configuration file and the files that it includes. */
+  /** The configuration file and the files that it includes, as absolute paths, each once. */
   readonly files: readonly string[];
+  /** The directories in which a new or removed file can change what `include` names, as absolute paths. */
+  readonly directories: readonly string[];
   readonly lookups: LookupsConfig;
   /** Of all rules together; undefined for no limit. */
   readonly maxDeletesPerSecond?: number;

@@ -7,12 +7,15 @@ import type { Path } from './path.ts';
 /** A configuration on its way from text to typed values: the tree, and everything that is wrong with it. */
 export class ConfigDocument {
   readonly file: string;
+  /** What stands in front of a path where several files are meant; empty for the configuration file itself. */
+  readonly #idPrefix: string;
   root: ConfigNode;
   readonly #problems: Problem[] = [];
   #brokenAt: Place | undefined;
 
-  constructor(file: string) {
+  constructor(file: string, idPrefix = '') {
     this.file = file;
+    this.#idPrefix = idPrefix;
     this.root = { kind: 'empty', place: { file, line: 1, column: 1 } };
   }
 
@@ -34,6 +37,11 @@ export class ConfigDocument {
       else return undefined;
     }
     return node;
+  }
+
+  /** Names a place in one of several files: `rules[0]`, in an included file `rules/shop.yaml:rules[0]`. */
+  idOf(path: Path): string {
+    return `${this.#idPrefix}${formatPath(path)}`;
   }
 
   has(path: Path): boolean {

@@ -69,6 +69,7 @@ describe('a configuration', () => {
       },
       batch: { maxCommands: 1000, maxBytes: 1_048_576, maxDelay: 2, inFlight: 2 },
       files: [file],
+      directories: [],
       lookups: { connection, timeout: 2000, cache: 0, maxKeys: 1000 },
       reload: { watch: false, invalidate: false },
       admin: { host: '127.0.0.1', port: 9630 },

@@ -1,14 +1,15 @@
-import { readFile } from 'node:fs/promises';
 import { checkShape } from './check-shape.ts';
 import { compileConfig } from './compile-config.ts';
 import type { Config, Settings } from './config.ts';
 import { ConfigError } from './errors.ts';
+import { readIncluded } from './include.ts';
 import { interpolateDocument } from './interpolate.ts';
 import type { Environment } from './interpolate.ts';
 import { applyOverrides } from './overrides.ts';
+import { readTextUpTo } from './read-text.ts';
 import { errorCodeOf } from './referenced-file.ts';
 import { resolveConfig } from './resolve-config.ts';
-import { parseYaml } from './yaml-source.ts';
+import { LARGEST_CONFIG, nodeBudget, parseYaml } from './yaml-source.ts';
 
 export interface LoadOptions {
   readonly file: string;
@@ -29,11 +30,15 @@ export async function loadConfig(options: LoadOptions): Promise<Config> {
 /** Like `loadConfig`, without compiling. @throws ConfigError like it */
 export async function loadSettings(options: LoadOptions): Promise<Settings> {
   const { file, overrides = {}, env } = options;
-  const document = parseYaml(file, await readText(file));
+  const budget = nodeBudget();
+  const document = parseYaml(file, await readText(file), { budget });
   applyOverrides(document, overrides, env);
   interpolateDocument(document, env);
-  const settings = await resolveConfig(document, checkShape(document));
-  const { problems } = document;
+  const raw = checkShape(document);
+  const included = await readIncluded(document, raw.include, { env, budget });
+  const settings = await resolveConfig(document, raw, included);
+  const documents = [document, ...included.lists.map((list) => list.document)];
+  const problems = documents.flatMap((one) => one.problems);
   if (settings === undefined || problems.length > 0)
     throw new ConfigError('UNSTALE_CONFIG_INVALID', problems);
   return settings;
@@ -41,10 +46,14 @@ export async function loadSettings(options: LoadOptions): Promise<Settings> {
 
 async function readText(file: string): Promise<string> {
   try {
-    return await readFile(file, 'utf8');
+    const text = await readTextUpTo(file, LARGEST_CONFIG);
+    if (text !== undefined) return text;
   } catch (error) {
     const message = `the configuration cannot be read (${errorCodeOf(error)})`;
     const remedy = 'pass an existing file with -c FILE, or write one with unstale init';
     throw new ConfigError('UNSTALE_CONFIG_UNREADABLE', [{ file, path: '', message, remedy }]);
   }
+  const message = 'the configuration is larger than 4 MiB';
+  const remedy = 'pass a configuration file with -c FILE; rules may stand in several files (include)';
+  throw new ConfigError('UNSTALE_CONFIG_UNREADABLE', [{ file, path: '', message, remedy }]);
 }

@@ -267,7 +267,7 @@ describe('text that is not YAML', () => {
     for (let level = 1; level < 10; level += 1) {
       lines.push(`a${level}: &a${level} [${Array.from({ length: 10 }, () => `*a${level - 1}`).join(', ')}]`);
     }
-    expect(await messages(lines.join('\n'))).toContain('too deeply');
+    expect(await messages(lines.join('\n'))).toContain('holds too many values');
   });
 });
 

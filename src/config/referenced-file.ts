@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { ConfigDocument } from './document.ts';
 import type { Path } from './path.ts';
+import { readTextUpTo } from './read-text.ts';
 
 /** Secrets and certificates are small; a device or a log file by mistake is not. */
 const LARGEST_FILE = 1024 * 1024;
@@ -17,8 +17,8 @@ export async function readReferencedFile(
 ): Promise<string | undefined> {
   if (name === undefined) return undefined;
   try {
-    const text = await readFile(resolve(dirname(document.file), name), 'utf8');
-    if (text.length <= LARGEST_FILE) return text;
+    const text = await readTextUpTo(resolve(dirname(document.file), name), LARGEST_FILE);
+    if (text !== undefined) return text;
     document.report(path, 'the file is larger than 1 MiB', 'name the right file');
   } catch (error) {
     const remedy = 'name a readable file; a relative path starts at the configuration file';

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
 import type {
   AdminConfig,
   LookupsConfig,
@@ -8,17 +9,22 @@ import type {
   StateConfig,
 } from './config.ts';
 import type { ConfigDocument } from './document.ts';
+import type { Included } from './include.ts';
 import { resolveBarrierServers } from './resolve-barrier.ts';
 import { namesServer, resolveMysqlConnection } from './resolve-mysql.ts';
 import { resolveRedis } from './resolve-redis.ts';
-import { resolveRules } from './resolve-rules.ts';
+import { hasNoRules, resolveRules } from './resolve-rules.ts';
 import type { RawConfig, RawLookups, RawSource, RawState } from './schema.ts';
 
 const MIB = 1024 * 1024;
 const SHORTEST_TOKEN = 16;
 
 /** Gives every field its default and judges fields together. Undefined after a problem; all are reported. */
-export async function resolveConfig(document: ConfigDocument, raw: RawConfig): Promise<Settings | undefined> {
+export async function resolveConfig(
+  document: ConfigDocument,
+  raw: RawConfig,
+  included: Included,
+): Promise<Settings | undefined> {
   const clientId = raw.client_id;
   if (!document.has(['client_id'])) {
     const remedy = 'name this daemon, for example client_id: shop';
@@ -28,7 +34,12 @@ export async function resolveConfig(document: ConfigDocument, raw: RawConfig): P
   const state = await resolveState(document, raw.state ?? {}, source);
   const redis = await resolveRedis(document, raw.redis ?? {});
   const lookups = await resolveLookups(document, raw.lookups ?? {}, source);
-  const rules = resolveRules(document, raw.rules, lookups);
+  const lists = [{ document, raw: raw.rules }, ...included.lists];
+  if (included.isComplete && lists.every((list) => hasNoRules(list.document))) {
+    const remedy = 'write for example rules: [{table: shop.users, key: "user:{id}"}]';
+    document.report(['rules'], 'there are no rules', remedy);
+  }
+  const rules = resolveRules(lists, lookups);
   const publish = resolvePublish(document, raw.publish ?? undefined);
   if (clientId === undefined || source === undefined || state === undefined || lookups === undefined)
     return undefined;
@@ -45,7 +56,8 @@ export async function resolveConfig(document: ConfigDocument, raw: RawConfig): P
       inFlight: raw.batch?.in_flight ?? 2,
     },
     rules,
-    files: [document.file],
+    files: [resolve(document.file), ...included.files],
+    directories: included.directories,
     lookups,
     ...(raw.max_deletes_per_second === undefined ? {} : { maxDeletesPerSecond: raw.max_deletes_per_second }),
     ...(publish === undefined ? {} : { publish }),

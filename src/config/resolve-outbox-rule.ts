@@ -1,6 +1,5 @@
 import type { OutboxRule } from '../mapping/rule.ts';
 import type { ConfigDocument } from './document.ts';
-import { formatPath } from './path.ts';
 import type { Path } from './path.ts';
 import type { RawRule } from './schema.ts';
 
@@ -44,7 +43,7 @@ export function resolveOutboxRule(
   if (raw.outbox === undefined) return undefined;
   return {
     kind: 'outbox',
-    id: formatPath(path),
+    id: document.idOf(path),
     table: raw.outbox,
     ...(key === undefined ? {} : { keyColumn: key }),
     ...(prefix === undefined ? {} : { prefixColumn: prefix }),

@@ -6,31 +6,36 @@ import { resolveOutboxRule } from './resolve-outbox-rule.ts';
 import { resolveTableRule } from './resolve-table-rule.ts';
 import type { RawConfig } from './schema.ts';
 
-/** The rules that are complete and correct; what is wrong with the others is reported. */
-export function resolveRules(
-  document: ConfigDocument,
-  raw: RawConfig['rules'],
-  lookups: LookupsConfig | undefined,
-): Rule[] {
-  const node = document.at(['rules']);
-  if (node === undefined || (node.kind === 'list' && node.items.length === 0)) {
-    const remedy = 'write for example rules: [{table: shop.users, key: "user:{id}"}]';
-    document.report(['rules'], 'there are no rules', remedy);
-  }
+/** The rules of one file. */
+export interface RuleList {
+  readonly document: ConfigDocument;
+  readonly raw: RawConfig['rules'];
+}
+
+/** The rules that are complete and correct, in the order of the lists; what is wrong with the others is reported. */
+export function resolveRules(lists: readonly RuleList[], lookups: LookupsConfig | undefined): Rule[] {
   const rules: Rule[] = [];
   const seen = new Map<string, string>();
-  for (const [index, rawRule] of (raw ?? []).entries()) {
-    if (rawRule === null) continue;
-    const path = ['rules', index];
-    const rule = document.has([...path, 'outbox'])
-      ? resolveOutboxRule(document, path, rawRule)
-      : resolveTableRule(document, path, rawRule, lookups);
-    if (rule === undefined) continue;
-    const canonical = canonicalRule(rule);
-    const twin = seen.get(canonical);
-    if (twin === undefined) seen.set(canonical, rule.id);
-    else document.report(path, `does the same as ${twin}`, 'remove one of the two');
-    rules.push(rule);
+  for (const { document, raw } of lists) {
+    for (const [index, rawRule] of (raw ?? []).entries()) {
+      if (rawRule === null) continue;
+      const path = ['rules', index];
+      const rule = document.has([...path, 'outbox'])
+        ? resolveOutboxRule(document, path, rawRule)
+        : resolveTableRule(document, path, rawRule, lookups);
+      if (rule === undefined) continue;
+      const canonical = canonicalRule(rule);
+      const twin = seen.get(canonical);
+      if (twin === undefined) seen.set(canonical, rule.id);
+      else document.report(path, `does the same as ${twin}`, 'remove one of the two');
+      rules.push(rule);
+    }
   }
   return rules;
+}
+
+/** Whether a file lists no rule at all, not even an incorrect one. */
+export function hasNoRules(document: ConfigDocument): boolean {
+  const node = document.at(['rules']);
+  return node === undefined || (node.kind === 'list' && node.items.length === 0);
 }

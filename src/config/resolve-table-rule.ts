@@ -5,7 +5,6 @@ import type { KeyTemplate, TemplateOptions } from '../mapping/template.ts';
 import type { LookupsConfig } from './config.ts';
 import type { ConfigDocument } from './document.ts';
 import { parseLookupSql } from './lookup-sql.ts';
-import { formatPath } from './path.ts';
 import type { Path } from './path.ts';
 import { resolveCondition } from './resolve-condition.ts';
 import { limitOf } from './resolve-outbox-rule.ts';
@@ -49,7 +48,7 @@ export function resolveTableRule(
   }
   return {
     kind: 'table',
-    id: formatPath(path),
+    id: document.idOf(path),
     tables: raw.table,
     on,
     ...(condition === undefined ? {} : { condition }),

@@ -73,6 +73,9 @@ const rule = z.strictObject({
   redelete: notYet('remove it: each key is deleted once'),
 });
 
+/** What a file that `include` names may hold. */
+export const includedSchema = z.strictObject({ rules: list(rule) });
+
 /**
  * The shape of a configuration file. Every field is optional here: what is required, and what depends on
  * another field, is decided where the sections are resolved, so that one run reports every problem.
@@ -132,7 +135,7 @@ export const configSchema = z.strictObject({
   }),
   guard: choice(['none'], GUARD_LATER),
   rules: list(rule),
-  include: notYet('write all rules in one file'),
+  include: list(text().unwrap()),
   lookups: section({
     ...connection,
     timeout: duration(),
@@ -160,6 +163,8 @@ export const configSchema = z.strictObject({
 
 /** A configuration of the right shape, with all fields optional. */
 export type RawConfig = z.output<typeof configSchema>;
+/** What an included file holds. */
+export type RawIncluded = z.output<typeof includedSchema>;
 export type RawSource = NonNullable<RawConfig['source']>;
 export type RawState = NonNullable<RawConfig['state']>;
 export type RawLookups = NonNullable<RawConfig['lookups']>;

@@ -11,12 +11,30 @@ import type { Path } from './path.ts';
 const MAX_NODES = 100_000;
 const MAX_DEPTH = 100;
 
+/** Bytes of one file: more than the nodes that are allowed need. */
+export const LARGEST_CONFIG = 4 * 1024 * 1024;
+
+/** How many nodes may still be read, from all files of one configuration. */
+export interface NodeBudget {
+  left: number;
+}
+
+export function nodeBudget(): NodeBudget {
+  return { left: MAX_NODES };
+}
+
+class TooManyNodes extends Error {}
+
 /**
  * Reads YAML 1.2 into a document. Every scalar stays text as written (`012` is not 12), because the schema
  * and not YAML decides on types. Syntax errors and duplicate keys are reported in the document, never thrown.
  */
-export function parseYaml(file: string, text: string): ConfigDocument {
-  const document = new ConfigDocument(file);
+export function parseYaml(
+  file: string,
+  text: string,
+  { budget = nodeBudget(), idPrefix = '' }: { readonly budget?: NodeBudget; readonly idPrefix?: string } = {},
+): ConfigDocument {
+  const document = new ConfigDocument(file, idPrefix);
   const lines = new LineCounter();
   const placeAt = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);
@@ -34,12 +52,27 @@ export function parseYaml(file: string, text: string): ConfigDocument {
     for (const error of [...yaml.errors, ...yaml.warnings])
       reportYamlError(document, placeAt(error.pos[0]), error);
     if (yaml.contents !== null)
-      document.root = new Reader(document, yaml, text, placeAt).read(yaml.contents, []);
+      document.root = new Reader({ document, yaml, source: text, placeAt, budget }).read(yaml.contents, []);
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    document.reportSyntax({ file, line: 1, column: 1 }, 'the YAML is nested too deeply', 'write it flatter');
+    const start = { file, line: 1, column: 1 };
+    if (error instanceof TooManyNodes) {
+      const remedy = `write at most ${MAX_NODES} values in all files together, and fewer aliases of aliases`;
+      document.reportSyntax(start, 'holds too many values', remedy);
+    } else if (error instanceof RangeError) {
+      document.reportSyntax(start, 'the YAML is nested too deeply', 'write it flatter');
+    } else {
+      throw error;
+    }
   }
   return document;
+}
+
+interface ReaderOptions {
+  readonly document: ConfigDocument;
+  readonly yaml: Document.Parsed;
+  readonly source: string;
+  readonly placeAt: (offset: number) => Place;
+  readonly budget: NodeBudget;
 }
 
 class Reader {
@@ -47,25 +80,22 @@ class Reader {
   readonly #yaml: Document.Parsed;
   readonly #source: string;
   readonly #placeAt: (offset: number) => Place;
-  #nodes = 0;
+  readonly #budget: NodeBudget;
 
-  constructor(
-    document: ConfigDocument,
-    yaml: Document.Parsed,
-    source: string,
-    placeAt: (offset: number) => Place,
-  ) {
-    this.#document = document;
-    this.#yaml = yaml;
-    this.#source = source;
-    this.#placeAt = placeAt;
+  constructor(options: ReaderOptions) {
+    this.#document = options.document;
+    this.#yaml = options.yaml;
+    this.#source = options.source;
+    this.#placeAt = options.placeAt;
+    this.#budget = options.budget;
   }
 
   read(node: Node, path: Path): ConfigNode {
     const offset = node.range?.[0] ?? 0;
     const place = this.#placeAt(offset);
-    this.#nodes += 1;
-    if (this.#nodes > MAX_NODES || path.length > MAX_DEPTH) throw new RangeError('too many YAML nodes');
+    this.#budget.left -= 1;
+    if (this.#budget.left < 0) throw new TooManyNodes();
+    if (path.length > MAX_DEPTH) throw new RangeError('nested too deeply');
     if (isMap(node)) {
       const map: MapNode = { kind: 'map', place, entries: new Map() };
       for (const { key, value } of node.items) this.#readEntry(map, key, value, path);
