@@ -37,6 +37,17 @@ export const ERROR_CATALOG = {
     hint: 'Start again; if it repeats, look at the limits on processes and memory.',
   },
 
+  UNSTALE_DAEMON_UNREACHABLE: {
+    directive: 'fatal',
+    exitCode: 1,
+    hint: 'Is the daemon running with this configuration, and are admin.listen and admin.token those that it has?',
+  },
+  UNSTALE_RELOAD_REFUSED: {
+    directive: 'fatal',
+    exitCode: 2,
+    hint: 'The configuration that was in force stays so. Correct what is listed and reload again, or restart.',
+  },
+
   // Preconditions of the servers
   UNSTALE_PRECONDITION: {
     directive: 'fatal',

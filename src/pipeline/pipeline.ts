@@ -43,8 +43,11 @@ export interface NextStream extends MappedStream {
   readonly first: readonly CacheCommand[];
 }
 
-/** Opens a stream that begins at `after`, or where the present one began if it is undefined. */
-export type OpenStream = (after: SourcePosition | undefined) => Promise<NextStream>;
+/**
+ * Opens a stream that begins at `after`, or where the first one began if it is undefined. The signal aborts when the
+ * pipeline ends.
+ */
+export type OpenStream = (after: SourcePosition | undefined, signal: AbortSignal) => Promise<NextStream>;
 
 export interface PipelineOptions extends MappedStream {
   readonly sink: CommandSink;
@@ -93,7 +96,8 @@ export class Pipeline {
   /** Of earlier mappings, as long as they have something to do. */
   #retired: Delivery[] = [];
   #next: { readonly open: OpenStream; readonly done: (switched: boolean) => void } | undefined;
-  #stopping = false;
+  /** Ends the opening of a stream. */
+  readonly #ending = new AbortController();
   /** End of the last complete transaction that was mapped. */
   #readTo: SourcePosition | undefined;
   /** Batches of which deletes are held back. */
@@ -151,7 +155,7 @@ export class Pipeline {
 
   /** Ends the source, so that `run` sends what was read and ends. */
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.#ending.abort();
     this.#giveUpSwitch();
     this.#signalProgress();
     await this.#stream.source.close();
@@ -205,18 +209,25 @@ export class Pipeline {
   /** Goes on with another stream if one is wanted. */
   async #switch(): Promise<boolean> {
     const next = this.#next;
-    if (next === undefined || this.#stopping) return false;
+    if (next === undefined || this.#ending.signal.aborted) return false;
     // No batch may ask the lookups of two mappings.
     this.#flushing = true;
     this.#pump();
-    while (!this.#open.isEmpty && !this.#isEnding) {
+    while (!this.#open.isEmpty && !this.#ending.signal.aborted) {
       await this.#progress();
       this.#pump();
     }
     this.#flushing = false;
-    if (this.#isEnding) return false;
-    const stream = await next.open(this.#readTo);
-    if (this.#isEnding) {
+    if (this.#ending.signal.aborted) return false;
+    let stream: NextStream;
+    try {
+      stream = await next.open(this.#readTo, this.#ending.signal);
+    } catch (error) {
+      // Opening is ended by a stop.
+      if (this.#ending.signal.aborted) return false;
+      throw error;
+    }
+    if (this.#ending.signal.aborted) {
       await stream.source.close();
       return false;
     }
@@ -233,10 +244,6 @@ export class Pipeline {
     this.#next = undefined;
     next.done(true);
     return true;
-  }
-
-  get #isEnding(): boolean {
-    return this.#stopping || this.#failure !== undefined;
   }
 
   #giveUpSwitch(): void {
@@ -386,6 +393,7 @@ export class Pipeline {
     if (this.#failure !== undefined) return;
     this.#failure = error;
     this.#abort.abort();
+    this.#ending.abort();
     this.#drain.abort();
     this.#signalProgress();
     // Ends a read that may wait for an event that never comes.
