@@ -5,6 +5,7 @@ import { VisibilityBarrier } from './binlog/barrier/visibility-barrier.ts';
 import { RetentionWatch } from './binlog/retention-watch.ts';
 import type { Config, Settings } from './config/config.ts';
 import { openBarrierClients, openRedis, openSourceClient, openStateStore } from './connections.ts';
+import { ConfigWatch } from './config-watch.ts';
 import { createDaemonView } from './daemon-view.ts';
 import type { Phase } from './daemon-view.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
@@ -22,7 +23,6 @@ import type { ReloadOutcome, ReloadRequest } from './reload.ts';
 import { createRetryDelay } from './runtime/backoff.ts';
 import { withDeadline } from './runtime/deadline.ts';
 import { sleep } from './runtime/sleep.ts';
-import { watchFiles } from './runtime/watch-files.ts';
 import { createStreamFactory } from './stream.ts';
 import type { Stream } from './stream.ts';
 
@@ -165,24 +165,17 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
         }),
       log,
     });
-    let unwatch = (): void => undefined;
     const reload = async (request: ReloadRequest): Promise<ReloadOutcome> => {
       const outcome = await reloader.reload(request);
       watch();
       return outcome;
     };
-    const watch = (): void => {
-      unwatch();
-      const { files, directories, reload: wanted } = stream.config;
-      if (!wanted.watch || stopping.signal.aborted) return;
-      unwatch = watchFiles({
-        files,
-        directories,
-        onChange: () => void reload({ by: 'file' }),
-        onError: (err) => log.warn({ err }, 'the configuration cannot be watched; reload it by SIGHUP'),
-      });
-    };
-    stopping.signal.addEventListener('abort', () => unwatch(), { once: true });
+    const configWatch = new ConfigWatch({
+      onChange: () => void reload({ by: 'file' }),
+      onError: (err) => log.warn({ err }, 'the configuration cannot be watched; reload it by SIGHUP'),
+    });
+    const watch = (): void => configWatch.follow(stream.config);
+    closers.push(() => Promise.resolve(configWatch.end()));
 
     const view = createDaemonView({
       stream: () => stream,
