@@ -40,12 +40,12 @@ export const ERROR_CATALOG = {
   UNSTALE_DAEMON_UNREACHABLE: {
     directive: 'fatal',
     exitCode: 1,
-    hint: 'Is the daemon running with this configuration, and are admin.listen and admin.token those that it has?',
+    hint: 'See that the daemon runs, and that admin.listen and admin.token are those that it was started with.',
   },
   UNSTALE_RELOAD_REFUSED: {
     directive: 'fatal',
     exitCode: 2,
-    hint: 'The configuration that was in force stays so. Correct what is listed and reload again, or restart.',
+    hint: 'The configuration that was in force stays so. Correct what is listed and reload again.',
   },
 
   // Preconditions of the servers
