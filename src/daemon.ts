@@ -1,41 +1,30 @@
-import type { CacheCommand } from './change/command.ts';
 import { formatPosition } from './change/position.ts';
 import type { SourcePosition } from './change/position.ts';
 import { createAdminServer } from './admin/http-server.ts';
 import { VisibilityBarrier } from './binlog/barrier/visibility-barrier.ts';
-import { MysqlSource } from './binlog/mysql-source.ts';
 import { RetentionWatch } from './binlog/retention-watch.ts';
-import type { Retention } from './binlog/retention-watch.ts';
-import type { Config } from './config/config.ts';
-import {
-  openBarrierClients,
-  openLookupClient,
-  openRedis,
-  openSourceClient,
-  openStateStore,
-  sourceConnectionOptions,
-} from './connections.ts';
+import type { Config, Settings } from './config/config.ts';
+import { openBarrierClients, openRedis, openSourceClient, openStateStore } from './connections.ts';
+import { ConfigWatch } from './config-watch.ts';
+import { createDaemonView } from './daemon-view.ts';
+import type { Phase } from './daemon-view.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
-import { MysqlLookups } from './lookup/mysql-lookups.ts';
-import { selectorOf } from './mapping/rule.ts';
-import { formatSelector } from './mapping/table-selector.ts';
-import { assessHealth } from './observability/health.ts';
-import type { HealthReport } from './observability/health.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics } from './observability/metrics.ts';
 import type { Metrics } from './observability/metrics.ts';
+import { observePipeline } from './observe-pipeline.ts';
 import { CheckpointWriter } from './pipeline/checkpoint-writer.ts';
-import type { PipelineObserver } from './pipeline/observer.ts';
-import type { RateLimits } from './pipeline/delivery.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
-import type { PipelineOptions } from './pipeline/pipeline.ts';
 import type { StartPoint } from './pipeline/ports.ts';
 import { requirePreconditions } from './preconditions.ts';
 import { createRedisSink } from './redis/sink.ts';
+import { Reloader } from './reload.ts';
+import type { ReloadOutcome, ReloadRequest } from './reload.ts';
 import { createRetryDelay } from './runtime/backoff.ts';
 import { withDeadline } from './runtime/deadline.ts';
-import { classifyMysqlError } from './runtime/mysql-errors.ts';
 import { sleep } from './runtime/sleep.ts';
+import { createStreamFactory } from './stream.ts';
+import type { Stream } from './stream.ts';
 
 /** Redis' and MySQL's absence is bridged for ever; what waits is stale, so the pauses stay short (ms). */
 const RETRY = { initial: 100, max: 2000 };
@@ -43,14 +32,19 @@ const RETRY = { initial: 100, max: 2000 };
 /** How often the server's binlog files are looked at, ms. */
 const RETENTION_INTERVAL = 5000;
 
-/** How far a daemon is. */
-type Phase = 'starting' | 'running' | 'draining' | 'stopped';
-
 export interface Daemon {
   /** Settles when the work has ended: resolves after `stop`, rejects with the UnstaleError that ended it. */
   readonly finished: Promise<void>;
   /** Stops reading, waits for Redis' replies, stores the position; bounded by `shutdown_timeout`. */
   stop(): void;
+  /** Reads the configuration again; never rejects. */
+  reload(request: ReloadRequest): Promise<ReloadOutcome>;
+}
+
+export interface DaemonTools {
+  readonly log: Logger;
+  /** Reads the configuration again. @throws UnstaleError with all that is wrong with it. */
+  readonly load: () => Promise<Settings>;
 }
 
 /**
@@ -60,8 +54,7 @@ export interface Daemon {
  * The promise resolves once changes are followed and the position to resume from is stored.
  * @throws UnstaleError when a precondition fails; everything that was opened is closed again.
  */
-export async function startDaemon(config: Config, log: Logger): Promise<Daemon> {
-  const startedAt = Date.now();
+export async function startDaemon(config: Config, { log, load }: DaemonTools): Promise<Daemon> {
   const metrics = createMetrics({ clientId: config.clientId });
   const stopping = new AbortController();
   const retryDelay = createRetryDelay(RETRY);
@@ -85,28 +78,9 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
     const state = openStateStore(config, log);
     closers.push(() => state.close());
 
-    const source = new MysqlSource({
-      client,
-      connection: () => sourceConnectionOptions(config),
-      classifyError: (error) => classifyMysqlError(error, 'binlog'),
-      interests: config.plan.interests,
-      stateSchema: config.state.sameServer ? config.state.database : undefined,
-      serverId: config.source.serverId,
-      resumeBy: config.source.resumeBy,
-      onGap: config.source.onGap,
-      gapWait: config.source.gapWait,
-      rowMetadata: config.source.rowMetadata,
-      verifyChecksums: config.source.verifyChecksums,
-      hints: config.source.hints,
-      heartbeatInterval: config.source.heartbeatInterval,
-      silenceTimeout: config.source.silenceTimeout,
-      startTimeout: config.source.startTimeout,
-      maxBufferedBytes: config.source.maxBufferedBytes,
-      retryDelay,
-      sleep,
-      log,
-      onConnect: () => metrics.binlogConnect(),
-    });
+    const createStream = createStreamFactory({ client, retryDelay, metrics, log, closers });
+    let stream = createStream(config);
+    closers.push(() => stream.source.close());
     const writer = new CheckpointWriter({
       store: state.store,
       clientId: config.clientId,
@@ -116,9 +90,9 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       log,
       onStored: () => metrics.positionWrite(),
     });
-    const barrier = openBarrier(config, metrics, log, source, closers);
+    const barrier = openBarrier(config, metrics, log, () => stream.source.received, closers);
     const pipeline = new Pipeline({
-      source,
+      ...stream,
       sink: createRedisSink({
         connection: redis,
         scopeScanRate: config.redis.scopeScanRate,
@@ -127,86 +101,103 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
         log,
         observer: { replied: (cls) => metrics.redisReplies(cls, 1) },
       }),
-      plan: config.plan,
       barrier,
       limits: config.batch,
-      ...openLookups(config, metrics, log, closers),
-      rateLimits: rateLimitsOf(config),
       retryDelay,
       sleep,
-      observer: observe(metrics, (error) => {
+      observer: observePipeline(metrics, (error) => {
         lastError = asUnstaleError(error);
       }),
       log,
       onApplied: (position) => {
         writer.advance(position);
-        source.applied(position);
+        stream.source.applied(position);
       },
     });
     const retention = new RetentionWatch({
       client,
       stored: () => writer.stored,
-      onFiles: (files) => source.compare(files),
+      onFiles: (files) => stream.source.compare(files),
       interval: RETENTION_INTERVAL,
       sleep,
       log,
     });
 
-    const lagMs = (): number => {
-      const oldest = pipeline.oldestUnappliedAt;
-      return oldest === undefined ? 0 : Math.max(0, Date.now() - oldest);
+    // Where the first stream began; later ones begin where the pipeline has read to.
+    let began: SourcePosition | undefined;
+    const openAgain = async (
+      { source }: Stream,
+      position: SourcePosition,
+      signal: AbortSignal,
+    ): Promise<void> => {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          await source.open({ from: 'checkpoint', position }, signal);
+          return;
+        } catch (thrown) {
+          const error = asUnstaleError(thrown);
+          if (error.policy.directive !== 'retry' || signal.aborted) throw error;
+          log.warn({ err: error }, 'the binlog cannot be read with the new configuration yet; trying again');
+          await retryDelay(attempt, signal);
+        }
+      }
     };
-    metrics.gauges({
-      lagSeconds: () => lagMs() / 1000,
-      lastEventAgeSeconds: () => seconds(source.lastActivityAge),
-      inFlightBytes: () => pipeline.inFlightBytes + source.bufferedBytes,
-      pausedSeconds: () => source.pausedMs / 1000,
-      hintsUnread: () => source.unreadHints,
-      gapBytesToOldestBinlog: () => retention.retention?.bytesToOldest,
-      positionAgeSeconds: () => writer.staleness / 1000,
-      deletesDelayed: () => pipeline.heldDeletes,
+    const reloader = new Reloader({
+      load,
+      current: () => stream.config,
+      check: async (next) => {
+        if (stream.source.openGap !== undefined) {
+          throw new UnstaleError('UNSTALE_RELOAD_REFUSED', 'a gap is being recovered; reload after it');
+        }
+        await requirePreconditions(next, client, redis, log);
+      },
+      apply: (next, first) =>
+        pipeline.switchTo(async (after, signal) => {
+          const opened = createStream(next);
+          const position = after ?? began;
+          if (position === undefined) throw new UnstaleError('UNSTALE_INTERNAL', 'reloaded before the start');
+          await openAgain(opened, position, signal);
+          view.retire(stream);
+          stream = opened;
+          writer.remap(next.plan.hash);
+          log.setLevel(next.log.level);
+          return { ...opened, first };
+        }),
+      log,
     });
-    const health = (): HealthReport =>
-      assessHealth({
-        started: phase !== 'starting',
-        draining: phase === 'draining' || phase === 'stopped',
-        streaming: source.isStreaming,
-        paused: source.isPaused,
-        lastEventAgeMs: source.lastActivityAge,
-        silenceTimeoutMs: config.source.silenceTimeout,
-        redisReachable: redis.isReachable() && !pipeline.retrying,
-        lagMs: lagMs(),
-        maxLagMs: config.health.maxLag,
-        ...(source.openGap === undefined ? {} : { gap: source.openGap }),
-        ...(fatal === undefined ? {} : { fatal: { code: fatal.code, message: fatal.message } }),
-      });
+    const reload = async (request: ReloadRequest): Promise<ReloadOutcome> => {
+      const outcome = await reloader.reload(request);
+      watch();
+      return outcome;
+    };
+    const configWatch = new ConfigWatch({
+      onChange: () => void reload({ by: 'file' }),
+      onError: (err) => log.warn({ err }, 'the configuration cannot be watched; reload it by SIGHUP'),
+    });
+    const watch = (): void => configWatch.follow(stream.config);
+    closers.push(() => Promise.resolve(configWatch.end()));
 
+    const view = createDaemonView({
+      stream: () => stream,
+      phase: () => phase,
+      fatal: () => fatal,
+      lastError: () => lastError,
+      pipeline,
+      writer,
+      retention,
+      redis,
+      barrier,
+    });
+    metrics.gauges(view.gauges);
     if (config.admin !== undefined) {
       const admin = createAdminServer({
         ...config.admin,
         handlers: {
           metrics: () => metrics.registry.metrics(),
           contentType: metrics.registry.contentType,
-          health,
-          status: () => ({
-            client_id: config.clientId,
-            state: phase,
-            ...health(),
-            uptime_seconds: Math.round((Date.now() - startedAt) / 1000),
-            mapping_hash: config.plan.hash,
-            tables: [...new Set(config.plan.rules.map((rule) => formatSelector(selectorOf(rule))))],
-            position: {
-              received: describePosition(source.received),
-              applied: describePosition(writer.applied),
-              stored: describePosition(writer.stored),
-            },
-            retention: describeRetention(retention.retention),
-            barrier: barrier?.answers ?? null,
-            lag_ms: lagMs(),
-            paused: source.isPaused,
-            in_flight_bytes: pipeline.inFlightBytes + source.bufferedBytes,
-            last_error: lastError === undefined ? null : { code: lastError.code, message: lastError.message },
-          }),
+          health: view.health,
+          status: view.status,
+          reload: (invalidate) => reload({ by: 'request', invalidate }),
         },
         log,
       });
@@ -218,37 +209,35 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
     await requirePreconditions(config, client, redis, log);
     await state.store.migrate();
     const checkpoint = await state.store.load();
-    if (checkpoint !== undefined) writer.startFrom(checkpoint.position);
+    if (checkpoint !== undefined) writer.startFrom(checkpoint);
     const start: StartPoint =
       checkpoint === undefined
         ? config.source.initPosition
         : { from: 'checkpoint', position: checkpoint.position };
-    const position = await source.open(start, stopping.signal);
-    closers.push(() => source.close());
+    began = await stream.source.open(start, stopping.signal);
     if (checkpoint === undefined) {
       // Stored before ready: a crash a moment later then resumes here, not at a later "latest".
-      writer.advance(position);
+      writer.advance(began);
       await writer.flush();
     }
     phase = 'running';
     log.info(
-      {
-        position: formatPosition(position),
-        resumed: checkpoint !== undefined,
-        mapping_hash: config.plan.hash,
-      },
-      source.openGap === undefined ? 'ready: following changes' : 'following changes behind the gap',
+      { position: formatPosition(began), resumed: checkpoint !== undefined, mapping_hash: config.plan.hash },
+      stream.source.openGap === undefined ? 'ready: following changes' : 'following changes behind the gap',
     );
+    watch();
 
     let abandoning: NodeJS.Timeout | undefined;
+    const closing = (error: unknown): void =>
+      log.debug({ err: error }, 'the binlog source did not close cleanly');
     const drain = async (): Promise<void> => {
       const work = pipeline.run();
       const writing = writer.run(stopping.signal);
       const watching = retention.run(stopping.signal);
       // Whichever fails ends the other; the source's end is what ends the pipeline in order.
-      const watch = writing.catch(async (error: unknown) => {
+      const guard = writing.catch((error: unknown) => {
         fatal ??= asUnstaleError(error);
-        await source.close();
+        return pipeline.stop();
       });
       try {
         await work;
@@ -258,12 +247,12 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       clearTimeout(abandoning);
       phase = 'draining';
       stopping.abort();
-      await watch;
+      await guard;
       await watching;
       try {
         await withDeadline(
           writer.flush(),
-          config.shutdownTimeout,
+          stream.config.shutdownTimeout,
           () =>
             new UnstaleError('UNSTALE_DRAIN_TIMEOUT', 'the position could not be stored before the deadline'),
         );
@@ -273,7 +262,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       const stored = writer.stored;
       log.info(stored === undefined ? {} : { position: formatPosition(stored) }, 'stopped');
       // What matters is done; a server that does not answer must not hold the process.
-      await Promise.race([closeAll(), sleep(config.shutdownTimeout)]);
+      await Promise.race([closeAll(), sleep(stream.config.shutdownTimeout)]);
       phase = 'stopped';
       if (fatal !== undefined) throw fatal;
     };
@@ -284,11 +273,10 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
         if (phase !== 'running') return;
         phase = 'draining';
         log.info({}, 'stopping: no new changes are read, open ones are finished');
-        abandoning = setTimeout(() => pipeline.abandon(), config.shutdownTimeout);
-        source
-          .close()
-          .catch((error: unknown) => log.debug({ err: error }, 'the binlog source did not close cleanly'));
+        abandoning = setTimeout(() => pipeline.abandon(), stream.config.shutdownTimeout);
+        pipeline.stop().catch(closing);
       },
+      reload,
     };
   } catch (error) {
     stopping.abort();
@@ -301,7 +289,7 @@ function openBarrier(
   config: Config,
   metrics: Metrics,
   log: Logger,
-  source: MysqlSource,
+  received: () => SourcePosition | undefined,
   closers: (() => Promise<void>)[],
 ): VisibilityBarrier | undefined {
   const clients = openBarrierClients(config);
@@ -316,7 +304,7 @@ function openBarrier(
   const isSource =
     config.source.barrier === 'source'
       ? () => true
-      : (serverUuid: string) => serverUuid === source.received?.serverUuid;
+      : (serverUuid: string) => serverUuid === received()?.serverUuid;
   return new VisibilityBarrier({
     servers: clients.map((named) => ({ ...named, isSource })),
     timeout: config.source.barrierTimeout,
@@ -325,80 +313,4 @@ function openBarrier(
     onWaited: (waited) => metrics.barrierWait(waited),
     onUnknown: () => metrics.barrierTimeout(),
   });
-}
-
-function openLookups(
-  config: Config,
-  metrics: Metrics,
-  log: Logger,
-  closers: (() => Promise<void>)[],
-): Pick<PipelineOptions, 'lookups'> {
-  const { lookups } = config.plan;
-  if (lookups.length === 0) return {};
-  const client = openLookupClient(config);
-  closers.push(() => client.close());
-  return {
-    lookups: new MysqlLookups({
-      client,
-      lookups,
-      retryDelay: createRetryDelay(RETRY),
-      now: () => performance.now(),
-      log,
-      onResult: (result) => metrics.lookup(result),
-    }),
-  };
-}
-
-function rateLimitsOf({ plan, maxDeletesPerSecond }: Config): RateLimits {
-  const rules = new Map<string, number>();
-  for (const { id, maxDeletesPerSecond: limit } of plan.rules) if (limit !== undefined) rules.set(id, limit);
-  return maxDeletesPerSecond === undefined ? { rules } : { rules, global: maxDeletesPerSecond };
-}
-
-function observe(metrics: Metrics, onError: (error: Error) => void): PipelineObserver {
-  return {
-    transaction: () => metrics.transactions(1),
-    rows: (op, table, count) => metrics.rowChanges(op, table, count),
-    rowsSkipped: (count) => metrics.rowsSkipped(count),
-    scope: (reason) => metrics.scopeInvalidation(reason),
-    applied: (batch, removed) => {
-      const scopes = batch.commands.filter((command) => command.kind === 'scope');
-      const count = (kind: CacheCommand['kind']): number =>
-        batch.commands.filter((command) => command.kind === kind).length;
-      const [deletes, sets, generations] = [count('delete'), count('set-keys'), count('generation')];
-      const hits = Math.min(removed, deletes);
-      if (hits > 0) metrics.commands(hits, 'delete', 'removed');
-      if (deletes > hits) metrics.commands(deletes - hits, 'delete', 'absent');
-      if (sets > 0) metrics.commands(sets, 'set', 'done');
-      if (generations > 0) metrics.commands(generations, 'generation', 'done');
-      if (scopes.length > 0) metrics.commands(scopes.length, 'scope', 'done');
-      // The others are counted when they come from the binlog; these begin in the mapping, row by row.
-      for (const reason of ['unreadable', 'limit', 'outbox'] as const) {
-        if (scopes.some((scope) => scope.reason === reason)) metrics.scopeInvalidation(reason);
-      }
-    },
-    acknowledged: (batch) => {
-      metrics.binlogBytes(batch.bytes);
-      if (batch.commands.length + batch.lookups.length === 0) return;
-      if (batch.oldestCommitAt !== undefined) metrics.commitToRedis(batch.oldestCommitAt);
-    },
-    retry: (error) => {
-      metrics.redisRetry();
-      onError(error);
-    },
-  };
-}
-
-function describePosition(position: SourcePosition | undefined): object | null {
-  if (position === undefined) return null;
-  return { file: position.file, offset: position.offset, gtid_set: position.gtidSet ?? null };
-}
-
-function describeRetention(retention: Retention | undefined): object | null {
-  if (retention === undefined) return null;
-  return { bytes_to_oldest_binlog: retention.bytesToOldest, purge_near: retention.purgeNear };
-}
-
-function seconds(ms: number | undefined): number | undefined {
-  return ms === undefined ? undefined : ms / 1000;
 }

@@ -5,17 +5,21 @@ import { createLogger } from './observability/logger.ts';
 import type { Logger } from './observability/logger.ts';
 import { onShutdownSignals } from './runtime/shutdown.ts';
 
+export interface ForegroundOptions {
+  /** Reads the settings; undefined when there is nothing to run. */
+  readonly load: () => Promise<Settings | undefined>;
+  /** Reads them once more. @throws UnstaleError with all that is wrong with them. */
+  readonly loadAgain: () => Promise<Settings>;
+  /** What a second signal does. */
+  readonly exitAtOnce: () => void;
+}
+
 /**
- * Runs a daemon until SIGTERM or SIGINT has drained it.
+ * Runs a daemon until SIGTERM or SIGINT has drained it; SIGHUP reloads its configuration.
  *
- * @param load reads the settings; undefined when there is nothing to run
- * @param exitAtOnce what a second signal does
  * @throws UnstaleError that ended the daemon, after it was logged, or what `load` throws
  */
-export async function runInForeground(
-  load: () => Promise<Settings | undefined>,
-  exitAtOnce: () => void,
-): Promise<void> {
+export async function runInForeground({ load, loadAgain, exitAtOnce }: ForegroundOptions): Promise<void> {
   const interrupted = Promise.withResolvers<undefined>();
   let stop = (): void => interrupted.resolve(undefined);
   let log: Logger | undefined;
@@ -26,16 +30,23 @@ export async function runInForeground(
       exitAtOnce();
     },
   });
+  let reload = (): void => undefined;
+  const onHangup = (): void => reload();
+  process.on('SIGHUP', onHangup);
   try {
     const settings = await Promise.race([load(), interrupted.promise]);
     if (settings === undefined) return;
     log = createLogger({ ...settings.log, clientId: settings.clientId });
     // Only now: the drivers take longer to load than a wrong configuration takes to be found.
     const { startDaemon } = await import('./daemon.ts');
-    const daemon = await Promise.race([startDaemon(compileConfig(settings), log), interrupted.promise]);
+    const daemon = await Promise.race([
+      startDaemon(compileConfig(settings), { log, load: loadAgain }),
+      interrupted.promise,
+    ]);
     // A signal during start-up: nothing was read yet, so nothing has to be finished.
     if (daemon === undefined) return;
     stop = () => daemon.stop();
+    reload = () => void daemon.reload({ by: 'signal' });
     await daemon.finished;
   } catch (error) {
     const failure = asUnstaleError(error);
@@ -43,5 +54,6 @@ export async function runInForeground(
     throw failure;
   } finally {
     unsubscribe();
+    process.off('SIGHUP', onHangup);
   }
 }

@@ -17,9 +17,13 @@ const working: AdminHandlers = {
   metrics: () => Promise.resolve('unstale_transactions_total 1\n'),
   health: () => ({ ready: true, live: true, reasons: [] }),
   status: () => ({ client_id: 'shop', position: 'binlog.000002:157' }),
+  reload: () => Promise.resolve({ result: 'unchanged' }),
 };
 
-function create(handlers: Partial<AdminHandlers> = {}, address = { host: '127.0.0.1', port: 0 }) {
+function create(
+  handlers: Partial<AdminHandlers> = {},
+  address: { host: string; port: number; token?: string } = { host: '127.0.0.1', port: 0 },
+) {
   const log = { error: vi.fn() };
   const server = createAdminServer({
     ...address,
@@ -56,6 +60,37 @@ async function get(path: string, handlers: Partial<AdminHandlers> = {}, method =
   const { port } = await server.listen();
   return ask(port, path, method);
 }
+
+describe('the admin server reloads', () => {
+  it('on POST only, and says what became of it', async () => {
+    expect(await get('/reload')).toMatchObject({ status: 405 });
+    const applied = await get('/reload', { reload: () => Promise.resolve({ result: 'applied' }) }, 'POST');
+    expect(applied).toMatchObject({ status: 200, body: expect.stringContaining('applied') });
+    const refused = await get('/reload', { reload: () => Promise.resolve({ result: 'refused' }) }, 'POST');
+    expect(refused.status).toBe(422);
+  });
+
+  it('with what the query says of invalidation, and nothing else', async () => {
+    const asked: (boolean | undefined)[] = [];
+    const reload: AdminHandlers['reload'] = (invalidate) => {
+      asked.push(invalidate);
+      return Promise.resolve({ result: 'applied' });
+    };
+    for (const query of ['', '?invalidate=true', '?invalidate=false']) {
+      await get(`/reload${query}`, { reload }, 'POST');
+    }
+    expect(asked).toEqual([undefined, true, false]);
+    expect(await get('/reload?invalidate=yes', { reload }, 'POST')).toMatchObject({ status: 400 });
+    expect(asked).toHaveLength(3);
+  });
+
+  it('for nobody who may not', async () => {
+    const { server } = create({}, { host: '127.0.0.1', port: 0, token: 'secret-token-1' });
+    const { port } = await server.listen();
+    expect(await ask(port, '/reload', 'POST')).toMatchObject({ status: 401 });
+    expect(await ask(port, '/status')).toMatchObject({ status: 200 });
+  });
+});
 
 describe('the admin server answers', () => {
   it('/metrics with the text and content type of the registry', async () => {

@@ -1,8 +1,10 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { setTimeout } from 'node:timers/promises';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import type { HealthReport } from '../observability/health.ts';
 import type { Logger } from '../observability/logger.ts';
+import { authorize, isLoopback } from './authorize.ts';
 
 export interface AdminHandlers {
   /** The metrics in the format that `contentType` names. */
@@ -11,12 +13,16 @@ export interface AdminHandlers {
   health(): HealthReport;
   /** Goes out as JSON to whoever can connect: it must hold no secret and no row value. */
   status(): object;
+  /** Reads the configuration again; takes as long as Redis is away. What is removed is the configuration's to say unless given. */
+  reload(invalidate: boolean | undefined): Promise<{ readonly result: 'applied' | 'unchanged' | 'refused' }>;
 }
 
 export interface AdminServerOptions {
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
+  /** What a caller of an action has to know; without one, only this machine may. */
+  readonly token?: string;
   readonly handlers: AdminHandlers;
   readonly log: Pick<Logger, 'error'>;
   /** How long `close` waits for answers that are under way, ms. */
@@ -47,9 +53,13 @@ const INDEX = `unstale
 /livez    200 while the daemon works, 503 after a fatal error
 /readyz   200 while Redis follows MySQL, 503 with the reasons otherwise
 /status   the daemon's state as JSON
+/reload   POST: reads the configuration again; ?invalidate=true removes what changed rules stand for
 `;
 
-/** The daemon's read-only HTTP side: metrics, health and status. */
+/** An action that takes longer is reported as under way, ms; below the time that a silent connection may last. */
+const ACTION_PATIENCE = 10_000;
+
+/** The daemon's HTTP side: metrics, health, status, and actions for who may. */
 export function createAdminServer(options: AdminServerOptions): AdminServer {
   const { handlers, log, closeGraceMs = 1000 } = options;
   // Probes are short and few: a client that is slow or sends much is not one of them.
@@ -75,16 +85,27 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
     ['/status', () => json(200, handlers.status())],
   ]);
 
+  const actions = new Map<string, (query: URLSearchParams) => Answer | Promise<Answer>>([
+    ['/reload', (query) => reload(query, handlers)],
+  ]);
+  const access = { token: options.token, listensOnLoopback: isLoopback(options.host) };
+
   async function answer(request: IncomingMessage): Promise<Answer> {
-    const path = (request.url ?? '').split('?', 1)[0] ?? '';
+    const [path = '', query = ''] = (request.url ?? '').split(/\?(.*)/s, 2);
+    const action = actions.get(path);
     const route = routes.get(path);
-    if (route === undefined) return { status: 404, type: TEXT, body: 'Not found; see /\n' };
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      const headers = { Allow: 'GET, HEAD' };
-      return { status: 405, type: TEXT, body: 'Only GET and HEAD are allowed.\n', headers };
+    if (route === undefined && action === undefined)
+      return { status: 404, type: TEXT, body: 'Not found; see /\n' };
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    const allowed = action === undefined ? 'GET, HEAD' : 'POST';
+    if (action === undefined ? !isRead : request.method !== 'POST') {
+      return { status: 405, type: TEXT, body: `Only ${allowed} is allowed.\n`, headers: { Allow: allowed } };
     }
     try {
-      return await route();
+      if (route !== undefined) return await route();
+      const verdict = authorize(request, access);
+      if (!verdict.allowed) return json(verdict.status, { error: verdict.reason });
+      return (await action?.(new URLSearchParams(query))) ?? { status: 404, type: TEXT, body: '' };
     } catch (error) {
       log.error({ err: error, path }, 'the admin server could not answer a request');
       return { status: 500, type: TEXT, body: 'The answer could not be made; see the log.\n' };
@@ -118,6 +139,22 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
       return closed;
     },
   };
+}
+
+async function reload(query: URLSearchParams, handlers: AdminHandlers): Promise<Answer> {
+  const invalidate = query.get('invalidate');
+  if (invalidate !== null && invalidate !== 'true' && invalidate !== 'false') {
+    return json(400, { error: 'invalidate is true or false' });
+  }
+  const work = handlers.reload(invalidate === null ? undefined : invalidate === 'true');
+  const patience = new AbortController();
+  const outcome = await Promise.race([
+    work,
+    setTimeout(ACTION_PATIENCE, { result: 'pending' } as const, { ref: false, signal: patience.signal }),
+  ]);
+  patience.abort();
+  if (outcome.result === 'pending') return json(202, outcome);
+  return json(outcome.result === 'refused' ? 422 : 200, outcome);
 }
 
 function probe(health: HealthReport, aspect: 'live' | 'ready'): Answer {
@@ -165,7 +202,7 @@ function whyNot(error: NodeJS.ErrnoException): string {
 
 function close(server: Server, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+    const timer = globalThis.setTimeout(() => server.closeAllConnections(), graceMs);
     // The error says that it was not listening, which is what is wanted.
     server.close(() => {
       clearTimeout(timer);

@@ -38,9 +38,10 @@ export interface TransactionSlice {
 
 /**
  * Why every key that a table's rules can produce has to go. `limit`: there are more of them than the rule allows to
- * name; `outbox`: the application asked for it.
+ * name; `outbox`: the application asked for it; `reload`: the rules have changed.
  */
-export type ScopeReason = 'truncate' | 'ddl' | 'statement' | 'unreadable' | 'gap' | 'limit' | 'outbox';
+export type ScopeReason =
+  'truncate' | 'ddl' | 'statement' | 'unreadable' | 'gap' | 'limit' | 'outbox' | 'reload';
 
 /** What a ChangeSource delivers, in binlog order. A scope without a `mark` concerns nothing that is yet to be seen. */
 export type SourceEvent =

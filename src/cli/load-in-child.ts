@@ -2,12 +2,19 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Settings } from '../config/config.ts';
+import type { ErrorCode } from '../errors/catalog.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 
 /** What the child is asked for: the settings of this command line. It crosses the pipe because it may hold secrets. */
 export interface LoadRequest {
   readonly argv: readonly string[];
+  /** What becomes of an error: the child prints it and exits with its code, or sends it. */
+  readonly errors: 'print' | 'send';
 }
+
+export type LoadReply =
+  | { readonly settings: Settings }
+  | { readonly refusal: { readonly code: ErrorCode; readonly message: string } };
 
 /** By the name under which it stands beside this file, compiled or not. */
 const CHILD = fileURLToPath(new URL(import.meta.url)).replace(/load-in-child(\.[jt]s)$/, 'loading-child$1');
@@ -21,19 +28,48 @@ const CHILD = fileURLToPath(new URL(import.meta.url)).replace(/load-in-child(\.[
  * @throws UnstaleError UNSTALE_CONFIG_CHILD_DIED when the child cannot be started, or is killed
  */
 export async function loadInChild(argv: readonly string[]): Promise<Settings | undefined> {
+  const { reply, code } = await ask({ argv, errors: 'print' });
+  if (reply === undefined) process.exitCode = code;
+  return reply === undefined ? undefined : settingsOf(reply);
+}
+
+/**
+ * Like `loadInChild`, in a process that goes on whatever is wrong.
+ * @throws UnstaleError with all that is wrong with the configuration, or UNSTALE_CONFIG_CHILD_DIED
+ */
+export async function loadAgainInChild(argv: readonly string[]): Promise<Settings> {
+  const { reply, code } = await ask({ argv, errors: 'send' });
+  if (reply !== undefined) return settingsOf(reply);
+  throw new UnstaleError(
+    'UNSTALE_CONFIG_CHILD_DIED',
+    `the process that reads the configuration ended with exit code ${code} and said nothing`,
+  );
+}
+
+function settingsOf(reply: LoadReply): Settings {
+  if ('settings' in reply) return reply.settings;
+  throw new UnstaleError(reply.refusal.code, reply.refusal.message);
+}
+
+/** Its reply, or the exit code with which it ended without one. */
+type Ended =
+  { readonly reply: LoadReply; readonly code?: never } | { readonly reply?: never; readonly code: number };
+
+async function ask(request: LoadRequest): Promise<Ended> {
   // In a group of its own, so that Ctrl-C is this process's to answer. The child ends when this process does.
   const child = fork(CHILD, { serialization: 'advanced', detached: true });
   try {
     // The channel closes after what was sent through it has arrived; the process may seem to end before.
     const ended = Promise.all([once(child, 'exit'), once(child, 'disconnect')]).then(([exit]) => exit);
-    const received: Promise<Settings[]> = once(child, 'message');
+    const received: Promise<LoadReply[]> = once(child, 'message');
     // Nothing is received from a child that fails.
     received.catch(() => undefined);
-    const request: LoadRequest = { argv };
     // A child that is gone already is noticed by its end.
     child.send(request, () => undefined);
-    const [settings] = await Promise.race([received, ended.then(([code, signal]) => stop(code, signal))]);
-    return settings;
+    return await Promise.race([
+      received.then(([reply]) => (reply === undefined ? { code: 1 } : { reply })),
+      ended.then(([code, signal]) => ({ code: exitCodeOf(code, signal) })),
+    ]);
   } catch (error) {
     if (error instanceof UnstaleError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
@@ -45,13 +81,10 @@ export async function loadInChild(argv: readonly string[]): Promise<Settings | u
   }
 }
 
-function stop(code: unknown, signal: unknown): [] {
-  if (typeof code !== 'number') {
-    throw new UnstaleError(
-      'UNSTALE_CONFIG_CHILD_DIED',
-      `the process that reads the configuration was ended by ${String(signal)}`,
-    );
-  }
-  process.exitCode = code;
-  return [];
+function exitCodeOf(code: unknown, signal: unknown): number {
+  if (typeof code === 'number') return code;
+  throw new UnstaleError(
+    'UNSTALE_CONFIG_CHILD_DIED',
+    `the process that reads the configuration was ended by ${String(signal)}`,
+  );
 }

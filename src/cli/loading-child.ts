@@ -1,16 +1,30 @@
 import { once } from 'node:events';
 import { promisify } from 'node:util';
 import type { Settings } from '../config/config.ts';
+import { asUnstaleError } from '../errors/unstale-error.ts';
 import { endProcessAfter } from './end-process.ts';
-import type { LoadRequest } from './load-in-child.ts';
+import type { LoadReply, LoadRequest } from './load-in-child.ts';
 import { runProgram } from './program.ts';
 
 // The other end of load-in-child.ts.
 process.once('disconnect', () => process.exit());
 const [request]: LoadRequest[] = await once(process, 'message');
-await endProcessAfter(runProgram(request?.argv ?? [], async (load) => send(await load())));
+await endProcessAfter(
+  runProgram(request?.argv ?? [], async (load) =>
+    send(request?.errors === 'send' ? await replyOf(load) : { settings: await load() }),
+  ),
+);
 
-async function send(settings: Settings): Promise<void> {
+async function replyOf(load: () => Promise<Settings>): Promise<LoadReply> {
+  try {
+    return { settings: await load() };
+  } catch (thrown) {
+    const { code, message } = asUnstaleError(thrown);
+    return { refusal: { code, message } };
+  }
+}
+
+async function send(reply: LoadReply): Promise<void> {
   if (process.send === undefined) return;
-  await promisify<Settings, void>(process.send.bind(process))(settings);
+  await promisify<LoadReply, void>(process.send.bind(process))(reply);
 }

@@ -3,4 +3,8 @@ import { endProcessAfter } from './end-process.ts';
 import { runProgram } from './program.ts';
 
 // The command line, all in this process.
-await endProcessAfter(runProgram(process.argv, (load) => runInForeground(load, () => process.exit(1))));
+await endProcessAfter(
+  runProgram(process.argv, (load) =>
+    runInForeground({ load, loadAgain: load, exitAtOnce: () => process.exit(1) }),
+  ),
+);

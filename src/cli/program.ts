@@ -4,6 +4,7 @@ import { UnstaleError } from '../errors/unstale-error.ts';
 import { addCheckCommand } from './check.ts';
 import { addExplainCommand } from './explain.ts';
 import { addInitCommand } from './init.ts';
+import { addReloadCommand } from './reload.ts';
 import { addRunCommand } from './run.ts';
 import { version } from './version.ts';
 
@@ -26,6 +27,7 @@ export async function runProgram(
   addInitCommand(program);
   addCheckCommand(program);
   addRunCommand(program, run);
+  addReloadCommand(program);
   addExplainCommand(program);
   try {
     await program.parseAsync([...argv]);

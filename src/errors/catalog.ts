@@ -37,6 +37,17 @@ export const ERROR_CATALOG = {
     hint: 'Start again; if it repeats, look at the limits on processes and memory.',
   },
 
+  UNSTALE_DAEMON_UNREACHABLE: {
+    directive: 'fatal',
+    exitCode: 1,
+    hint: 'See that the daemon runs, and that admin.listen and admin.token are those that it was started with.',
+  },
+  UNSTALE_RELOAD_REFUSED: {
+    directive: 'fatal',
+    exitCode: 2,
+    hint: 'The configuration that was in force stays so. Correct what is listed and reload again.',
+  },
+
   // Preconditions of the servers
   UNSTALE_PRECONDITION: {
     directive: 'fatal',

@@ -22,6 +22,8 @@ export interface LogDestination {
 /** Structured logging: fields first, then a sentence. */
 export interface Logger {
   readonly level: LogLevel;
+  /** Changes what is written from now on. */
+  setLevel(level: LogLevel): void;
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
@@ -34,7 +36,8 @@ export interface Logger {
  * under secret names and passwords in URLs are replaced, in the message too.
  */
 export function createLogger(options: LoggerOptions): Logger {
-  const renderError = (error: Error): object => errorFields(error, { stacks: options.level === 'debug' });
+  let { level } = options;
+  const renderError = (error: Error): object => errorFields(error, { stacks: level === 'debug' });
   const destination = options.destination ?? standardOutput();
   const logger = pino(
     {
@@ -62,7 +65,13 @@ export function createLogger(options: LoggerOptions): Logger {
   }
 
   return {
-    level: options.level,
+    get level() {
+      return level;
+    },
+    setLevel: (wanted) => {
+      level = wanted;
+      logger.level = wanted;
+    },
     debug: (fields, message) => logger.debug(fields, redactText(message)),
     info: (fields, message) => logger.info(fields, redactText(message)),
     warn: (fields, message) => logger.warn(fields, redactText(message)),

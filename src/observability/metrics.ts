@@ -9,7 +9,8 @@ export interface MetricsOptions {
 
 export type LookupResultLabel = 'ok' | 'cached' | 'overflow' | 'failed';
 export type RowOperationLabel = 'insert' | 'update' | 'delete';
-export type ScopeReasonLabel = 'truncate' | 'ddl' | 'statement' | 'unreadable' | 'gap' | 'limit' | 'outbox';
+export type ScopeReasonLabel =
+  'truncate' | 'ddl' | 'statement' | 'unreadable' | 'gap' | 'limit' | 'outbox' | 'reload';
 
 /**
  * A delete either `removed` a cached key or found it `absent`; a scope, a set and a generation are
@@ -73,6 +74,7 @@ const SCOPE_REASONS: readonly ScopeReasonLabel[] = [
   'gap',
   'limit',
   'outbox',
+  'reload',
 ];
 const LOOKUP_RESULTS: readonly LookupResultLabel[] = ['ok', 'cached', 'overflow', 'failed'];
 

@@ -34,7 +34,7 @@ describe('the checkpoint writer', () => {
       saved.push(checkpoint.position.offset);
       return Promise.resolve();
     });
-    writer.startFrom(position(1));
+    writer.startFrom({ position: position(1), mappingHash: 'h' });
     await writer.flush();
     writer.advance(position(2));
     writer.advance(position(3));
@@ -42,6 +42,19 @@ describe('the checkpoint writer', () => {
     await writer.flush();
     expect(saved).toEqual([3]);
     expect(writer.stored?.offset).toBe(3);
+  });
+
+  it('stores another mapping, once, though the position stands still', async () => {
+    const saved: string[] = [];
+    const writer = writerOver((checkpoint) => {
+      saved.push(checkpoint.mappingHash);
+      return Promise.resolve();
+    });
+    writer.startFrom({ position: position(1), mappingHash: 'h' });
+    writer.remap('other');
+    await writer.flush();
+    await writer.flush();
+    expect(saved).toEqual(['other']);
   });
 
   it('keeps the position and writes it later when the state database does not answer', async () => {

@@ -1,3 +1,4 @@
+import type { Checkpoint } from '../change/checkpoint.ts';
 import type { SourcePosition } from '../change/position.ts';
 import { asUnstaleError } from '../errors/unstale-error.ts';
 import type { Log, PositionStore, Sleep } from './ports.ts';
@@ -18,7 +19,7 @@ export interface CheckpointWriterOptions {
 /**
  * Writes the applied position to the state tables: on a timer while it moves, and when asked to.
  *
- * Writes never overlap, and a position that has not moved is not written again, so an idle daemon writes
+ * Writes never overlap, and a position that has not moved is not written again unless the mapping has changed, so an idle daemon writes
  * nothing. A state database that does not answer costs repeated work after a restart, nothing else: the
  * newest position is kept and written when it answers again.
  */
@@ -27,12 +28,15 @@ export class CheckpointWriter {
   readonly #now: () => number;
   #applied: SourcePosition | undefined;
   #stored: SourcePosition | undefined;
+  #mappingHash: string;
+  #storedHash: string | undefined;
   #storedAt: number | undefined;
   #lastWrite: Promise<void> = Promise.resolve();
   #failing = false;
 
   constructor(options: CheckpointWriterOptions) {
     this.#options = options;
+    this.#mappingHash = options.mappingHash;
     this.#now = options.now ?? Date.now;
   }
 
@@ -52,11 +56,17 @@ export class CheckpointWriter {
     return this.#now() - this.#storedAt;
   }
 
-  /** Tells which position is stored already, so that it is not written again. */
-  startFrom(position: SourcePosition): void {
+  /** Tells what is stored already, so that it is not written again. */
+  startFrom({ position, mappingHash }: Pick<Checkpoint, 'position' | 'mappingHash'>): void {
     this.#applied = position;
     this.#stored = position;
+    this.#storedHash = mappingHash;
     this.#storedAt = this.#now();
+  }
+
+  /** Another mapping is in force; it is stored even if the position does not move. */
+  remap(mappingHash: string): void {
+    this.#mappingHash = mappingHash;
   }
 
   /** Redis has acknowledged everything before `position`. */
@@ -95,16 +105,19 @@ export class CheckpointWriter {
 
   async #write(): Promise<void> {
     const position = this.#applied;
-    if (position === undefined || position === this.#stored) return;
+    const mappingHash = this.#mappingHash;
+    if (position === undefined) return;
+    if (position === this.#stored && mappingHash === this.#storedHash) return;
     const savedAt = this.#now();
     await this.#options.store.save({
       clientId: this.#options.clientId,
       position,
-      mappingHash: this.#options.mappingHash,
+      mappingHash,
       fencingToken: 0,
       savedAt,
     });
     this.#stored = position;
+    this.#storedHash = mappingHash;
     this.#storedAt = savedAt;
     this.#options.onStored();
   }

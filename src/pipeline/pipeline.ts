@@ -1,10 +1,8 @@
-import type { CommandBatch } from '../change/command.ts';
+import type { CacheCommand, CommandBatch } from '../change/command.ts';
 import type { SourcePosition } from '../change/position.ts';
-import type { RowChange, RowOperation } from '../change/row-change.ts';
 import type { SourceEvent } from '../change/source-event.ts';
-import type { TableRef } from '../change/table.ts';
 import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
-import type { MappingOutput, MappingPlan } from '../mapping/plan.ts';
+import type { MappingPlan } from '../mapping/plan.ts';
 import { Delivery } from './delivery.ts';
 import type { RateLimits } from './delivery.ts';
 import { DoubtfulBatches } from './doubtful-batches.ts';
@@ -12,6 +10,7 @@ import { InFlightWindow } from './in-flight-window.ts';
 import type { PipelineObserver } from './observer.ts';
 import { OpenBatch } from './open-batch.ts';
 import type { BatchLimits } from './open-batch.ts';
+import { RowMapper } from './row-mapper.ts';
 import type {
   Barrier,
   ChangeSource,
@@ -30,16 +29,31 @@ export interface PipelineLimits extends BatchLimits {
   readonly inFlight: number;
 }
 
-export interface PipelineOptions {
+/** What is read, and what is made of it. */
+export interface MappedStream {
   readonly source: ChangeSource;
-  readonly sink: CommandSink;
   readonly plan: MappingPlan;
-  /** Undefined: deletes are sent without waiting until their changes are visible. */
-  readonly barrier: Barrier | undefined;
-  readonly limits: PipelineLimits;
   /** Undefined only for a plan without lookups. */
   readonly lookups?: LookupRunner;
   readonly rateLimits?: RateLimits;
+}
+
+/** A stream that takes over, and what has to be done in Redis before anything of it is. */
+export interface NextStream extends MappedStream {
+  readonly first: readonly CacheCommand[];
+}
+
+/**
+ * Opens a stream that begins at `after`, or where the first one began if it is undefined. The signal aborts when the
+ * pipeline ends.
+ */
+export type OpenStream = (after: SourcePosition | undefined, signal: AbortSignal) => Promise<NextStream>;
+
+export interface PipelineOptions extends MappedStream {
+  readonly sink: CommandSink;
+  /** Undefined: deletes are sent without waiting until their changes are visible. */
+  readonly barrier: Barrier | undefined;
+  readonly limits: PipelineLimits;
   readonly retryDelay: RetryDelay;
   readonly sleep: Sleep;
   /** A clock in ms that never goes back; performance.now unless given. */
@@ -64,27 +78,35 @@ const SCOPE_BYTES = 1;
  *
  * A batch whose changes may not be visible yet is sent all the same, and once more later. Until then it holds
  * the position back, but no place in the window. The same holds for deletes that wait for their rule's limit.
+ *
+ * Another mapping takes over between two events of the source, which begins anew behind what was mapped last: what
+ * was read before keeps its commands, its limits and its lookups.
  */
 export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #window = new InFlightWindow();
   readonly #open: OpenBatch;
-  readonly #mapped: MappingOutput = {
-    commands: [],
-    lookups: [],
-    nullKeys: 0,
-    keysOfTransaction: new Map(),
-  };
   readonly #abort = new AbortController();
   /** Ends what only waits, when the pipeline drains. */
   readonly #drain = new AbortController();
   readonly #doubtful: DoubtfulBatches | undefined;
-  readonly #delivery: Delivery;
+  #stream: MappedStream;
+  #mapper: RowMapper;
+  #delivery: Delivery;
+  /** Of earlier mappings, as long as they have something to do. */
+  #retired: Delivery[] = [];
+  #next: { readonly open: OpenStream; readonly done: (switched: boolean) => void } | undefined;
+  /** Ends the opening of a stream. */
+  readonly #ending = new AbortController();
+  /** End of the last complete transaction that was mapped. */
+  #readTo: SourcePosition | undefined;
   /** Batches of which deletes are held back. */
   #held = 0;
   #seq = 0;
   #sending = 0;
   #draining = false;
+  /** The open batch goes as it is. */
+  #flushing = false;
   #lingered = false;
   #linger: NodeJS.Timeout | undefined;
   #failure: UnstaleError | undefined;
@@ -93,21 +115,9 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#open = new OpenBatch(options.limits);
-    const { lookups, plan } = options;
-    this.#delivery = new Delivery({
-      sink: options.sink,
-      lookups: lookups === undefined ? undefined : { runner: lookups, plan: plan.lookups },
-      rateLimits: options.rateLimits,
-      maxCommands: options.limits.maxCommands,
-      abort: this.#abort.signal,
-      drain: this.#drain.signal,
-      retryDelay: options.retryDelay,
-      sleep: options.sleep,
-      now: options.now ?? (() => performance.now()),
-      observer: options.observer,
-      log: options.log,
-      onError: (error) => this.#fail(asUnstaleError(error)),
-    });
+    this.#stream = options;
+    this.#mapper = new RowMapper(options.plan, options.observer);
+    this.#delivery = this.#createDelivery(options);
     if (options.barrier !== undefined) this.#doubtful = new DoubtfulBatches(options.barrier, options.sleep);
   }
 
@@ -123,24 +133,47 @@ export class Pipeline {
 
   /** Batches that are waiting for a retry because Redis did not take them. */
   get retrying(): boolean {
-    return this.#delivery.retrying;
+    return this.#deliveries().some((delivery) => delivery.retrying);
   }
 
   /** Deletes that wait for their rule's limit. */
   get heldDeletes(): number {
-    return this.#delivery.held;
+    return this.#deliveries().reduce((sum, { held }) => sum + held, 0);
   }
 
   /**
-   * Runs until the source is closed, then sends what was read and waits for Redis' replies. Batches that would
+   * Ends the present source and goes on with the stream that `open` gives, after what was read is on its way. Resolves
+   * then, which takes as long as Redis is away; false when the pipeline ends before. One at a time.
+   */
+  async switchTo(open: OpenStream): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#next = { open, done: resolve };
+    if (this.#draining) this.#giveUpSwitch();
+    else await this.#stream.source.close();
+    return promise;
+  }
+
+  /** Ends the source, so that `run` sends what was read and ends. */
+  async stop(): Promise<void> {
+    this.#ending.abort();
+    this.#giveUpSwitch();
+    this.#signalProgress();
+    await this.#stream.source.close();
+  }
+
+  /**
+   * Runs until it is stopped, then sends what was read and waits for Redis' replies. Batches that would
    * have to be repeated later, or wait for a limit of deletes, stay unacknowledged then: the next start repeats them.
    * @throws UnstaleError when the source, or Redis for good, refuses; the position stays before the trouble.
    */
   async run(): Promise<void> {
     try {
       for (;;) {
-        const events = await this.#options.source.read();
-        if (events.length === 0) break;
+        const events = await this.#stream.source.read();
+        if (events.length === 0) {
+          if (await this.#switch()) continue;
+          break;
+        }
         for (const event of events) {
           this.#accept(event);
           this.#pump();
@@ -155,6 +188,7 @@ export class Pipeline {
       this.#fail(asUnstaleError(error));
     }
     this.#draining = true;
+    this.#giveUpSwitch();
     this.#drain.abort();
     this.#pump();
     while (this.#sending > 0 || this.#held > 0 || this.#doubtful?.isEmpty === false) {
@@ -172,66 +206,109 @@ export class Pipeline {
     );
   }
 
+  /** Goes on with another stream if one is wanted. */
+  async #switch(): Promise<boolean> {
+    const next = this.#next;
+    if (next === undefined || this.#ending.signal.aborted) return false;
+    // No batch may ask the lookups of two mappings.
+    this.#flushing = true;
+    this.#pump();
+    while (!this.#open.isEmpty && !this.#ending.signal.aborted) {
+      await this.#progress();
+      this.#pump();
+    }
+    this.#flushing = false;
+    if (this.#ending.signal.aborted) return false;
+    let stream: NextStream;
+    try {
+      stream = await next.open(this.#readTo, this.#ending.signal);
+    } catch (error) {
+      // Opening is ended by a stop.
+      if (this.#ending.signal.aborted) return false;
+      throw error;
+    }
+    if (this.#ending.signal.aborted) {
+      await stream.source.close();
+      return false;
+    }
+    this.#stream = stream;
+    this.#retired = this.#deliveries().filter((delivery) => !delivery.isIdle);
+    this.#delivery = this.#createDelivery(stream);
+    // The rest of a transaction that was cut off comes again from its beginning.
+    this.#mapper = new RowMapper(stream.plan, this.#options.observer);
+    if (stream.first.length > 0) {
+      this.#open.add(stream.first);
+      this.#open.account(SCOPE_BYTES, Date.now());
+      this.#pump();
+    }
+    this.#next = undefined;
+    next.done(true);
+    return true;
+  }
+
+  #giveUpSwitch(): void {
+    this.#next?.done(false);
+    this.#next = undefined;
+  }
+
+  #deliveries(): Delivery[] {
+    return [...this.#retired, this.#delivery];
+  }
+
+  #createDelivery({ lookups, plan, rateLimits }: MappedStream): Delivery {
+    const options = this.#options;
+    return new Delivery({
+      sink: options.sink,
+      lookups: lookups === undefined ? undefined : { runner: lookups, plan: plan.lookups },
+      rateLimits,
+      maxCommands: options.limits.maxCommands,
+      abort: this.#abort.signal,
+      drain: this.#drain.signal,
+      retryDelay: options.retryDelay,
+      sleep: options.sleep,
+      now: options.now ?? (() => performance.now()),
+      observer: options.observer,
+      log: options.log,
+      onError: (error) => this.#fail(asUnstaleError(error)),
+    });
+  }
+
   #accept(event: SourceEvent): void {
     switch (event.kind) {
       case 'slice': {
         const { slice } = event;
-        this.#map(slice.changes);
+        this.#mapper.map(slice.changes, this.#open);
         const hints = slice.hints ?? [];
         this.#open.add(hints.map((key) => ({ kind: 'delete', key, rule: HINT })));
         if (slice.changes.length > 0 || hints.length > 0) this.#open.mark(slice.mark);
         this.#open.account(slice.bytes, slice.committedAt);
         if (slice.resumeAfter !== undefined) {
-          this.#open.endAt(slice.resumeAfter);
-          this.#mapped.keysOfTransaction.clear();
-          this.#options.observer.transaction();
+          this.#endAt(slice.resumeAfter);
+          this.#mapper.endTransaction();
         }
         break;
       }
       case 'scope':
-        this.#open.add(this.#options.plan.scopes(event.tables, event.reason));
+        this.#open.add(this.#stream.plan.scopes(event.tables, event.reason));
         if (event.mark !== undefined) this.#open.mark(event.mark);
         this.#open.account(SCOPE_BYTES, event.committedAt);
         this.#options.observer.scope(event.reason);
         break;
       case 'idle':
-        this.#open.endAt(event.position);
+        this.#endAt(event.position);
         break;
     }
   }
 
-  #map(changes: readonly RowChange[]): void {
-    const { observer, plan } = this.#options;
-    const mapped = this.#mapped;
-    let op: RowOperation | undefined;
-    let table: TableRef | undefined;
-    let run = 0;
-    let skipped = 0;
-    for (const change of changes) {
-      if (change.op !== op || change.table !== table) {
-        if (op !== undefined && table !== undefined) observer.rows(op, plan.labelOf(table), run);
-        op = change.op;
-        table = change.table;
-        run = 0;
-      }
-      run += 1;
-      const before = mapped.commands.length + mapped.lookups.length;
-      mapped.nullKeys = 0;
-      plan.map(change, mapped);
-      skipped += mapped.commands.length + mapped.lookups.length === before ? 1 : mapped.nullKeys;
-    }
-    if (op !== undefined && table !== undefined) observer.rows(op, plan.labelOf(table), run);
-    if (skipped > 0) observer.rowsSkipped(skipped);
-    this.#open.add(mapped.commands);
-    mapped.commands.length = 0;
-    if (mapped.lookups.length > 0) this.#open.addLookups(mapped.lookups);
-    mapped.lookups.length = 0;
+  #endAt(position: SourcePosition): void {
+    this.#readTo = position;
+    this.#open.endAt(position);
   }
 
   #pump(): void {
     if (this.#open.isEmpty || this.#failure !== undefined) return;
     if (this.#sending >= this.#options.limits.inFlight || this.#doubtful?.isFull) return;
-    if (this.#sending === 0 || this.#open.isFull || this.#draining || this.#lingered) {
+    if (this.#isDue) {
       clearTimeout(this.#linger);
       this.#linger = undefined;
       this.#lingered = false;
@@ -245,6 +322,10 @@ export class Pipeline {
     }, this.#options.limits.maxDelay);
   }
 
+  get #isDue(): boolean {
+    return this.#sending === 0 || this.#open.isFull || this.#draining || this.#flushing || this.#lingered;
+  }
+
   #send(): void {
     this.#seq += 1;
     const batch = this.#open.take(this.#seq);
@@ -254,7 +335,7 @@ export class Pipeline {
       return;
     }
     this.#sending += 1;
-    this.#process(batch)
+    this.#process(batch, this.#delivery)
       .catch((error: unknown) => this.#fail(asUnstaleError(error)))
       .finally(() => {
         this.#sending -= 1;
@@ -263,17 +344,17 @@ export class Pipeline {
       });
   }
 
-  async #process(batch: CommandBatch): Promise<void> {
+  async #process(batch: CommandBatch, delivery: Delivery): Promise<void> {
     const visibility = (await this.#options.barrier?.pass(batch.marks, this.#abort.signal)) ?? 'visible';
-    if (visibility === 'visible') await this.#deliver(batch);
-    else if ((await this.#delivery.deliverInDoubt(batch)) && !this.#draining) {
-      this.#repeatLater(batch, visibility);
+    if (visibility === 'visible') await this.#deliver(batch, delivery);
+    else if ((await delivery.deliverInDoubt(batch)) && !this.#draining) {
+      this.#repeatLater(batch, visibility, delivery);
     }
   }
 
-  #repeatLater(batch: CommandBatch, doubt: Exclude<Visibility, 'visible'>): void {
+  #repeatLater(batch: CommandBatch, doubt: Exclude<Visibility, 'visible'>, delivery: Delivery): void {
     this.#doubtful
-      ?.repeatLater(batch, doubt, this.#drain.signal, () => this.#deliver(batch))
+      ?.repeatLater(batch, doubt, this.#drain.signal, () => this.#deliver(batch, delivery))
       .catch((error: unknown) => this.#fail(asUnstaleError(error)))
       .finally(() => {
         this.#pump();
@@ -282,8 +363,8 @@ export class Pipeline {
   }
 
   /** Sends the batch, and acknowledges it then or when the last of its deletes that are held back is done. */
-  async #deliver(batch: CommandBatch): Promise<void> {
-    const delivered = await this.#delivery.deliver(batch);
+  async #deliver(batch: CommandBatch, delivery: Delivery): Promise<void> {
+    const delivered = await delivery.deliver(batch);
     if (delivered === undefined) return;
     if (delivered.held === undefined) {
       this.#acknowledge(batch);
@@ -312,10 +393,11 @@ export class Pipeline {
     if (this.#failure !== undefined) return;
     this.#failure = error;
     this.#abort.abort();
+    this.#ending.abort();
     this.#drain.abort();
     this.#signalProgress();
     // Ends a read that may wait for an event that never comes.
-    this.#options.source
+    this.#stream.source
       .close()
       .catch((cause: unknown) =>
         this.#options.log.debug({ err: cause }, 'the binlog source did not close cleanly'),

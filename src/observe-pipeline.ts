@@ -1,0 +1,38 @@
+import type { CacheCommand } from './change/command.ts';
+import type { Metrics } from './observability/metrics.ts';
+import type { PipelineObserver } from './pipeline/observer.ts';
+
+/** Counts what the pipeline does. */
+export function observePipeline(metrics: Metrics, onError: (error: Error) => void): PipelineObserver {
+  return {
+    transaction: () => metrics.transactions(1),
+    rows: (op, table, count) => metrics.rowChanges(op, table, count),
+    rowsSkipped: (count) => metrics.rowsSkipped(count),
+    scope: (reason) => metrics.scopeInvalidation(reason),
+    applied: (batch, removed) => {
+      const scopes = batch.commands.filter((command) => command.kind === 'scope');
+      const count = (kind: CacheCommand['kind']): number =>
+        batch.commands.filter((command) => command.kind === kind).length;
+      const [deletes, sets, generations] = [count('delete'), count('set-keys'), count('generation')];
+      const hits = Math.min(removed, deletes);
+      if (hits > 0) metrics.commands(hits, 'delete', 'removed');
+      if (deletes > hits) metrics.commands(deletes - hits, 'delete', 'absent');
+      if (sets > 0) metrics.commands(sets, 'set', 'done');
+      if (generations > 0) metrics.commands(generations, 'generation', 'done');
+      if (scopes.length > 0) metrics.commands(scopes.length, 'scope', 'done');
+      // The others are counted when they come from the binlog; these begin in the mapping, row by row.
+      for (const reason of ['unreadable', 'limit', 'outbox', 'reload'] as const) {
+        if (scopes.some((scope) => scope.reason === reason)) metrics.scopeInvalidation(reason);
+      }
+    },
+    acknowledged: (batch) => {
+      metrics.binlogBytes(batch.bytes);
+      if (batch.commands.length + batch.lookups.length === 0) return;
+      if (batch.oldestCommitAt !== undefined) metrics.commitToRedis(batch.oldestCommitAt);
+    },
+    retry: (error) => {
+      metrics.redisRetry();
+      onError(error);
+    },
+  };
+}

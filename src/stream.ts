@@ -1,0 +1,96 @@
+import { MysqlSource } from './binlog/mysql-source.ts';
+import type { Config } from './config/config.ts';
+import { openLookupClient, sourceConnectionOptions } from './connections.ts';
+import { MysqlLookups } from './lookup/mysql-lookups.ts';
+import type { Logger } from './observability/logger.ts';
+import type { Metrics } from './observability/metrics.ts';
+import type { RateLimits } from './pipeline/delivery.ts';
+import type { MappedStream } from './pipeline/pipeline.ts';
+import type { RetryDelay, SqlClient } from './pipeline/ports.ts';
+import { classifyMysqlError } from './runtime/mysql-errors.ts';
+import { sleep } from './runtime/sleep.ts';
+
+/** What all streams of a daemon share. */
+export interface StreamTools {
+  /** The control client of the source. */
+  readonly client: SqlClient;
+  readonly retryDelay: RetryDelay;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** To be called once at the end, for everything that was opened. */
+  readonly closers: (() => Promise<void>)[];
+}
+
+/** The binlog as one configuration maps it; its source is not open yet. */
+export interface Stream extends MappedStream {
+  readonly config: Config;
+  readonly source: MysqlSource;
+}
+
+/** Makes streams, which share one client for the lookups of rules. */
+export function createStreamFactory(tools: StreamTools): (config: Config) => Stream {
+  let lookupClient: SqlClient | undefined;
+  const lookupClientOf = (config: Config): SqlClient => {
+    if (lookupClient !== undefined) return lookupClient;
+    const opened = openLookupClient(config);
+    tools.closers.push(() => opened.close());
+    lookupClient = opened;
+    return opened;
+  };
+  return (config) => ({
+    config,
+    source: createSource(config, tools),
+    plan: config.plan,
+    ...(config.plan.lookups.length === 0
+      ? {}
+      : { lookups: createLookups(config, lookupClientOf(config), tools) }),
+    rateLimits: rateLimitsOf(config),
+  });
+}
+
+function createSource(config: Config, { client, retryDelay, metrics, log }: StreamTools): MysqlSource {
+  const { source } = config;
+  return new MysqlSource({
+    client,
+    connection: () => sourceConnectionOptions(config),
+    classifyError: (error) => classifyMysqlError(error, 'binlog'),
+    interests: config.plan.interests,
+    stateSchema: config.state.sameServer ? config.state.database : undefined,
+    serverId: source.serverId,
+    resumeBy: source.resumeBy,
+    onGap: source.onGap,
+    gapWait: source.gapWait,
+    rowMetadata: source.rowMetadata,
+    verifyChecksums: source.verifyChecksums,
+    hints: source.hints,
+    heartbeatInterval: source.heartbeatInterval,
+    silenceTimeout: source.silenceTimeout,
+    startTimeout: source.startTimeout,
+    maxBufferedBytes: source.maxBufferedBytes,
+    retryDelay,
+    sleep,
+    log,
+    onConnect: () => metrics.binlogConnect(),
+  });
+}
+
+function createLookups(
+  { plan }: Config,
+  client: SqlClient,
+  { retryDelay, metrics, log }: StreamTools,
+): MysqlLookups {
+  return new MysqlLookups({
+    client,
+    lookups: plan.lookups,
+    retryDelay,
+    now: () => performance.now(),
+    log,
+    onResult: (result) => metrics.lookup(result),
+  });
+}
+
+function rateLimitsOf({ plan, maxDeletesPerSecond }: Config): RateLimits {
+  const rules = new Map<string, number>();
+  for (const { id, maxDeletesPerSecond: limit } of plan.rules) if (limit !== undefined) rules.set(id, limit);
+  return maxDeletesPerSecond === undefined ? { rules } : { rules, global: maxDeletesPerSecond };
+}
