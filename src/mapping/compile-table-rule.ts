@@ -143,8 +143,8 @@ function mapLookup(rule: TableRule, lookup: RuleLookup, target: RuleTarget): Map
   const indexes = lookup.parameters.map((name) => columns.indexOf(name));
   const unreadable = ruleScopes(rule, table, 'unreadable');
   const ask = (parameters: readonly ColumnValue[], out: MappingOutput): void => {
-    if (parameters.some((value) => value === null)) out.nullKeys += 1;
-    else if (number === undefined || !isKnown(parameters)) out.commands.push(...unreadable);
+    // NULL is asked as any other value: `<=>`, IS NULL and OR find rows by it.
+    if (number === undefined || !isKnown(parameters)) out.commands.push(...unreadable);
     else out.lookups.push({ lookup: number, parameters });
   };
   return (change, out) => {
