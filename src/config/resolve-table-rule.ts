@@ -42,6 +42,13 @@ export function resolveTableRule(
   });
   const keysFromSet = fromSet === undefined ? [] : [fromSet];
   const lookup = resolveLookup(document, path, raw, [...keys, ...keysFromSet], lookups);
+  if (generation !== undefined) {
+    const hasKeys = ['key', 'keys', 'keys_from_set'].some((name) => document.has([...path, name]));
+    checkGeneration(document, [...path, 'generation'], generation, {
+      hasKeys,
+      hasLookup: document.has([...path, 'lookup']),
+    });
+  }
   const on = resolveOn(document, path, raw);
   const condition = resolveCondition(document, path);
   if (raw.table === undefined || keys.length + keysFromSet.length === 0) {
@@ -147,6 +154,33 @@ function resolveLookup(
   }
   const { timeout, cache, maxKeys } = defaults;
   return { ...parsed.value, maxKeys: raw.max_keys ?? maxKeys, timeout, cache };
+}
+
+/** A counter that stands for keys has to exist for each of them; alone, it comes from where keys would come from. */
+function checkGeneration(
+  document: ConfigDocument,
+  path: Path,
+  generation: KeyTemplate,
+  { hasKeys, hasLookup }: { readonly hasKeys: boolean; readonly hasLookup: boolean },
+): void {
+  if (templateLookups(generation).length > 0 && !hasLookup) {
+    document.report(path, 'names a lookup that the rule does not have', 'write lookup: SELECT ...');
+  }
+  if (!hasKeys) {
+    if (!hasLookup || templateColumns(generation).length === 0) return;
+    const remedy = 'select it in the lookup: SELECT :region AS region ..., and write {lookup.region}';
+    document.report(path, 'names a column of the row beside a lookup', remedy);
+    return;
+  }
+  const nullable = generation.parts.find(
+    (part) =>
+      part.kind === 'value' &&
+      (part.ref.kind === 'column' || part.ref.kind === 'lookup') &&
+      part.filters.every(({ kind }) => kind !== 'default'),
+  );
+  if (nullable === undefined) return;
+  const problem = 'gives no counter for a row with NULL, whose keys would be left';
+  document.report(path, problem, 'write {column|default:none}, or a counter for all rows');
 }
 
 function resolveOn(document: ConfigDocument, path: Path, raw: RawRule): TableRule['on'] {
