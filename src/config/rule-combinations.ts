@@ -17,14 +17,30 @@ export function checkCombinations(document: ConfigDocument, path: Path, template
     const remedy = 'remove it from the keys: the set goes when the keys that it names have gone';
     document.report([...path, 'keys_from_set'], 'the set itself is a key of the rule', remedy);
   }
-  if (generation !== undefined && deletes.has(generation.text)) {
+  const isKey = generation !== undefined && deletes.has(generation.text);
+  if (isKey) {
     const remedy = 'remove it from the keys: a counter is incremented, not deleted';
     document.report([...path, 'generation'], 'the counter itself is a key of the rule', remedy);
   }
   if (generation !== undefined && keysFromSet.some(({ text }) => text === generation.text)) {
     document.report([...path, 'generation'], 'one name for a counter and a set', 'write two names');
   }
+  if (generation !== undefined && !isKey && keys.length + keysFromSet.length > 0 && isNullable(generation)) {
+    const problem = 'gives no counter for a row with NULL, whose keys would be left';
+    const remedy = 'write {column|default:none}, or a counter for all rows';
+    document.report([...path, 'generation'], problem, remedy);
+  }
   if (!document.has([...path, 'key']) && !document.has([...path, 'keys'])) reportNoLimit(document, path);
+}
+
+/** Whether a row with NULL has no such name. */
+function isNullable({ parts }: KeyTemplate): boolean {
+  return parts.some(
+    (part) =>
+      part.kind === 'value' &&
+      (part.ref.kind === 'column' || part.ref.kind === 'lookup') &&
+      part.filters.every(({ kind }) => kind !== 'default'),
+  );
 }
 
 /** Reports a limit of deletes on a rule that deletes nothing by name. */

@@ -147,6 +147,19 @@ describe('a plan', () => {
     expect(out.nullKeys).toBe(1);
   });
 
+  it('asks a lookup with NULL too, because IS NULL and <=> find rows by it', () => {
+    const sql = 'SELECT id FROM shop.t WHERE parent <=> ?';
+    const lookup = { sql, parameters: ['parent'], maxKeys: 9, timeout: 1, cache: 0 };
+    const asking = compilePlan([{ ...rule('rules[0]', 'shop.t', ['t:{lookup.id}']), lookup }]);
+    const out = map(
+      asking,
+      change(asking, 'update', { before: [null], after: [7] }),
+      change(asking, 'update', { before: [null], after: [null] }),
+    );
+    expect(out.lookups.map(({ parameters }) => parameters)).toEqual([[null], [7], [null]]);
+    expect(out.commands).toEqual([]);
+  });
+
   it('refuses a change of a table that no rule is on, rather than skip it', () => {
     const foreign: RowChange = { op: 'insert', table: { schema: 'shop', table: 'users' }, after: [1, 'a'] };
     expect(() => map(plan, foreign)).toThrow(/shop\.users/);
