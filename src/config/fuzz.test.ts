@@ -248,12 +248,14 @@ describe('whatever a configuration holds, it is read or refused with places and 
   });
 
   it('as an entry of include', async () => {
-    const entry = fc.oneof(
-      wild,
-      fc
-        .array(fc.constantFrom('*', '?', '/', '..', '.', 'rules', '[a]', '[', '\u0000', 'a.yaml'))
-        .map((parts) => parts.join('')),
-    );
+    const parts = fc.array(fc.constantFrom('*', '?', '/', '.', 'rules', '[a]', '[', '\u0000', 'a.yaml'));
+    // Only in the directory of the test: the machine has other files.
+    const entry = fc
+      .oneof(
+        wild,
+        parts.map((list) => list.join('')),
+      )
+      .filter((text) => !text.startsWith('/') && !text.includes('..'));
     await fc.assert(
       fc.asyncProperty(entry, async (text) =>
         expectAnswer(`${EXAMPLES[1] ?? ''}\ninclude: [${JSON.stringify(text)}]\n`, 'rules: []'),
