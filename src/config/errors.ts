@@ -30,10 +30,19 @@ export class ConfigError extends UnstaleError {
   }
 }
 
+/** Of a path, a message and a remedy, which can repeat names from the file. */
+const LONGEST_PART = 700;
+
 /** `shop.yaml:7:5  rules[0].key  what is wrong  → what to write instead`, on one line. */
 export function formatProblem(problem: Problem): string {
-  const { file, line, column, path, message, remedy } = problem;
+  const { file, line, column } = problem;
   const place = line === undefined ? file : `${file}:${line}:${column ?? 1}`;
-  const text = [place, path, message].filter((part) => part !== '').join('  ');
-  return `${text}  → ${remedy}`.replace(/\s*[\r\n]+\s*/g, ' ');
+  const text = [place, shorten(problem.path), shorten(problem.message)]
+    .filter((part) => part !== '')
+    .join('  ');
+  return `${text}  → ${shorten(problem.remedy)}`.replace(/\s*[\r\n]+\s*/g, ' ');
+}
+
+function shorten(part: string): string {
+  return part.length > LONGEST_PART ? `${part.slice(0, LONGEST_PART)}…` : part;
 }

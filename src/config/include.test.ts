@@ -189,17 +189,18 @@ describe('the problems of included files', () => {
       'include: [missing.yaml]',
       '4:11  include[0]  names a file that cannot be read (ENOENT)  → name readable',
     ],
-    [
-      'include: [rules]',
-      '4:11  include[0]  names a file that cannot be read (EISDIR)  → name its files, as in',
-    ],
-    ['include: ["*"]', '4:12  include[0]  names a file that cannot be read (EISDIR)'],
+    ['include: [rules]', '4:11  include[0]  names something that is not a file  → name files, as in'],
+    ['include: ["*"]', '4:12  include[0]  names something that is not a file'],
     ['include: ["**/*.yaml"]', '4:12  include[0]  ** is not available  → write * for each level'],
     ['include: ["[z-a].yaml"]', '4:12  include[0]  is no pattern for files  → close every bracket'],
     ['include: [shop.yaml]', '4:11  include[0]  the file includes itself  → remove it'],
-    ['include: [/dev/zero]', '4:11  include[0]  names a file that is larger than 1 MiB'],
+    ['include: [/dev/zero]', '4:11  include[0]  names something that is not a file'],
+    ['include: [large]', '4:11  include[0]  names a file that is larger than 1 MiB'],
   ])('%s is refused', async (line, problem) => {
-    const [first, ...others] = await problemsOf(`${line}\n${USERS}`, { 'rules/a.yaml': ORDERS });
+    const [first, ...others] = await problemsOf(`${line}\n${USERS}`, {
+      'rules/a.yaml': ORDERS,
+      ...(line.includes('large') ? { large: ' '.repeat(1024 * 1024 + 1) } : {}),
+    });
     expect(first).toContain(`shop.yaml:${problem}`);
     expect(others).toEqual([]);
   });

@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { checkIncludedShape } from './check-shape.ts';
 import type { ConfigDocument } from './document.ts';
@@ -102,15 +102,16 @@ async function readFileOf(
   file: string,
 ): Promise<{ readonly text: string } | { readonly problem: string; readonly remedy: string }> {
   try {
+    // A pattern can name a pipe or a terminal, on which reading would wait for ever.
+    if (!(await stat(file)).isFile()) {
+      return { problem: 'names something that is not a file', remedy: 'name files, as in rules/*.yaml' };
+    }
     const text = await readTextUpTo(file, LARGEST_CONFIG);
     if (text !== undefined) return { text };
     return { problem: 'names a file that is larger than 1 MiB', remedy: 'write the rules to several files' };
   } catch (error) {
     const code = errorCodeOf(error);
-    const remedy =
-      code === 'EISDIR'
-        ? 'name its files, as in rules/*.yaml'
-        : 'name readable files; a relative path starts at the configuration file';
+    const remedy = 'name readable files; a relative path starts at the configuration file';
     return { problem: `names a file that cannot be read (${code})`, remedy };
   }
 }

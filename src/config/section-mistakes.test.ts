@@ -116,7 +116,7 @@ const SECTIONS: readonly Mistake[] = [
   ['include: [shop.yaml]', '5:11  include[0]  the file includes itself  → remove it'],
   [
     'include: [rules]',
-    '5:11  include[0]  names a file that cannot be read (EISDIR)  → name its files, as in rules/*.yaml',
+    '5:11  include[0]  names something that is not a file  → name files, as in rules/*.yaml',
   ],
   ['include:', '5:1  include  has no value  → write a value ("" for the empty text), or remove the field'],
   [
