@@ -15,12 +15,19 @@ const EXIT_FOUND_SOMETHING = 4;
 /** `unstale check`: every problem of configuration and servers at once, with what fixes each. */
 export function addCheckCommand(program: Command): void {
   withConfigFlags(program.command('check'))
-    .description('check configuration, MySQL and Redis, and print what to fix; changes nothing')
+    .description('check configuration, rules, MySQL and Redis, and print what to fix; changes nothing')
     .option('--json', 'print JSON')
     .option('--ddl', 'print the statements that create the state tables, and check nothing')
     .addHelpText(
       'after',
-      '\nExample:\n  $ unstale check -c unstale.yaml\n\nExit code 0: ready to run, 4: something has to be fixed.',
+      `
+Examples:
+  $ unstale check -c unstale.yaml
+  $ unstale check -c unstale.yaml --json
+  $ unstale check -c unstale.yaml --ddl
+
+It also looks at what the rules do on the servers: the query plans of lookups, conditions that cannot hold, rules that repeat others.
+Exit code 0: ready to run, 4: something has to be fixed; warnings and notes do not count.`,
     )
     .action(async (flags: CheckFlags) => {
       const config = await configOf(flags);

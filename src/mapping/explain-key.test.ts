@@ -276,6 +276,8 @@ describe('the origins of a key', () => {
     expect(origins(counter, 'gen:7').map(brief)).toEqual(['rules[0] template generation 1']);
     expect(origins(rules, 'product:7').map(brief)).toContain('rules[2] template key 1');
     expect(origins(rules, 'page:7')).toContainEqual(expect.objectContaining({ prefix: 'page:' }));
+    const truncates = [rule('rules[0]', ['user:{a}'], { on: new Set(['truncate']) })];
+    expect(origins(truncates, 'user:7').map(brief)).toEqual(['rules[0] scope']);
     expect(origins([rule('rules[0]', ['user:{a}'])], 'product:7')).toEqual([]);
   });
 });

@@ -2,6 +2,7 @@ import { matchTemplate } from './explain-match.ts';
 import type { TemplateMatch } from './explain-match.ts';
 import type { TemplateRole } from './explain.ts';
 import type { MappingPlan } from './plan.ts';
+import { ALL_OPERATIONS } from './rule.ts';
 import type { OutboxRule, Rule, TableRule } from './rule.ts';
 import { compileSelector } from './table-selector.ts';
 import type { TableSelector } from './table-selector.ts';
@@ -61,11 +62,12 @@ function originsIn(rule: Rule, key: string): KeyOrigin[] {
     return [{ kind: 'outbox', rule, prefix: rule.prefixes.find((prefix) => key.startsWith(prefix)) }];
   }
   const origins: KeyOrigin[] = [];
+  const reactsToRows = ALL_OPERATIONS.some((op) => rule.on.has(op));
   const isCounterOnly = rule.keys.length + rule.keysFromSet.length === 0;
   const add = (role: TemplateRole, template: KeyTemplate): void => {
     const { candidates, more } = matchRule(rule.tables, template, key);
     const isFound = candidates.length > 0 || more;
-    if (isFound && (role !== 'generation' || isCounterOnly)) {
+    if (isFound && reactsToRows && (role !== 'generation' || isCounterOnly)) {
       origins.push({ kind: 'template', rule, role, template, candidates, more });
     } else if (isFound || (rule.generation === undefined && isInScope(rule.tables, template, key))) {
       origins.push({ kind: 'scope', rule, role, template });

@@ -26,7 +26,7 @@ export interface RuleCheckOptions {
   readonly patterns: readonly TablePattern[];
 }
 
-/** Tables of a pattern whose columns are compared with its rules. */
+/** Tables whose columns are compared with the conditions of rules. */
 const MOST_TABLES = 200;
 
 /**
@@ -49,6 +49,10 @@ export async function checkRules(options: RuleCheckOptions): Promise<PreflightPr
   };
   const limits = { latestTimestamp: LATEST_TIMESTAMP[server.flavour] };
   const problems: PreflightProblem[] = [];
+  if (interests.length > MOST_TABLES) {
+    const message = `Only the first ${MOST_TABLES} of ${interests.length} tables were compared with the conditions of rules.`;
+    problems.push({ severity: 'info', subject: 'rules', message });
+  }
   for (const rule of rules) {
     const found = tablesOf(rule);
     if (rule.kind === 'table') {

@@ -103,8 +103,19 @@ function piecesOf(rule: TableRule, template: KeyTemplate, shapeOfColumn: ShapeOf
   });
 }
 
+/** Most templates differ in their first characters. */
+function mayBeginAlike(one: readonly Piece[], other: readonly Piece[]): boolean {
+  for (const [index, left] of one.entries()) {
+    const right = other[index];
+    if (right === undefined || 'allowed' in left || 'allowed' in right) return true;
+    if (left.char !== right.char) return false;
+  }
+  return true;
+}
+
 /** Whether a text matches both, in time in proportion to the product of their lengths. */
 function mayMeet(one: readonly Piece[], other: readonly Piece[]): boolean {
+  if (!mayBeginAlike(one, other)) return false;
   const width = other.length + 1;
   const reached = new Uint8Array((one.length + 1) * width);
   reached[0] = 1;
