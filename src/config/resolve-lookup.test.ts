@@ -13,7 +13,7 @@ describe('a rule with a lookup', () => {
     ['keys: ["product:{lookup.id}", "p:{lookup.`odd name`|lower}"]'],
     ['keys_from_set: "tag:{lookup.id}"'],
     ['generation: "gen:{lookup.id}"'],
-    ['key: "product:{lookup.id}"', 'generation: "gen:{schema}:{id|default:0}"'],
+    ['key: "product:{lookup.id}"', 'generation: "gen:{schema}"'],
     ['key: "product:{lookup.id}"', 'keys_from_set: all-pages'],
   ])('may have %s %s', async (...fields) => {
     const { plan } = await loadText(text(LOOKUP, ...fields.filter((field) => field !== undefined)));
