@@ -93,10 +93,9 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#open = new OpenBatch(options.limits);
-    const { lookups, plan } = options;
     this.#delivery = new Delivery({
       sink: options.sink,
-      lookups: lookups === undefined ? undefined : { runner: lookups, plan: plan.lookups },
+      lookups: options.lookups,
       rateLimits: options.rateLimits,
       maxCommands: options.limits.maxCommands,
       abort: this.#abort.signal,
