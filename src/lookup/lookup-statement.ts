@@ -56,8 +56,10 @@ export function isCombinable({ sql, columns }: Pick<Lookup, 'sql' | 'columns'>):
     // Some comments are run.
     if (token === '@' || /^\/\*M?!/.test(token)) return false;
     if (token === '(') depth += 1;
-    else if (token === ')') depth -= 1;
-    else if (token === '?' && !inWhere) return false;
+    else if (token === ')') {
+      depth -= 1;
+      if (depth < 0) return false;
+    } else if (token === '?' && !inWhere) return false;
     else if (depth === 0 && MORE_THAN_ROWS.test(token)) return false;
     else if (depth === 0 && /^where$/i.test(token)) inWhere = true;
   }
