@@ -4,9 +4,10 @@ import { writeFile } from 'node:fs/promises';
 import { measureCatchUp } from './catch-up.ts';
 import { datasetOf } from './datasets.ts';
 import { benchDecode } from './decode/bench-decode.ts';
+import { benchLookups } from './lookups/bench-lookups.ts';
 import { measureLive } from './live.ts';
 import type { Measurements } from './measurements.ts';
-import { parseDecodeOptions, parseOptions, USAGE, UsageError } from './options.ts';
+import { parseDecodeOptions, parseLookupOptions, parseOptions, USAGE, UsageError } from './options.ts';
 import type { BenchOptions } from './options.ts';
 import { describeMachine, formatMachine, formatTable, judge } from './report.ts';
 import { startServers } from './servers.ts';
@@ -23,6 +24,10 @@ try {
     const options = parseDecodeOptions(rest);
     if (options === undefined) say(USAGE);
     else await benchDecode(options, say);
+  } else if (first === 'lookups') {
+    const options = parseLookupOptions(rest);
+    if (options === undefined) say(USAGE);
+    else await benchLookups(options, say);
   } else {
     const options = parseOptions(process.argv.slice(2));
     if (options === undefined) say(USAGE);

@@ -31,6 +31,15 @@ export interface DecodeBenchOptions {
   readonly jsonFile: string | undefined;
 }
 
+/** Of `npm run bench -- lookups`. */
+export interface LookupBenchOptions {
+  readonly flavour: MysqlFlavour;
+  /** Measured rounds, each of all loads and both sides in turn. */
+  readonly rounds: number;
+  readonly quick: boolean;
+  readonly jsonFile: string | undefined;
+}
+
 export class UsageError extends Error {}
 
 export const USAGE = `Usage: npm run bench -- [options]
@@ -49,7 +58,11 @@ export const USAGE = `Usage: npm run bench -- [options]
 
   --dataset NAME         one of ${DECODE_DATASETS.join(', ')}
   --rounds N             measured rounds of all readers in turn, 5 by default
-  --compressed           with binlog_transaction_compression (log_bin_compress on MariaDB)`;
+  --compressed           with binlog_transaction_compression (log_bin_compress on MariaDB)
+
+       npm run bench -- lookups [options]
+
+  counts the queries that rules with a lookup cost; takes --flavour, --quick, --json and --rounds (3 by default)`;
 
 /**
  * Undefined when help is asked for.
@@ -91,6 +104,24 @@ export function parseDecodeOptions(args: readonly string[]): DecodeBenchOptions 
     rounds,
     quick,
     compressed: values.compressed ?? false,
+    jsonFile: values.json,
+  };
+}
+
+/**
+ * Options behind the word `lookups`; undefined when help is asked for.
+ * @throws UsageError
+ */
+export function parseLookupOptions(args: readonly string[]): LookupBenchOptions | undefined {
+  const values = parse(args);
+  if (values.help === true) return undefined;
+  const quick = values.quick ?? false;
+  const rounds = Number(values.rounds ?? (quick ? 1 : 3));
+  if (!Number.isInteger(rounds) || rounds < 1) throw new UsageError('--rounds takes a number from 1');
+  return {
+    flavour: oneOf('--flavour', values.flavour ?? 'mysql', ['mysql', 'mariadb']),
+    rounds,
+    quick,
     jsonFile: values.json,
   };
 }

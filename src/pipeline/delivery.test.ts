@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { CacheCommand, CommandBatch } from '../change/command.ts';
-import type { Lookup } from '../mapping/plan.ts';
+import type { CacheCommand, CommandBatch, LookupRequest } from '../change/command.ts';
 import { Delivery } from './delivery.ts';
 import type { DeliveryOptions } from './delivery.ts';
+import type { LookupRunner } from './ports.ts';
 
 const rule = 'rules[0]';
 const del = (key: string, of = rule): CacheCommand => ({ kind: 'delete', key, rule: of });
@@ -13,15 +13,14 @@ const batch = (commands: readonly CacheCommand[], lookups: CommandBatch['lookups
   bytes: 1,
   marks: [],
 });
-const lookup = (maxKeys: number): Lookup => ({
-  rule,
-  sql: 'SELECT 1',
-  columns: ['id'],
-  maxKeys,
-  timeout: 1000,
-  cache: 0,
-  commandsOf: () => undefined,
-  fallback: [],
+/** Lookups that give these parts. */
+const answering = (
+  parts: (requests: readonly LookupRequest[]) => Iterable<readonly CacheCommand[]>,
+): LookupRunner => ({
+  async *resolve(requests) {
+    await Promise.resolve();
+    yield* parts(requests);
+  },
 });
 
 /** A delivery whose clock goes from the end of one sleep to the next; keeps what was sent, and when. */
@@ -84,7 +83,7 @@ describe('the delivery of lookups', () => {
   it('sends what lookups give with the commands of the batch, each once, in parts that are not too large', async () => {
     const found = Array.from({ length: 25 }, (_, n) => del(`k${n}`));
     const { delivery, sent, seen } = deliveryOf({
-      lookups: { runner: { resolve: () => Promise.resolve(found) }, plan: [lookup(100)] },
+      lookups: answering(() => [found]),
     });
     await delivery.deliver(batch([del('own'), del('k3')], [{ lookup: 0, parameters: [1] }]));
     const keys = sent.flatMap((part) => part.keys);
@@ -98,10 +97,7 @@ describe('the delivery of lookups', () => {
   it('asks again each time that a batch is sent', async () => {
     const asked: unknown[] = [];
     const { delivery, sent } = deliveryOf({
-      lookups: {
-        runner: { resolve: (requests) => Promise.resolve([del(`time ${asked.push(requests)}`)]) },
-        plan: [lookup(100)],
-      },
+      lookups: answering((requests) => [[del(`time ${asked.push(requests)}`)]]),
     });
     const doubted = batch([], [{ lookup: 0, parameters: [1] }]);
     expect(await delivery.deliverInDoubt(doubted)).toBe(true);
@@ -109,39 +105,34 @@ describe('the delivery of lookups', () => {
     expect(sent.flatMap(({ keys }) => keys)).toEqual(['time 1', 'time 2']);
   });
 
-  it('asks no more at a time than fits in memory', async () => {
-    const rounds: number[] = [];
-    const { delivery } = deliveryOf({
-      lookups: {
-        runner: {
-          resolve: (requests) => {
-            rounds.push(requests.length);
-            return Promise.resolve([]);
-          },
-        },
-        plan: [lookup(4000)],
-      },
+  it('sends each part of what lookups give before it takes the next, and its own commands with the first', async () => {
+    let sentSoFar = (): number => 0;
+    const { delivery, sent } = deliveryOf({
+      lookups: answering(function* () {
+        yield [del('a')];
+        yield [del('b'), del(`after ${sentSoFar()}`)];
+      }),
     });
-    await delivery.deliver(
-      batch(
-        [],
-        [1, 2, 3, 4, 5].map((id) => ({ lookup: 0, parameters: [id] })),
-      ),
-    );
-    expect(rounds).toEqual([2, 2, 1]);
+    sentSoFar = () => sent.length;
+    await delivery.deliver(batch([del('own')], [{ lookup: 0, parameters: [1] }]));
+    expect(sent.map(({ keys }) => keys)).toEqual([
+      ['own', 'a'],
+      ['b', 'after 1'],
+    ]);
+  });
+
+  it('sends its own commands when lookups give nothing', async () => {
+    const { delivery, sent } = deliveryOf({ lookups: answering(() => []) });
+    expect(await delivery.deliver(batch([del('own')], [{ lookup: 0, parameters: [1] }]))).toEqual({});
+    expect(sent.map(({ keys }) => keys)).toEqual([['own']]);
   });
 
   it('sends nothing of a lookup that an abort interrupted, and does not call it done', async () => {
     const { delivery, abort, sent } = deliveryOf({
-      lookups: {
-        runner: {
-          resolve: () => {
-            abort.abort();
-            return Promise.resolve([]);
-          },
-        },
-        plan: [lookup(1)],
-      },
+      lookups: answering(() => {
+        abort.abort();
+        return [[del('b')]];
+      }),
     });
     expect(await delivery.deliver(batch([del('a')], [{ lookup: 0, parameters: [1] }]))).toBeUndefined();
     expect(sent).toEqual([]);

@@ -1,6 +1,5 @@
-import type { CacheCommand, CommandBatch, LookupRequest } from '../change/command.ts';
+import type { CacheCommand, CommandBatch } from '../change/command.ts';
 import { asUnstaleError } from '../errors/unstale-error.ts';
-import type { Lookup } from '../mapping/plan.ts';
 import { GlobalLimit } from './global-limit.ts';
 import type { PipelineObserver } from './observer.ts';
 import type { CommandSink, Log, LookupRunner, RetryDelay, Sleep } from './ports.ts';
@@ -15,7 +14,7 @@ export interface RateLimits {
 export interface DeliveryOptions {
   readonly sink: CommandSink;
   /** Undefined only for a plan without lookups. */
-  readonly lookups: { readonly runner: LookupRunner; readonly plan: readonly Lookup[] } | undefined;
+  readonly lookups: LookupRunner | undefined;
   readonly rateLimits: RateLimits | undefined;
   /** Commands that are sent together at most. */
   readonly maxCommands: number;
@@ -31,9 +30,6 @@ export interface DeliveryOptions {
   /** What was held back could not be sent for good. */
   readonly onError: (error: unknown) => void;
 }
-
-/** Result rows of lookups that may be in memory together; more requests wait for the next round. */
-const MAX_ROWS = 10_000;
 
 /** A batch is on its way: `held` tells about the part that waits for its rule's limit. */
 export interface Delivered {
@@ -133,15 +129,15 @@ export class Delivery {
       yield commands;
       return;
     }
-    const { lookups: asked, abort } = this.#options;
-    if (asked === undefined) throw new TypeError('a batch has lookups that nobody runs');
+    const { lookups: runner, abort } = this.#options;
+    if (runner === undefined) throw new TypeError('a batch has lookups that nobody runs');
     let own = commands;
-    for (const requests of roundsOf(lookups, asked.plan)) {
-      const found = await asked.runner.resolve(requests, abort);
+    for await (const found of runner.resolve(lookups, abort)) {
       if (abort.aborted) return;
       yield distinct([...own, ...found]);
       own = [];
     }
+    if (own.length > 0 && !abort.aborted) yield own;
   }
 
   async #send(batch: CommandBatch, commands: readonly CacheCommand[]): Promise<boolean> {
@@ -180,25 +176,6 @@ export class Delivery {
     }
     return false;
   }
-}
-
-function* roundsOf(
-  requests: readonly LookupRequest[],
-  plan: readonly Lookup[],
-): Generator<readonly LookupRequest[]> {
-  let round: LookupRequest[] = [];
-  let rows = 0;
-  for (const request of requests) {
-    const most = plan[request.lookup]?.maxKeys ?? MAX_ROWS;
-    if (round.length > 0 && rows + most > MAX_ROWS) {
-      yield round;
-      round = [];
-      rows = 0;
-    }
-    round.push(request);
-    rows += most;
-  }
-  yield round;
 }
 
 function distinct(commands: readonly CacheCommand[]): readonly CacheCommand[] {

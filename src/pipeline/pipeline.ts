@@ -255,11 +255,11 @@ export class Pipeline {
     return [...this.#retired, this.#delivery];
   }
 
-  #createDelivery({ lookups, plan, rateLimits }: MappedStream): Delivery {
+  #createDelivery({ lookups, rateLimits }: MappedStream): Delivery {
     const options = this.#options;
     return new Delivery({
       sink: options.sink,
-      lookups: lookups === undefined ? undefined : { runner: lookups, plan: plan.lookups },
+      lookups,
       rateLimits,
       maxCommands: options.limits.maxCommands,
       abort: this.#abort.signal,

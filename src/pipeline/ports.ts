@@ -38,9 +38,10 @@ export interface CommandSink {
 export interface LookupRunner {
   /**
    * The commands of all requests, never fewer: where there is no answer, those that stand for all keys of the
-   * rule. Bounded in time; never rejects for a reason of the server. Worthless after an abort.
+   * rule. They come in parts, so that not all need to be in memory together. Bounded in time; never rejects for a
+   * reason of the server. Worthless after an abort.
    */
-  resolve(requests: readonly LookupRequest[], signal: AbortSignal): Promise<readonly CacheCommand[]>;
+  resolve(requests: readonly LookupRequest[], signal: AbortSignal): AsyncIterable<readonly CacheCommand[]>;
 }
 
 /**

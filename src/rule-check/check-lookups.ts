@@ -6,7 +6,7 @@ import type { PreflightProblem } from '../binlog/preflight/problem.ts';
 import { nearestName } from '../errors/nearest-name.ts';
 import { asUnstaleError } from '../errors/unstale-error.ts';
 import type { UnstaleError } from '../errors/unstale-error.ts';
-import { lookupStatement } from '../lookup/mysql-lookups.ts';
+import { lookupStatement } from '../lookup/lookup-statement.ts';
 import type { Lookup, MappingPlan } from '../mapping/plan.ts';
 import type { RuleLookup, TableRule } from '../mapping/rule.ts';
 import type { SqlClient } from '../pipeline/ports.ts';

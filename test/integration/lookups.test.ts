@@ -124,10 +124,9 @@ describe.each(inject('servers').mysql)('lookups on $label', (server) => {
       onResult: (result) => results.push(result),
     });
     const ask = async (): Promise<readonly string[]> => {
-      const commands = await runner.resolve(
-        parameters.map((values) => ({ lookup: 0, parameters: values })),
-        new AbortController().signal,
-      );
+      const commands: CacheCommand[] = [];
+      const requests = parameters.map((values) => ({ lookup: 0, parameters: values }));
+      for await (const part of runner.resolve(requests, new AbortController().signal)) commands.push(...part);
       return commands.map((c) => (c.kind === 'scope' ? c.pattern : c.key)).toSorted();
     };
     return { keys: await ask(), ask, results, lines, retries: () => retries };
