@@ -2,9 +2,11 @@ import type { CacheCommand } from '../change/command.ts';
 import type { ColumnValue, RowChange, RowImage } from '../change/row-change.ts';
 import type { TableRef } from '../change/table.ts';
 import { compileCondition, conditionColumns } from './condition.ts';
-import { compileKey } from './key.ts';
-import type { KeyFunction } from './key.ts';
+import { formatKeyPart } from './format-value.ts';
+import { compileKey, plainKey } from './key.ts';
+import type { KeyFunction, PlainKey } from './key.ts';
 import type { Lookup, MappingOutput, MapRow } from './plan.ts';
+import { ALL_OPERATIONS } from './rule.ts';
 import type { Rule, RuleLookup, TableRule } from './rule.ts';
 import { ruleScopes } from './rule-scopes.ts';
 import { templateColumns, templateLookups } from './template.ts';
@@ -51,9 +53,13 @@ export function compileTableRule(rule: TableRule, target: RuleTarget): MapRow {
     target,
     rule.lookup === undefined ? mapKeys(rule, target) : mapLookup(rule, rule.lookup, target),
   );
-  const passes = condition === undefined ? undefined : compileCondition(condition, target.columns);
+  const chosen = condition === undefined ? map : filtered(compileCondition(condition, target.columns), map);
+  return ALL_OPERATIONS.every((op) => rule.on.has(op)) ? chosen : filtered(({ op }) => rule.on.has(op), chosen);
+}
+
+function filtered(passes: (change: RowChange) => boolean, map: MapRow): MapRow {
   return (change, out) => {
-    if (rule.on.has(change.op) && (passes === undefined || passes(change))) map(change, out);
+    if (passes(change)) map(change, out);
   };
 }
 
@@ -114,12 +120,44 @@ function only(rule: TableRule, template: KeyTemplate): TableRule {
 }
 
 function mapKeys(rule: TableRule, target: RuleTarget): MapRow {
+  const [only, ...others] = rule.keys;
+  if (only !== undefined && others.length + rule.keysFromSet.length === 0) {
+    const plain = plainKey(only, target);
+    if (plain !== undefined) return mapPlainKey(plain, rule, ruleScopes(rule, target.table, 'unreadable'));
+  }
   const mappers = mappersOf(rule, target);
   return (change, out) => {
     for (const mapper of mappers) {
       if (change.op === 'update') mapBoth(mapper, change.before, change.after, out);
       else emit(mapper, mapper.keyOf(change.op === 'insert' ? change.after : change.before), out);
     }
+  };
+}
+
+/**
+ * The same for a rule whose only key is that of one column, as most are: all that a row needs is in one closure, which
+ * is what counts where every row is of another table.
+ */
+function mapPlainKey(
+  { prefix, index, suffix }: PlainKey,
+  { id: rule }: TableRule,
+  unreadable: readonly CacheCommand[],
+): MapRow {
+  const emitPart = (part: string | null | undefined, out: MappingOutput): void => {
+    if (part === null) out.nullKeys += 1;
+    else if (part === undefined) out.commands.push(...unreadable);
+    else out.commands.push({ kind: 'delete', key: prefix + part + suffix, rule });
+  };
+  return (change, out) => {
+    if (change.op !== 'update') {
+      emitPart(formatKeyPart((change.op === 'insert' ? change.after : change.before)[index]), out);
+      return;
+    }
+    const old = formatKeyPart(change.before[index]);
+    const current = formatKeyPart(change.after[index]);
+    emitPart(old, out);
+    if (current !== old) emitPart(current, out);
+    else if (current === null) out.nullKeys += 1;
   };
 }
 

@@ -29,8 +29,35 @@ interface Source {
   readonly format: ValueFormat;
 }
 
+/** A key of one column's value as it is, between two texts. `index` is the column's place in row images. */
+export interface PlainKey {
+  readonly prefix: string;
+  readonly index: number;
+  readonly suffix: string;
+}
+
 /** Compiles a template for the rows of one table. @throws UnstaleError when a row does not hold a value */
 export function compileKey(template: KeyTemplate, context: KeyContext): KeyFunction {
+  const { literals, sources } = partsOf(template, context);
+  const plain = plainOf(literals, sources);
+  if (plain !== undefined) return plainColumn(plain);
+  const [prefix = ''] = literals;
+  return sources.length === 0 ? () => prefix : severalValues(prefix, sources, literals);
+}
+
+/** The template as a plain key; undefined if it is not that simple. @throws UnstaleError as `compileKey` does */
+export function plainKey(template: KeyTemplate, context: KeyContext): PlainKey | undefined {
+  const { literals, sources } = partsOf(template, context);
+  return plainOf(literals, sources);
+}
+
+interface Parts {
+  /** One more than sources: what stands around them. */
+  readonly literals: readonly string[];
+  readonly sources: readonly Source[];
+}
+
+function partsOf(template: KeyTemplate, context: KeyContext): Parts {
   const literals: string[] = [''];
   const sources: Source[] = [];
   for (const part of template.parts) {
@@ -42,12 +69,16 @@ export function compileKey(template: KeyTemplate, context: KeyContext): KeyFunct
       literals.push('');
     }
   }
-  const [prefix = '', suffix = ''] = literals;
-  const [only] = sources;
-  if (only === undefined) return () => prefix;
-  return sources.length === 1 && !only.isLookup && only.format === formatKeyPart
-    ? plainColumn(prefix, only.index, suffix)
-    : severalValues(prefix, sources, literals);
+  return { literals, sources };
+}
+
+function plainOf(
+  [prefix = '', suffix = '']: Parts['literals'],
+  [only, ...others]: Parts['sources'],
+): PlainKey | undefined {
+  if (only === undefined || others.length > 0 || only.isLookup || only.format !== formatKeyPart)
+    return undefined;
+  return { prefix, index: only.index, suffix };
 }
 
 /** The name that `{schema}` or `{table}` stands for; undefined for other references. */
@@ -71,7 +102,7 @@ function formatRef(ref: TemplateRef): string {
   return ref.kind === 'column' ? ref.name : ref.kind;
 }
 
-function plainColumn(prefix: string, index: number, suffix: string): KeyFunction {
+function plainColumn({ prefix, index, suffix }: PlainKey): KeyFunction {
   return (image) => {
     const text = formatKeyPart(image[index]);
     return typeof text === 'string' ? prefix + text + suffix : text;

@@ -7,6 +7,7 @@ import type { TableInterest, TableInterests, TableReach, TableRef } from '../cha
 import { UnstaleError } from '../errors/unstale-error.ts';
 import { compileOutboxRule } from './compile-outbox-rule.ts';
 import { compileTableRule, lookupOf, ruleColumns } from './compile-table-rule.ts';
+import { PlannedTable } from './planned-table.ts';
 import { canonicalRule, selectorOf } from './rule.ts';
 import type { Rule } from './rule.ts';
 import { ruleScopes } from './rule-scopes.ts';
@@ -69,12 +70,6 @@ interface Selected {
   readonly matcher: TableMatcher;
 }
 
-interface CompiledTable {
-  readonly interest: TableInterest;
-  readonly rules: readonly MapRow[];
-  readonly label: string;
-}
-
 /** Tables of patterns that are remembered by name. */
 const MAX_PATTERN_TABLES = 4096;
 
@@ -83,34 +78,30 @@ export function compilePlan(rules: readonly Rule[]): MappingPlan {
   const selected = rules.map((rule) => ({ rule, matcher: compileSelector(selectorOf(rule)) }));
   const lookups: Lookup[] = [];
   const lookupNumbers = new Map<Rule, number>();
-  // A table that is remembered no longer may still have changes under way, which refer to it.
-  const byIdentity = new WeakMap<TableRef, CompiledTable>();
-  const byName = new Map<string, CompiledTable>();
-  const ofPatterns = new Map<string, CompiledTable>();
+  // Changes of a table that is remembered no longer may still be under way; they carry what they need.
+  const owner = {};
+  const byName = new Map<string, TableInterest>();
+  const ofPatterns = new Map<string, TableInterest>();
   const scopes = (reaches: readonly TableReach[], reason: ScopeReason): CacheCommand[] =>
     scopesOf(selected, reaches, reason);
 
-  const compile = (table: TableRef): CompiledTable | undefined => {
+  const compile = (table: TableRef): TableInterest | undefined => {
     const concerned = selected
       .filter(({ matcher }) => matcher.matches(table.schema, table.table))
       .map(({ rule }) => rule);
     const [first] = concerned;
     if (first === undefined) return undefined;
     const columns = [...new Set(concerned.flatMap(ruleColumns))];
-    const compiled = {
-      interest: { table, columns },
-      rules: concerned.map((rule) =>
-        rule.kind === 'outbox'
-          ? compileOutboxRule(rule, columns, () => scopes([{}], 'unreadable'))
-          : compileTableRule(rule, { table, columns, lookup: lookupNumbers.get(rule) }),
-      ),
-      label: formatSelector(selectorOf(first)),
-    };
-    byIdentity.set(table, compiled);
-    return compiled;
+    const maps = concerned.map((rule) =>
+      rule.kind === 'outbox'
+        ? compileOutboxRule(rule, columns, () => scopes([{}], 'unreadable'))
+        : compileTableRule(rule, { table, columns, lookup: lookupNumbers.get(rule) }),
+    );
+    const planned = { owner, map: inTurn(maps), label: formatSelector(selectorOf(first)) };
+    return { table: new PlannedTable(table, planned), columns };
   };
 
-  const find = (schema: string, table: string): CompiledTable | undefined => {
+  const find = (schema: string, table: string): TableInterest | undefined => {
     const name = nameOf({ schema, table });
     const known = byName.get(name) ?? ofPatterns.get(name);
     if (known !== undefined) return known;
@@ -130,32 +121,40 @@ export function compilePlan(rules: readonly Rule[]): MappingPlan {
   for (const rule of rules) {
     const selector = selectorOf(rule);
     if (selector.kind !== 'exact' || byName.has(nameOf(selector.table))) continue;
-    const compiled = compile({ ...selector.table });
+    const compiled = compile(selector.table);
     if (compiled !== undefined) byName.set(nameOf(selector.table), compiled);
   }
 
   return {
     hash: hashOf(rules),
     interests: {
-      named: [...byName.values()].map(({ interest }) => interest),
-      of: (schema, table) => find(schema, table)?.interest,
+      named: [...byName.values()],
+      of: find,
       mayReach: (reach) => selected.some(({ matcher }) => matcher.mayReach(reach)),
       hasPatterns: rules.some((rule) => selectorOf(rule).kind === 'pattern'),
     },
     rules,
     lookups,
     map(change, out) {
-      const table = byIdentity.get(change.table);
+      const table = PlannedTable.from(change.table, owner);
       if (table === undefined) {
         throw new UnstaleError(
           'UNSTALE_INTERNAL',
           `a change of ${formatTable(change.table)} that no rule asked for`,
         );
       }
-      for (const rule of table.rules) rule(change, out);
+      table.map(change, out);
     },
     scopes,
-    labelOf: (table) => byIdentity.get(table)?.label ?? formatTable(table),
+    labelOf: (table) => PlannedTable.from(table, owner)?.label() ?? formatTable(table),
+  };
+}
+
+function inTurn(maps: readonly MapRow[]): MapRow {
+  const [only, ...others] = maps;
+  if (only !== undefined && others.length === 0) return only;
+  return (change, out) => {
+    for (const map of maps) map(change, out);
   };
 }
 
