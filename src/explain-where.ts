@@ -141,6 +141,9 @@ async function ask(
       result = one;
     },
   });
-  const commands = await runner.resolve([{ lookup, parameters: known }], new AbortController().signal);
+  const commands: CacheCommand[] = [];
+  for await (const part of runner.resolve([{ lookup, parameters: known }], new AbortController().signal)) {
+    commands.push(...part);
+  }
   return { ...head, result, commands, ...(failure === undefined ? {} : { error: asUnstaleError(failure) }) };
 }

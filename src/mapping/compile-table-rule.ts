@@ -54,7 +54,9 @@ export function compileTableRule(rule: TableRule, target: RuleTarget): MapRow {
     rule.lookup === undefined ? mapKeys(rule, target) : mapLookup(rule, rule.lookup, target),
   );
   const chosen = condition === undefined ? map : filtered(compileCondition(condition, target.columns), map);
-  return ALL_OPERATIONS.every((op) => rule.on.has(op)) ? chosen : filtered(({ op }) => rule.on.has(op), chosen);
+  return ALL_OPERATIONS.every((op) => rule.on.has(op))
+    ? chosen
+    : filtered(({ op }) => rule.on.has(op), chosen);
 }
 
 function filtered(passes: (change: RowChange) => boolean, map: MapRow): MapRow {
