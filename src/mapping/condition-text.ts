@@ -20,8 +20,15 @@ export function areSimilarTexts(one: string, other: string): boolean {
 }
 
 const ASCII = /^[ -~]*$/;
-/** Latin letters with more than a case, and everything outside of the basic plane. */
-const UNCERTAIN = /(?![A-Za-z])\p{Script=Latin}|[\u{10000}-\u{10ffff}]/u;
+/**
+ * Latin letters with more than a case, Greek ones with an iota below, which older collations take as an iota, and
+ * everything outside of the basic plane.
+ */
+const UNCERTAIN = new RegExp(
+  String.raw`(?![A-Za-z])\p{Script=Latin}|[\u{10000}-\u{10ffff}]` +
+    String.raw`|[\u0345\u037a\u1f80-\u1faf\u1fb2-\u1fb4\u1fb7\u1fbc\u1fc2-\u1fc4\u1fc7\u1fcc\u1ff2-\u1ff4\u1ff7\u1ffc]`,
+  'u',
+);
 /** What sorts as its base by the root collation, such as hiragana and katakana. English has no rules of its own. */
 const COLLATOR = new Intl.Collator('en', { sensitivity: 'base' });
 
