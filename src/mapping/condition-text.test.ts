@@ -41,6 +41,8 @@ describe('texts that some collation takes as equal', () => {
     ['ヒy', 'ひi'],
     ['virsta', 'wirsta'],
     ['lietuvis', 'lietuvys'],
+    ['\u1f80', '\u1f00\u0399'],
+    ['a\u0345', 'AΙ'],
   ])('%j and %j', (one, other) => {
     expect(areSimilarTexts(one, other)).toBe(true);
     expect(areSimilarTexts(other, one)).toBe(true);
