@@ -5,7 +5,8 @@ import type { MapRow } from './plan.ts';
 import type { OutboxRule } from './rule.ts';
 
 /**
- * Compiles an outbox rule: what inserted rows name. The application may update and delete its rows as it likes.
+ * Compiles an outbox rule: what new rows name. A REPLACE is an update in the binlog, so updates count too. The application
+ * may delete its rows as it likes.
  *
  * @param columns what row images of the table hold
  * @param everything what is done for a row that cannot be read
@@ -30,7 +31,7 @@ export function compileOutboxRule(
   }));
   add(rule.generationColumn, (key) => ({ kind: 'generation', key, rule: id }));
   return (change, out) => {
-    if (change.op !== 'insert') return;
+    if (change.op === 'delete') return;
     let empty = true;
     for (const { index, commandOf } of named) {
       const name = nameIn(change.after[index]);
