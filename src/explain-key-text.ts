@@ -45,7 +45,7 @@ function formatOrigin({ origin, tables }: ExplainedOrigin): string[] {
       (name) => name !== undefined,
     );
     return [
-      `${rule.id} an inserted row of ${rule.table.schema}.${rule.table.table} may name it in ${named.join(' or ')}`,
+      `${rule.id} a new row of ${rule.table.schema}.${rule.table.table} may name it in ${named.join(' or ')}`,
       ...(prefix === undefined
         ? []
         : [`it begins with ${prefix}, all of which goes where rows cannot be read`]),

@@ -12,6 +12,8 @@ import { MysqlLookups } from './lookup/mysql-lookups.ts';
 import type { LookupResult } from './lookup/mysql-lookups.ts';
 import { explainRow } from './mapping/explain-row.ts';
 import type { RowExplanation } from './mapping/explain-row.ts';
+import { compilePlan } from './mapping/plan.ts';
+import type { MappingOutput } from './mapping/plan.ts';
 import type { TableRule } from './mapping/rule.ts';
 import type { SqlClient } from './pipeline/ports.ts';
 
@@ -30,7 +32,7 @@ export interface LookupAnswer {
   readonly rule: TableRule;
   /** Column to value, as they went into the query. */
   readonly parameters: Readonly<Record<string, ColumnValue>>;
-  /** `null`: a parameter is NULL, so that nothing is asked; `unknown`: one has no exact value. */
+  /** `null`: nothing is asked, because a parameter is NULL; `unknown`: one has no exact value. */
   readonly result: LookupResult | 'null' | 'unknown';
   readonly commands: readonly CacheCommand[];
   /** Why it failed. */
@@ -101,26 +103,28 @@ async function explainSourceRow(
     if (asks && rule.kind === 'table') asking.add(rule);
   }
   const lookups: LookupAnswer[] = [];
-  for (const rule of asking) lookups.push(await ask(config, interest, row, rule, client));
+  for (const rule of asking) lookups.push(await ask(interest, row, rule, client));
   return { row, rules, lookups };
 }
 
-/** As the daemon would, but without trying again. */
+/** As the daemon would for a rule without condition, but without waiting before it tries again. */
 async function ask(
-  { plan }: Config,
-  { columns }: TableInterest,
+  { table, columns }: TableInterest,
   { image }: SourceRow,
   rule: TableRule,
   client: SqlClient,
 ): Promise<LookupAnswer> {
+  const valueOf = (name: string): ColumnValue => image[columns.indexOf(name)];
   const names = rule.lookup?.parameters ?? [];
-  const values = names.map((name) => image[columns.indexOf(name)]);
-  const head = { rule, parameters: Object.fromEntries(names.map((name, index) => [name, values[index]])) };
-  const known = values.filter((value) => value !== undefined);
-  if (values.includes(null)) return { ...head, result: 'null', commands: [] };
-  const lookup = plan.lookups.findIndex(({ rule: id }) => id === rule.id);
-  if (known.length < values.length) {
-    return { ...head, result: 'unknown', commands: plan.lookups[lookup]?.fallback ?? [] };
+  const head = { rule, parameters: Object.fromEntries(names.map((name) => [name, valueOf(name)])) };
+  const plan = compilePlan([{ ...rule, on: new Set(['insert']), condition: {} }]);
+  const interest = plan.interests.of(table.schema, table.table);
+  const out: MappingOutput = { commands: [], lookups: [], nullKeys: 0, keysOfTransaction: new Map() };
+  if (interest !== undefined) {
+    plan.map({ op: 'insert', table: interest.table, after: interest.columns.map(valueOf) }, out);
+  }
+  if (out.lookups.length === 0) {
+    return { ...head, result: out.commands.length === 0 ? 'null' : 'unknown', commands: out.commands };
   }
   let result: LookupResult = 'ok';
   let failure: unknown;
@@ -142,7 +146,7 @@ async function ask(
     },
   });
   const commands: CacheCommand[] = [];
-  for await (const part of runner.resolve([{ lookup, parameters: known }], new AbortController().signal)) {
+  for await (const part of runner.resolve(out.lookups, new AbortController().signal)) {
     commands.push(...part);
   }
   return { ...head, result, commands, ...(failure === undefined ? {} : { error: asUnstaleError(failure) }) };

@@ -14,7 +14,7 @@ import type { KeyTemplate, TemplatePart } from './template.ts';
  * `template`: a changed row, or with `lookup` a row of a query's result, gives the key, the name of the set whose members go, or
  * the name of the counter. `scope`: no row gives it, but it is touched where
  * all keys of the rule are removed. `member`: it goes if
- * the set of that name holds it. `outbox`: an inserted row may name it. `hint`: a comment may name it.
+ * the set of that name holds it. `outbox`: a new row may name it. `hint`: a comment may name it.
  */
 export type KeyOrigin =
   | (TemplateMatch & {

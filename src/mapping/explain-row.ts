@@ -36,7 +36,7 @@ export function explainRow(plan: MappingPlan, interest: TableInterest, row: RowI
   return rulesOn(plan, interest).flatMap((rule) => {
     const byTemplate = new Map<string, RowExplanation & { readonly outcomes: RowOutcome[] }>();
     for (const op of ALL_OPERATIONS) {
-      const { change, images } = operationOn(op, interest, row);
+      const { change, images } = operationOn(op, interest, row, rule);
       for (const explained of explainRule(rule, interest, change, images)) {
         const { role, template, keys, scope, reasons } = explained;
         const id = `${role} ${template}`;
@@ -58,9 +58,12 @@ function operationOn(
   op: RowOperation,
   { table }: TableInterest,
   row: RowImage,
+  rule: Rule,
 ): { readonly change: RowChange; readonly images: NamedImages } {
   if (op === 'insert') return { change: { op, table, after: row }, images: [['after', row]] };
   if (op === 'delete') return { change: { op, table, before: row }, images: [['before', row]] };
+  // A row of an outbox says what its new values name.
+  if (rule.kind === 'outbox') return { change: { op, table, before: row, after: row }, images: [] };
   // What is not known of the new row counts as satisfying every condition.
   const unknown = row.map(() => undefined);
   return { change: { op, table, before: row, after: unknown }, images: [['before', row]] };

@@ -1,9 +1,9 @@
 import type { RowChange, RowImage, RowOperation } from '../change/row-change.ts';
 import type { TableInterest } from '../change/table.ts';
 import { describeCondition } from './condition-description.ts';
-import { globLiteral } from './glob-literal.ts';
+import { compileOutboxRule } from './compile-outbox-rule.ts';
 import { compileKey } from './key.ts';
-import type { MappingPlan } from './plan.ts';
+import type { MappingOutput, MappingPlan } from './plan.ts';
 import type { OutboxRule, Rule, TableRule } from './rule.ts';
 import { selectorOf } from './rule.ts';
 import { compileSelector } from './table-selector.ts';
@@ -24,7 +24,7 @@ export type TemplateRole = 'key' | 'set' | 'generation' | 'prefix';
 /** Why a template gives no key: for the whole change, or for one of its row images. */
 export type NoKeyReason =
   | { readonly kind: 'operation'; readonly op: RowOperation }
-  /** Only inserted rows of an outbox count. */
+  /** Deleted rows of an outbox name nothing. */
   | { readonly kind: 'outbox' }
   /** `because` is a sentence without its full stop. */
   | { readonly kind: 'condition'; readonly because: string }
@@ -101,7 +101,7 @@ interface RoleTemplate {
 /** A reason in plain words, e.g. `column email is NULL in the row's new image`. */
 export function formatReason(reason: NoKeyReason): string {
   if (reason.kind === 'operation') return `the rule's "on" does not list ${reason.op}`;
-  if (reason.kind === 'outbox') return 'only inserted rows of an outbox count';
+  if (reason.kind === 'outbox') return 'deleted rows of an outbox name nothing';
   if (reason.kind === 'condition') return reason.because;
   if (reason.kind === 'lookup') return `the keys come from a query: ${reason.sql}`;
   const image = `the row's ${reason.image === 'before' ? 'old' : 'new'} image`;
@@ -146,30 +146,52 @@ function explainTemplate(
   };
 }
 
-/** What an inserted row of an outbox names. */
-function explainOutbox(rule: OutboxRule, interest: TableInterest, change: RowChange): TemplateExplanation[] {
-  const columns: readonly (readonly [TemplateRole, string | undefined])[] = [
-    ['key', rule.keyColumn],
-    ['prefix', rule.prefixColumn],
-    ['generation', rule.generationColumn],
-  ];
-  return columns.flatMap(([role, column]): TemplateExplanation[] => {
+/** What a new row of an outbox names, column by column. */
+function explainOutbox(
+  rule: OutboxRule,
+  { columns }: TableInterest,
+  change: RowChange,
+): TemplateExplanation[] {
+  const { keyColumn, prefixColumn, generationColumn, ...rest } = rule;
+  const explainColumn = (
+    role: TemplateRole,
+    column: string | undefined,
+    alone: OutboxRule,
+  ): TemplateExplanation[] => {
     if (column === undefined) return [];
     const head = { ruleId: rule.id, role, template: `{${column}}`, nullKeys: 0 };
-    if (change.op !== 'insert') return [{ ...head, keys: [], reasons: [{ kind: 'outbox' }] }];
-    const value = change.after[interest.columns.indexOf(column)];
-    if (value === null || value === '') {
-      return [{ ...head, keys: [], reasons: [{ kind: 'null', image: 'after', column }] }];
-    }
-    if (typeof value !== 'string' && typeof value !== 'number') {
-      const kind = value === undefined ? 'absent' : 'unsuitable';
+    if (change.op === 'delete') return [{ ...head, keys: [], reasons: [{ kind: 'outbox' }] }];
+    const out: MappingOutput = { commands: [], lookups: [], nullKeys: 0, keysOfTransaction: new Map() };
+    let isUnreadable = false;
+    compileOutboxRule(alone, columns, () => {
+      isUnreadable = true;
+      return [];
+    })(change, out);
+    const [command] = out.commands;
+    if (isUnreadable) {
+      const kind = change.after[columns.indexOf(column)] === undefined ? 'absent' : 'unsuitable';
       return [{ ...head, keys: [], scope: '*', reasons: [{ kind, image: 'after', column }] }];
     }
-    const name = String(value);
-    return role === 'prefix'
-      ? [{ ...head, keys: [], scope: `${globLiteral(name)}*`, reasons: [] }]
-      : [{ ...head, keys: [name], reasons: [] }];
-  });
+    if (command === undefined) {
+      return [{ ...head, keys: [], reasons: [{ kind: 'null', image: 'after', column }] }];
+    }
+    return [
+      command.kind === 'scope'
+        ? { ...head, keys: [], scope: command.pattern, reasons: [] }
+        : { ...head, keys: [command.key], reasons: [] },
+    ];
+  };
+  return [
+    ...explainColumn('key', keyColumn, { ...rest, ...(keyColumn === undefined ? {} : { keyColumn }) }),
+    ...explainColumn('prefix', prefixColumn, {
+      ...rest,
+      ...(prefixColumn === undefined ? {} : { prefixColumn }),
+    }),
+    ...explainColumn('generation', generationColumn, {
+      ...rest,
+      ...(generationColumn === undefined ? {} : { generationColumn }),
+    }),
+  ];
 }
 
 function imagesOf(change: RowChange): NamedImages {

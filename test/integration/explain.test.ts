@@ -133,8 +133,8 @@ describe.each(inject('servers').mysql)('explain on $label', (server) => {
 
   it('shows what rows of an outbox name', async () => {
     const { stdout } = await where('outbox', 'TRUE');
-    expect(stdout).toContain('  page:1    (rules[7] {cache_key}; insert)');
-    expect(stdout).toContain(String.raw`  list:\**    (rules[7] {prefix}; insert: the whole scope)`);
+    expect(stdout).toContain('  page:1    (rules[7] {cache_key}; insert, update)');
+    expect(stdout).toContain(String.raw`  list:\**    (rules[7] {prefix}; insert, update: the whole scope)`);
   });
 
   it('stops at the limit, and says that there are more rows', async () => {
@@ -224,7 +224,7 @@ describe.each(inject('servers').mysql)('explain on $label', (server) => {
     expect((await explain('--key', 'gen:prices')).stdout).toContain(
       'the counter that is incremented where all keys',
     );
-    expect((await explain('--key', 'page:9')).stdout).toMatch(/rules\[7\] an inserted row .* may name it/);
+    expect((await explain('--key', 'page:9')).stdout).toMatch(/rules\[7\] a new row .* may name it/);
   });
 
   it('ends with 4 when no rule can produce the key', async () => {
