@@ -6,8 +6,16 @@ import { datasetOf } from './datasets.ts';
 import { benchDecode } from './decode/bench-decode.ts';
 import { benchLookups } from './lookups/bench-lookups.ts';
 import { measureLive } from './live.ts';
+import { benchMapping } from './mapping/bench-mapping.ts';
 import type { Measurements } from './measurements.ts';
-import { parseDecodeOptions, parseLookupOptions, parseOptions, USAGE, UsageError } from './options.ts';
+import {
+  parseDecodeOptions,
+  parseLookupOptions,
+  parseMappingOptions,
+  parseOptions,
+  USAGE,
+  UsageError,
+} from './options.ts';
 import type { BenchOptions } from './options.ts';
 import { describeMachine, formatMachine, formatTable, judge } from './report.ts';
 import { startServers } from './servers.ts';
@@ -24,6 +32,10 @@ try {
     const options = parseDecodeOptions(rest);
     if (options === undefined) say(USAGE);
     else await benchDecode(options, say);
+  } else if (first === 'mapping') {
+    const options = parseMappingOptions(rest);
+    if (options === undefined) say(USAGE);
+    else await benchMapping(options, say);
   } else if (first === 'lookups') {
     const options = parseLookupOptions(rest);
     if (options === undefined) say(USAGE);

@@ -31,6 +31,13 @@ export interface DecodeBenchOptions {
   readonly jsonFile: string | undefined;
 }
 
+/** Of `npm run bench -- mapping`. */
+export interface MappingBenchOptions {
+  /** Measured rounds, each of all scenarios in turn. */
+  readonly rounds: number;
+  readonly jsonFile: string | undefined;
+}
+
 /** Of `npm run bench -- lookups`. */
 export interface LookupBenchOptions {
   readonly flavour: MysqlFlavour;
@@ -59,6 +66,10 @@ export const USAGE = `Usage: npm run bench -- [options]
   --dataset NAME         one of ${DECODE_DATASETS.join(', ')}
   --rounds N             measured rounds of all readers in turn, 5 by default
   --compressed           with binlog_transaction_compression (log_bin_compress on MariaDB)
+
+       npm run bench -- mapping [options]
+
+  measures what a row costs in the mapping alone; takes --quick, --json and --rounds N, 5 by default
 
        npm run bench -- lookups [options]
 
@@ -109,6 +120,16 @@ export function parseDecodeOptions(args: readonly string[]): DecodeBenchOptions 
 }
 
 /**
+ * Options behind the word `mapping`; undefined when help is asked for.
+ * @throws UsageError
+ */
+export function parseMappingOptions(args: readonly string[]): MappingBenchOptions | undefined {
+  const values = parse(args);
+  if (values.help === true) return undefined;
+  return { rounds: roundsOf(values, 5), jsonFile: values.json };
+}
+
+/**
  * Options behind the word `lookups`; undefined when help is asked for.
  * @throws UsageError
  */
@@ -116,14 +137,18 @@ export function parseLookupOptions(args: readonly string[]): LookupBenchOptions 
   const values = parse(args);
   if (values.help === true) return undefined;
   const quick = values.quick ?? false;
-  const rounds = Number(values.rounds ?? (quick ? 1 : 3));
-  if (!Number.isInteger(rounds) || rounds < 1) throw new UsageError('--rounds takes a number from 1');
   return {
     flavour: oneOf('--flavour', values.flavour ?? 'mysql', ['mysql', 'mariadb']),
-    rounds,
+    rounds: roundsOf(values, 3),
     quick,
     jsonFile: values.json,
   };
+}
+
+function roundsOf(values: { readonly rounds?: string; readonly quick?: boolean }, most: number): number {
+  const rounds = Number(values.rounds ?? (values.quick === true ? 1 : most));
+  if (!Number.isInteger(rounds) || rounds < 1) throw new UsageError('--rounds takes a number from 1');
+  return rounds;
 }
 
 function parse(args: readonly string[]) {
