@@ -106,13 +106,11 @@ export function parseDecodeOptions(args: readonly string[]): DecodeBenchOptions 
   const values = parse(args);
   if (values.help === true) return undefined;
   const quick = values.quick ?? false;
-  const rounds = Number(values.rounds ?? (quick ? 1 : 5));
-  if (!Number.isInteger(rounds) || rounds < 1) throw new UsageError('--rounds takes a number from 1');
   return {
     flavour: oneOf('--flavour', values.flavour ?? 'mysql', ['mysql', 'mariadb']),
     datasets:
       values.dataset === undefined ? DECODE_DATASETS : [oneOf('--dataset', values.dataset, DECODE_DATASETS)],
-    rounds,
+    rounds: roundsOf(values, 5),
     quick,
     compressed: values.compressed ?? false,
     jsonFile: values.json,

@@ -78,7 +78,12 @@ export function compileCondition(
     const satisfies = compileImage(current, columns);
     parts.push((change) => change.op !== 'delete' && satisfies(change.after));
   }
-  return (change) => parts.every((passes) => passes(change));
+  const [only, ...others] = parts;
+  if (only !== undefined && others.length === 0) return only;
+  return (change) => {
+    for (const passes of parts) if (!passes(change)) return false;
+    return true;
+  };
 }
 
 /** What a condition does, as text: equal for two that do the same, in whatever order they are written. */
@@ -110,10 +115,12 @@ export function hasTests(condition: ImageCondition): boolean {
 
 /** Whether an update changes one of the columns at these places; one that an image lacks counts as changed. */
 export function isChanged(before: RowImage, after: RowImage, indexes: readonly number[]): boolean {
-  return indexes.some((index) => {
-    const [old, current] = [before[index], after[index]];
-    return old === undefined || current === undefined || !isSame(old, current);
-  });
+  for (const index of indexes) {
+    const old = before[index];
+    const current = after[index];
+    if (old === undefined || current === undefined || !isSame(old, current)) return true;
+  }
+  return false;
 }
 
 function isSame(one: ColumnValue, other: ColumnValue): boolean {
@@ -130,7 +137,10 @@ function compileImage(condition: ImageCondition, columns: readonly string[]): (i
       verdictOf: compileComparison(test),
     }));
   });
-  return (image) => tests.every(({ index, verdictOf }) => verdictOf(image[index]) !== 'no');
+  return (image) => {
+    for (const { index, verdictOf } of tests) if (verdictOf(image[index]) === 'no') return false;
+    return true;
+  };
 }
 
 function useOf(test: Comparison): ColumnUse['use'] {

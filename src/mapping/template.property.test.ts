@@ -67,7 +67,7 @@ function holdsSeparator(parts: readonly Piece[], tuple: readonly string[]): bool
   });
 }
 
-describe('whatever a template is made of', () => {
+describe('whatever a template is made of', { timeout: 60_000 }, () => {
   it('different values have different keys as long as none holds the separator and no filter folds them, or the template is refused', () => {
     let accepted = 0;
     fc.assert(
