@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Settings } from './config/config.ts';
+import type { ConfigSources } from './config/errors.ts';
 import { watchFiles } from './runtime/watch-files.ts';
 
 export interface ConfigWatchOptions {
@@ -18,9 +19,16 @@ export class ConfigWatch {
     this.#options = options;
   }
 
-  /** Watches the files of these settings instead of those before. */
-  follow({ reload, files, directories }: Settings): void {
-    const wanted = reload.watch && !this.#ended ? { files, directories } : undefined;
+  /**
+   * Watches the files of these settings instead of those before.
+   *
+   * @param read what was read last, if that was refused: mending it may need no file of the settings
+   */
+  follow({ reload, files, directories }: Settings, read: ConfigSources = { files, directories }): void {
+    const wanted =
+      reload.watch && !this.#ended
+        ? { files: union(files, read.files), directories: union(directories, read.directories) }
+        : undefined;
     if (isDeepStrictEqual(wanted, this.#watched)) return;
     this.#unwatch();
     this.#unwatch = (): void => undefined;
@@ -35,4 +43,8 @@ export class ConfigWatch {
     this.#ended = true;
     this.#unwatch();
   }
+}
+
+function union(one: readonly string[], other: readonly string[]): readonly string[] {
+  return [...new Set([...one, ...other])];
 }

@@ -26,6 +26,8 @@ export interface DaemonParts {
   readonly retention: RetentionWatch;
   readonly redis: RedisConnection;
   readonly barrier: VisibilityBarrier | undefined;
+  /** Whether another configuration is on its way. */
+  readonly reloading: () => boolean;
 }
 
 /** What a daemon shows of itself. */
@@ -86,6 +88,7 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
         ...health(),
         uptime_seconds: Math.round((Date.now() - startedAt) / 1000),
         mapping_hash: config.plan.hash,
+        reloading: parts.reloading(),
         tables: [...new Set(config.plan.rules.map((rule) => formatSelector(selectorOf(rule))))],
         position: {
           received: describePosition(source.received),

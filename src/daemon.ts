@@ -142,6 +142,21 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
         }
       }
     };
+    /** What it allows can only be asked when it is there; until then the configuration before stays in force. */
+    const redisIsBack = async (): Promise<void> => {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          await redis.checkReady(config.redis.connectTimeout);
+          return;
+        } catch (thrown) {
+          const error = asUnstaleError(thrown);
+          if (error.policy.directive !== 'retry') throw error;
+          if (phase !== 'running')
+            throw new UnstaleError('UNSTALE_RELOAD_REFUSED', 'the daemon is stopping', { cause: error });
+          await retryDelay(attempt, stopping.signal);
+        }
+      }
+    };
     const reloader = new Reloader({
       load,
       current: () => stream.config,
@@ -149,6 +164,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
         if (stream.source.openGap !== undefined) {
           throw new UnstaleError('UNSTALE_RELOAD_REFUSED', 'a gap is being recovered; reload after it');
         }
+        await redisIsBack();
         await requirePreconditions(next, client, redis, log);
       },
       apply: (next, first) =>
@@ -165,7 +181,10 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
         }),
       log,
     });
+    const started = Promise.withResolvers<void>();
     const reload = async (request: ReloadRequest): Promise<ReloadOutcome> => {
+      // A stream that is being opened cannot be replaced.
+      await started.promise;
       const outcome = await reloader.reload(request);
       watch();
       return outcome;
@@ -174,7 +193,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       onChange: () => void reload({ by: 'file' }),
       onError: (err) => log.warn({ err }, 'the configuration cannot be watched; reload it by SIGHUP'),
     });
-    const watch = (): void => configWatch.follow(stream.config);
+    const watch = (): void => configWatch.follow(stream.config, reloader.read);
     closers.push(() => Promise.resolve(configWatch.end()));
 
     const view = createDaemonView({
@@ -187,6 +206,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       retention,
       redis,
       barrier,
+      reloading: () => reloader.isPending,
     });
     metrics.gauges(view.gauges);
     if (config.admin !== undefined) {
@@ -225,6 +245,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       { position: formatPosition(began), resumed: checkpoint !== undefined, mapping_hash: config.plan.hash },
       stream.source.openGap === undefined ? 'ready: following changes' : 'following changes behind the gap',
     );
+    started.resolve();
     watch();
 
     let abandoning: NodeJS.Timeout | undefined;

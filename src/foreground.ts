@@ -30,7 +30,11 @@ export async function runInForeground({ load, loadAgain, exitAtOnce }: Foregroun
       exitAtOnce();
     },
   });
-  let reload = (): void => undefined;
+  let hungUp = false;
+  // The configuration may have been read already, so a reload that is asked for during the start is done after it.
+  let reload = (): void => {
+    hungUp = true;
+  };
   const onHangup = (): void => reload();
   process.on('SIGHUP', onHangup);
   try {
@@ -47,6 +51,7 @@ export async function runInForeground({ load, loadAgain, exitAtOnce }: Foregroun
     if (daemon === undefined) return;
     stop = () => daemon.stop();
     reload = () => void daemon.reload({ by: 'signal' });
+    if (hungUp) reload();
     await daemon.finished;
   } catch (error) {
     const failure = asUnstaleError(error);

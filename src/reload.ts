@@ -2,6 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { CacheCommand } from './change/command.ts';
 import { compileConfig } from './config/compile-config.ts';
 import type { Config, Settings } from './config/config.ts';
+import { RefusedConfig } from './config/errors.ts';
+import type { ConfigSources } from './config/errors.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
 import { compilePlan } from './mapping/plan.ts';
 import { canonicalRule } from './mapping/rule.ts';
@@ -58,14 +60,38 @@ const FIXED = {
 export class Reloader {
   readonly #options: ReloaderOptions;
   #last: Promise<unknown> = Promise.resolve();
+  /** One that has not read anything yet. */
+  #waiting: { readonly invalidate: boolean | undefined; readonly turn: Promise<ReloadOutcome> } | undefined;
+  #open = 0;
+  #read: ConfigSources | undefined;
 
   constructor(options: ReloaderOptions) {
     this.#options = options;
   }
 
-  /** Never rejects. Takes as long as Redis is away, if it is. */
+  /** Whether a reload is under way; while Redis is away it stays so. */
+  get isPending(): boolean {
+    return this.#open > 0;
+  }
+
+  /** What the configuration was read from last, whether it was put in force or not; undefined before the first time. */
+  get read(): ConfigSources | undefined {
+    return this.#read;
+  }
+
+  /** Never rejects. Takes as long as Redis is away, if it is. Of several that wait with the same request one is done. */
   reload(request: ReloadRequest): Promise<ReloadOutcome> {
-    const turn = this.#last.then(() => this.#reload(request));
+    const { invalidate } = request;
+    if (this.#waiting !== undefined && this.#waiting.invalidate === invalidate) return this.#waiting.turn;
+    this.#open += 1;
+    const turn = this.#last.then(async () => {
+      if (this.#waiting === waiting) this.#waiting = undefined;
+      const outcome = await this.#reload(request);
+      this.#open -= 1;
+      return outcome;
+    });
+    const waiting = { invalidate, turn };
+    this.#waiting = waiting;
     this.#last = turn;
     return turn;
   }
@@ -74,6 +100,7 @@ export class Reloader {
     const { load, current, check, apply, log } = this.#options;
     try {
       const settings = await load();
+      this.#read = { files: settings.files, directories: settings.directories };
       const before = current();
       refuseFixed(before, settings);
       const config = compileConfig(settings);
@@ -96,6 +123,7 @@ export class Reloader {
       return { result: 'applied', mapping_hash: config.plan.hash, rules, invalidated };
     } catch (thrown) {
       const error = asUnstaleError(thrown);
+      if (error instanceof RefusedConfig) this.#read = error.sources ?? this.#read;
       log.error(
         { by, code: 'UNSTALE_RELOAD_REFUSED', err: error },
         'the configuration is not reloaded; the one before stays in force',

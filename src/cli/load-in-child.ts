@@ -2,6 +2,8 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Settings } from '../config/config.ts';
+import { RefusedConfig } from '../config/errors.ts';
+import type { ConfigSources } from '../config/errors.ts';
 import type { ErrorCode } from '../errors/catalog.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 
@@ -12,9 +14,13 @@ export interface LoadRequest {
   readonly errors: 'print' | 'send';
 }
 
-export type LoadReply =
-  | { readonly settings: Settings }
-  | { readonly refusal: { readonly code: ErrorCode; readonly message: string } };
+interface RefusedReply {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly sources?: ConfigSources | undefined;
+}
+
+export type LoadReply = { readonly settings: Settings } | { readonly refusal: RefusedReply };
 
 /** By the name under which it stands beside this file, compiled or not. */
 const CHILD = fileURLToPath(new URL(import.meta.url)).replace(/load-in-child(\.[jt]s)$/, 'loading-child$1');
@@ -48,7 +54,8 @@ export async function loadAgainInChild(argv: readonly string[]): Promise<Setting
 
 function settingsOf(reply: LoadReply): Settings {
   if ('settings' in reply) return reply.settings;
-  throw new UnstaleError(reply.refusal.code, reply.refusal.message);
+  const { code, message, sources } = reply.refusal;
+  throw new RefusedConfig(code, message, sources);
 }
 
 /** Its reply, or the exit code with which it ended without one. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { promisify } from 'node:util';
 import type { Settings } from '../config/config.ts';
+import { RefusedConfig } from '../config/errors.ts';
 import { asUnstaleError } from '../errors/unstale-error.ts';
 import { endProcessAfter } from './end-process.ts';
 import type { LoadReply, LoadRequest } from './load-in-child.ts';
@@ -19,8 +20,9 @@ async function replyOf(load: () => Promise<Settings>): Promise<LoadReply> {
   try {
     return { settings: await load() };
   } catch (thrown) {
-    const { code, message } = asUnstaleError(thrown);
-    return { refusal: { code, message } };
+    const error = asUnstaleError(thrown);
+    const sources = error instanceof RefusedConfig ? error.sources : undefined;
+    return { refusal: { code: error.code, message: error.message, sources } };
   }
 }
 

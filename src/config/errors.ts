@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../errors/catalog.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 
 /**
@@ -19,12 +20,34 @@ export interface Problem extends Place {
   readonly remedy: string;
 }
 
+/** What a configuration was read from, in absolute paths. */
+export interface ConfigSources {
+  readonly files: readonly string[];
+  /** Where a new or removed file can change which files are read. */
+  readonly directories: readonly string[];
+}
+
+/** A configuration that cannot be used, and where it can be mended as far as that is known. */
+export class RefusedConfig extends UnstaleError {
+  readonly sources: ConfigSources | undefined;
+
+  constructor(code: ErrorCode, message: string, sources?: ConfigSources) {
+    super(code, message);
+    this.name = 'RefusedConfig';
+    this.sources = sources;
+  }
+}
+
 /** Everything that is wrong with a configuration; the message has one line for each problem. */
-export class ConfigError extends UnstaleError {
+export class ConfigError extends RefusedConfig {
   readonly problems: readonly Problem[];
 
-  constructor(code: 'UNSTALE_CONFIG_INVALID' | 'UNSTALE_CONFIG_UNREADABLE', problems: readonly Problem[]) {
-    super(code, problems.map(formatProblem).join('\n'));
+  constructor(
+    code: 'UNSTALE_CONFIG_INVALID' | 'UNSTALE_CONFIG_UNREADABLE',
+    problems: readonly Problem[],
+    sources?: ConfigSources,
+  ) {
+    super(code, problems.map(formatProblem).join('\n'), sources);
     this.name = 'ConfigError';
     this.problems = problems;
   }

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { checkShape } from './check-shape.ts';
 import { compileConfig } from './compile-config.ts';
 import type { Config, Settings } from './config.ts';
@@ -40,7 +41,10 @@ export async function loadSettings(options: LoadOptions): Promise<Settings> {
   const documents = [document, ...included.lists.map((list) => list.document)];
   const problems = documents.flatMap((one) => one.problems);
   if (settings === undefined || problems.length > 0)
-    throw new ConfigError('UNSTALE_CONFIG_INVALID', problems);
+    throw new ConfigError('UNSTALE_CONFIG_INVALID', problems, {
+      files: [resolve(file), ...included.files],
+      directories: included.directories,
+    });
   return settings;
 }
 
