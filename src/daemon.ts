@@ -32,6 +32,9 @@ const RETRY = { initial: 100, max: 2000 };
 /** How often the server's binlog files are looked at, ms. */
 const RETENTION_INTERVAL = 5000;
 
+/** Each configuration may hold some deletes back while those of earlier ones still wait; that has to end somewhere. */
+const MOST_HELD = 200_000;
+
 export interface Daemon {
   /** Settles when the work has ended: resolves after `stop`, rejects with the UnstaleError that ended it. */
   readonly finished: Promise<void>;
@@ -153,6 +156,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
           if (error.policy.directive !== 'retry') throw error;
           if (phase !== 'running')
             throw new UnstaleError('UNSTALE_RELOAD_REFUSED', 'the daemon is stopping', { cause: error });
+          if (attempt === 1) log.info({ reason: error.message }, 'Redis is away; the reload waits for it');
           await retryDelay(attempt, stopping.signal);
         }
       }
@@ -163,6 +167,12 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       check: async (next) => {
         if (stream.source.openGap !== undefined) {
           throw new UnstaleError('UNSTALE_RELOAD_REFUSED', 'a gap is being recovered; reload after it');
+        }
+        if (pipeline.heldDeletes >= MOST_HELD) {
+          throw new UnstaleError(
+            'UNSTALE_RELOAD_REFUSED',
+            `${pipeline.heldDeletes} deletes wait for limits; reload when fewer do`,
+          );
         }
         await redisIsBack();
         await requirePreconditions(next, client, redis, log);

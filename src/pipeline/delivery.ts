@@ -78,6 +78,11 @@ export class Delivery {
     return this.#rules?.held ?? 0;
   }
 
+  /** Changes the limits of some rules, for what they hold too. */
+  retune(rates: ReadonlyMap<string, number>): void {
+    this.#rules?.retune(rates);
+  }
+
   /**
    * Sends a batch whose changes are visible. Resolves when Redis has acknowledged all but what the limits of rules
    * hold; undefined when it was given up, and nothing may be counted as done.

@@ -42,6 +42,23 @@ describe('a token bucket', () => {
   });
 });
 
+describe('a token bucket with another rate', () => {
+  it('gives no more than what was saved and what the new rate brings', () => {
+    const rate = fc.integer({ min: 1, max: 500 });
+    fc.assert(
+      fc.property(rate, rate, fc.nat(3000), fc.nat(3000), (before, after, at, pause) => {
+        const bucket = new TokenBucket(before);
+        bucket.take(bucket.burst, 0);
+        bucket.retune(after, at);
+        const saved = Math.min(before, (at * before) / 1000);
+        const taken = bucket.take(10_000, at + pause);
+        expect(taken).toBeLessThanOrEqual(Math.min(after, saved + (pause * after) / 1000) + 1e-6);
+        expect(taken).toBeGreaterThan(Math.min(after, saved + (pause * after) / 1000) - 1 - 1e-6);
+      }),
+    );
+  });
+});
+
 describe('held deletes', () => {
   it('loses none, sends in order of arrival, and each key once while it waits', () => {
     const step = fc.oneof(

@@ -29,6 +29,11 @@ export class HeldDeletes {
     return this.#held.size;
   }
 
+  /** Changes the rate, deletes in a second, for what waits too. */
+  retune(rate: number, now: number): void {
+    this.#bucket.retune(rate, now);
+  }
+
   /** Whether a delete may go at once. Takes the token if so. Nothing overtakes what waits. */
   passes(now: number): boolean {
     return this.#held.size === 0 && this.#bucket.take(1, now) === 1;

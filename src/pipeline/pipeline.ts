@@ -10,6 +10,7 @@ import { InFlightWindow } from './in-flight-window.ts';
 import type { PipelineObserver } from './observer.ts';
 import { OpenBatch } from './open-batch.ts';
 import type { BatchLimits } from './open-batch.ts';
+import { ratesAfter } from './rates-after.ts';
 import { RowMapper } from './row-mapper.ts';
 import type {
   Barrier,
@@ -94,7 +95,7 @@ export class Pipeline {
   #mapper: RowMapper;
   #delivery: Delivery;
   /** Of earlier mappings, as long as they have something to do. */
-  #retired: Delivery[] = [];
+  #retired: { readonly delivery: Delivery; readonly plan: MappingPlan }[] = [];
   #next: { readonly open: OpenStream; readonly done: (switched: boolean) => void } | undefined;
   /** Ends the opening of a stream. */
   readonly #ending = new AbortController();
@@ -231,8 +232,11 @@ export class Pipeline {
       await stream.source.close();
       return false;
     }
+    this.#retired = [...this.#retired, { delivery: this.#delivery, plan: this.#stream.plan }].filter(
+      ({ delivery }) => !delivery.isIdle,
+    );
+    for (const { delivery, plan } of this.#retired) delivery.retune(ratesAfter(plan, stream.plan));
     this.#stream = stream;
-    this.#retired = this.#deliveries().filter((delivery) => !delivery.isIdle);
     this.#delivery = this.#createDelivery(stream);
     // The rest of a transaction that was cut off comes again from its beginning.
     this.#mapper = new RowMapper(stream.plan, this.#options.observer);
@@ -252,7 +256,7 @@ export class Pipeline {
   }
 
   #deliveries(): Delivery[] {
-    return [...this.#retired, this.#delivery];
+    return [...this.#retired.map(({ delivery }) => delivery), this.#delivery];
   }
 
   #createDelivery({ lookups, rateLimits }: MappedStream): Delivery {

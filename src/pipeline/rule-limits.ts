@@ -73,6 +73,11 @@ export class RuleLimits {
     return !this.#options.signal.aborted;
   }
 
+  /** Changes the rates of some rules, for what they hold too: within a second it goes at the new rate. */
+  retune(rates: ReadonlyMap<string, number>): void {
+    for (const [rule, rate] of rates) this.#rules.get(rule)?.deletes.retune(rate, this.#options.now());
+  }
+
   /** Lets through what the rates allow and holds the rest. The changes must be visible. */
   admit(commands: readonly CacheCommand[]): Admitted {
     const passed: CacheCommand[] = [];

@@ -3,7 +3,7 @@
  * more than `rate * (t + 1)` are taken. Times are in ms of any clock that never goes back.
  */
 export class TokenBucket {
-  readonly #rate: number;
+  #rate: number;
   #tokens: number;
   #at: number | undefined;
 
@@ -11,6 +11,12 @@ export class TokenBucket {
   constructor(rate: number) {
     this.#rate = rate;
     this.#tokens = this.burst;
+  }
+
+  /** Tokens come at this rate from `now` on; those that are there are kept, up to the new burst. */
+  retune(rate: number, now: number): void {
+    this.#fill(now);
+    this.#rate = rate;
   }
 
   /** The most that can be taken at once. */

@@ -108,6 +108,32 @@ describe.each(inject('servers').mysql)('a reload under load, the source is $labe
     expect(await shop.cached(['new:1'])).toEqual([]);
   });
 
+  it('waits however long Redis is away, says so, and is not refused for it', async () => {
+    await daemon.kill();
+    const redisConfig = { url: `redis://127.0.0.1:${proxy.port}`, connect_timeout: '200ms' };
+    daemon = await startDaemon(shop.config({ redis: redisConfig }));
+    await daemon.ready();
+    proxy.refuse();
+    await eventually(
+      'the daemon has noticed',
+      async () => (await daemon.request('/readyz')).status,
+      (status) => status !== 200,
+    );
+    await reconfigure(daemon, { rules: rules({ key: shop.key('user:{id}') }) });
+    daemon.signal('SIGHUP');
+    await daemon.logged('Redis was asked for longer than connecting may take', (line) =>
+      String(line['msg']).includes('the reload waits'),
+    );
+    expect(await daemon.status()).toMatchObject({ reloading: true });
+    proxy.thaw();
+    await daemon.logged('it is reloaded', (line) => String(line['msg']).includes('reloaded and in force'));
+    await eventually(
+      'nothing is under way',
+      () => daemon.status(),
+      (status) => JSON.stringify(status).includes('"reloading":false'),
+    );
+  });
+
   it('that waits for Redis does not keep the daemon from stopping, and what was open is repeated', async () => {
     const load = startLoad(shop);
     await load.more(100);

@@ -129,6 +129,43 @@ describe.each(inject('servers').mysql)('a configuration is reloaded, the source 
     expect(await shop.cached(['new:1', 'late:1'])).toEqual([]);
   });
 
+  it('when a file that was refused is mended, though the rules in force came from others', async () => {
+    await start({ reload: { watch: true } });
+    const rules = join(dirname(daemon.configFile), 'rules');
+    await mkdir(rules);
+    const put = async (key: string): Promise<void> => {
+      await writeFile(join(rules, '.a'), stringify({ rules: [rule('users', key)] }));
+      await rename(join(rules, '.a'), join(rules, 'a.yaml'));
+    };
+    await put('late:{id');
+    await reconfigure(daemon, { rules: [fence()], include: ['rules/*.yaml'] });
+    await daemon.logged('it is refused', (line) => line['code'] === 'UNSTALE_RELOAD_REFUSED');
+    await put('late:{id}');
+    await reloaded();
+    await shop.cache('late:1');
+    await shop.db.query('INSERT INTO users (id) VALUES (1)');
+    await shop.settled();
+    expect(await shop.cached(['late:1'])).toEqual([]);
+  });
+
+  it('while deletes wait for a limit, which then go at the new one', async () => {
+    const limited = (rate: number): object => ({
+      ...rule('unmapped', 'new:{id}'),
+      max_deletes_per_second: rate,
+    });
+    const held = async (): Promise<number> => (await daemon.metrics()).sum('unstale_deletes_delayed');
+    await start({ rules: [limited(1), fence()] });
+    const ids = Array.from({ length: 500 }, (_, index) => index + 1);
+    await shop.cache(...ids.map((id) => `new:${id}`));
+    await shop.db.query(`INSERT INTO unmapped (id) VALUES ${ids.map((id) => `(${id})`).join()}`);
+    await eventually('deletes wait', held, (count) => count > 400);
+    // Another place in the file, so that only what the rule does tells which one it is.
+    await reconfigure(daemon, { rules: [fence(), limited(10_000)] });
+    expect(await reload(daemon)).toMatchObject({ status: 200, body: { rules: { added: 0, kept: 2 } } });
+    await eventually('none waits', held, (count) => count === 0);
+    expect(await shop.cached(ids.map((id) => `new:${id}`))).toEqual([]);
+  });
+
   it('by unstale reload, which says what became of it and exits accordingly', async () => {
     await start();
     const run = (...args: string[]) =>
