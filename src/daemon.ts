@@ -1,6 +1,7 @@
 import { formatPosition } from './change/position.ts';
 import type { SourcePosition } from './change/position.ts';
 import { createAdminServer } from './admin/http-server.ts';
+import { TailHub } from './admin/tail.ts';
 import { VisibilityBarrier } from './binlog/barrier/visibility-barrier.ts';
 import { RetentionWatch } from './binlog/retention-watch.ts';
 import type { Config, Settings } from './config/config.ts';
@@ -25,6 +26,7 @@ import { withDeadline } from './runtime/deadline.ts';
 import { sleep } from './runtime/sleep.ts';
 import { createStreamFactory } from './stream.ts';
 import type { Stream } from './stream.ts';
+import { withTail } from './tail-observer.ts';
 
 /** Redis' and MySQL's absence is bridged for ever; what waits is stale, so the pauses stay short (ms). */
 const RETRY = { initial: 100, max: 2000 };
@@ -56,6 +58,7 @@ export interface DaemonTools {
  */
 export async function startDaemon(config: Config, { log, load }: DaemonTools): Promise<Daemon> {
   const metrics = createMetrics({ clientId: config.clientId });
+  const tail = new TailHub();
   const stopping = new AbortController();
   const retryDelay = createRetryDelay(RETRY);
   const closers: (() => Promise<void>)[] = [];
@@ -105,9 +108,13 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       limits: config.batch,
       retryDelay,
       sleep,
-      observer: observePipeline(metrics, (error) => {
-        lastError = asUnstaleError(error);
-      }),
+      observer: withTail(
+        observePipeline(metrics, (error) => {
+          lastError = asUnstaleError(error);
+        }),
+        tail,
+        false,
+      ),
       log,
       onApplied: (position) => {
         writer.advance(position);
@@ -192,6 +199,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
     if (config.admin !== undefined) {
       const admin = createAdminServer({
         ...config.admin,
+        tail,
         handlers: {
           metrics: () => metrics.registry.metrics(),
           contentType: metrics.registry.contentType,
