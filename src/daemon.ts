@@ -9,6 +9,7 @@ import { openBarrierClients, openRedis, openSourceClient, openStateStore } from 
 import { ConfigWatch } from './config-watch.ts';
 import { createDaemonView } from './daemon-view.ts';
 import type { Phase } from './daemon-view.ts';
+import { openDryRun } from './dry-run.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics } from './observability/metrics.ts';
@@ -96,14 +97,16 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
     const barrier = openBarrier(config, metrics, log, () => stream.source.received, closers);
     const pipeline = new Pipeline({
       ...stream,
-      sink: createRedisSink({
-        connection: redis,
-        scopeScanRate: config.redis.scopeScanRate,
-        publish: config.publish,
-        sleep,
-        log,
-        observer: { replied: (cls) => metrics.redisReplies(cls, 1) },
-      }),
+      sink:
+        openDryRun(config, log, closers) ??
+        createRedisSink({
+          connection: redis,
+          scopeScanRate: config.redis.scopeScanRate,
+          publish: config.publish,
+          sleep,
+          log,
+          observer: { replied: (cls) => metrics.redisReplies(cls, 1) },
+        }),
       barrier,
       limits: config.batch,
       retryDelay,
@@ -113,7 +116,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
           lastError = asUnstaleError(error);
         }),
         tail,
-        false,
+        config.dryRun ?? false,
       ),
       log,
       onApplied: (position) => {
