@@ -9,6 +9,7 @@ import { resolveConnectionOptions } from './runtime/mysql-connection.ts';
 import { formatEndpoint } from './runtime/mysql-endpoint.ts';
 import { createPositionStore, UNLOGGED_WRITES } from './state/position-store.ts';
 import type { MysqlPositionStore } from './state/position-store.ts';
+import { readOnlyStore } from './state/read-only-store.ts';
 
 /** Longest wait for the answer to a short question or to a position write, ms. */
 const QUERY_TIMEOUT = 10_000;
@@ -68,7 +69,7 @@ export function sourceConnectionOptions(config: Config): Promise<ConnectionOptio
   return resolveConnectionOptions(connection, connection.connectTimeout);
 }
 
-/** The stored positions. Connects when first asked. */
+/** The stored positions, which a dry run only reads. Connects when first asked. */
 export function openStateStore(
   config: Config,
   log: Log,
@@ -85,7 +86,7 @@ export function openStateStore(
     clientId: config.clientId,
     log,
   });
-  return { store, close: () => client.close() };
+  return { store: config.dryRun ? readOnlyStore(store, log) : store, close: () => client.close() };
 }
 
 /** The connection to Redis; connects at once and for ever. */

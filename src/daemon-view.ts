@@ -85,6 +85,7 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
       return {
         client_id: config.clientId,
         state: phase(),
+        dry_run: config.dryRun ?? false,
         ...health(),
         uptime_seconds: Math.round((Date.now() - startedAt) / 1000),
         mapping_hash: config.plan.hash,

@@ -1,6 +1,7 @@
 import { formatPosition } from './change/position.ts';
 import type { SourcePosition } from './change/position.ts';
 import { createAdminServer } from './admin/http-server.ts';
+import { TailHub } from './admin/tail.ts';
 import { VisibilityBarrier } from './binlog/barrier/visibility-barrier.ts';
 import { RetentionWatch } from './binlog/retention-watch.ts';
 import type { Config, Settings } from './config/config.ts';
@@ -8,6 +9,7 @@ import { openBarrierClients, openRedis, openSourceClient, openStateStore } from 
 import { ConfigWatch } from './config-watch.ts';
 import { createDaemonView } from './daemon-view.ts';
 import type { Phase } from './daemon-view.ts';
+import { openDryRun } from './dry-run.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics } from './observability/metrics.ts';
@@ -25,6 +27,7 @@ import { withDeadline } from './runtime/deadline.ts';
 import { sleep } from './runtime/sleep.ts';
 import { createStreamFactory } from './stream.ts';
 import type { Stream } from './stream.ts';
+import { withTail } from './tail-observer.ts';
 
 /** Redis' and MySQL's absence is bridged for ever; what waits is stale, so the pauses stay short (ms). */
 const RETRY = { initial: 100, max: 2000 };
@@ -59,6 +62,7 @@ export interface DaemonTools {
  */
 export async function startDaemon(config: Config, { log, load }: DaemonTools): Promise<Daemon> {
   const metrics = createMetrics({ clientId: config.clientId });
+  const tail = new TailHub();
   const stopping = new AbortController();
   const retryDelay = createRetryDelay(RETRY);
   const closers: (() => Promise<void>)[] = [];
@@ -96,21 +100,27 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
     const barrier = openBarrier(config, metrics, log, () => stream.source.received, closers);
     const pipeline = new Pipeline({
       ...stream,
-      sink: createRedisSink({
-        connection: redis,
-        scopeScanRate: config.redis.scopeScanRate,
-        publish: config.publish,
-        sleep,
-        log,
-        observer: { replied: (cls) => metrics.redisReplies(cls, 1) },
-      }),
+      sink:
+        openDryRun(config, log, closers) ??
+        createRedisSink({
+          connection: redis,
+          scopeScanRate: config.redis.scopeScanRate,
+          publish: config.publish,
+          sleep,
+          log,
+          observer: { replied: (cls) => metrics.redisReplies(cls, 1) },
+        }),
       barrier,
       limits: config.batch,
       retryDelay,
       sleep,
-      observer: observePipeline(metrics, (error) => {
-        lastError = asUnstaleError(error);
-      }),
+      observer: withTail(
+        observePipeline(metrics, (error) => {
+          lastError = asUnstaleError(error);
+        }),
+        tail,
+        config.dryRun ?? false,
+      ),
       log,
       onApplied: (position) => {
         writer.advance(position);
@@ -222,6 +232,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
     if (config.admin !== undefined) {
       const admin = createAdminServer({
         ...config.admin,
+        tail,
         handlers: {
           metrics: () => metrics.registry.metrics(),
           contentType: metrics.registry.contentType,

@@ -98,6 +98,7 @@ export async function preflight(config: Config, client: SqlClient, log: Log): Pr
     serverId: config.source.serverId,
     user: config.source.connection.user,
     stateDatabase: config.state.sameServer ? config.state.database : undefined,
+    readOnly: config.dryRun ?? false,
     rowMetadata: config.source.rowMetadata,
     nearestName,
     log,
@@ -117,6 +118,8 @@ export async function redisProblem(
   config: Config,
   redis: RedisConnection,
 ): Promise<UnstaleError | undefined> {
+  // Nothing is written: neither Redis itself nor a right in it is needed.
+  if (config.dryRun) return undefined;
   try {
     await redis.checkReady(config.redis.connectTimeout);
     await redis.probe(sampleKeys(config));

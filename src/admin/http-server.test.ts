@@ -42,7 +42,8 @@ interface Reply {
 }
 
 async function ask(port: number, path: string, method = 'GET', agent?: Agent): Promise<Reply> {
-  const sent = request({ host: '127.0.0.1', port, path, method, ...(agent ? { agent } : {}) });
+  const headers = { 'x-unstale': '1' };
+  const sent = request({ host: '127.0.0.1', port, path, method, headers, ...(agent ? { agent } : {}) });
   sent.end();
   return new Promise((resolve, reject) => {
     sent.on('error', reject);

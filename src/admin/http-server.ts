@@ -5,6 +5,8 @@ import { UnstaleError } from '../errors/unstale-error.ts';
 import type { HealthReport } from '../observability/health.ts';
 import type { Logger } from '../observability/logger.ts';
 import { authorize, isLoopback } from './authorize.ts';
+import type { TailHub } from './tail.ts';
+import { parseTailFilter } from './tail-filter.ts';
 
 export interface AdminHandlers {
   /** The metrics in the format that `contentType` names. */
@@ -21,9 +23,11 @@ export interface AdminServerOptions {
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
-  /** What a caller of an action has to know; without one, only this machine may. */
+  /** What a caller of an action, or of the stream, has to know; without one, only this machine may. */
   readonly token?: string;
   readonly handlers: AdminHandlers;
+  /** The stream of what is applied; without it there is none. */
+  readonly tail?: TailHub;
   readonly log: Pick<Logger, 'error'>;
   /** How long `close` waits for answers that are under way, ms. */
   readonly closeGraceMs?: number;
@@ -53,15 +57,16 @@ const INDEX = `unstale
 /livez    200 while the daemon works, 503 after a fatal error
 /readyz   200 while Redis follows MySQL, 503 with the reasons otherwise
 /status   the daemon's state as JSON
+/tail     what is applied from now on, as lines of JSON; ?rule=rules[0]&key=user:*
 /reload   POST: reads the configuration again; ?invalidate=true removes what changed rules stand for
 `;
 
 /** An action that takes longer is reported as under way, ms; below the time that a silent connection may last. */
 const ACTION_PATIENCE = 10_000;
 
-/** The daemon's HTTP side: metrics, health, status, and actions for who may. */
+/** The daemon's HTTP side: metrics, health, status, and for who may actions and the stream of what is applied. */
 export function createAdminServer(options: AdminServerOptions): AdminServer {
-  const { handlers, log, closeGraceMs = 1000 } = options;
+  const { handlers, tail, log, closeGraceMs = 1000 } = options;
   // Probes are short and few: a client that is slow or sends much is not one of them.
   const server = createServer(
     {
@@ -71,7 +76,10 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
       keepAliveTimeout: 5000,
       connectionsCheckingInterval: 5000,
     },
-    (request, response) => void respond(request, response),
+    (request, response) =>
+      void (tail !== undefined && pathOf(request) === '/tail'
+        ? follow(request, response, tail)
+        : respond(request, response)),
   );
   server.setTimeout(15_000);
   server.maxConnections = 64;
@@ -91,7 +99,7 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
   const access = { token: options.token, listensOnLoopback: isLoopback(options.host) };
 
   async function answer(request: IncomingMessage): Promise<Answer> {
-    const [path = '', query = ''] = (request.url ?? '').split(/\?(.*)/s, 2);
+    const path = pathOf(request);
     const action = actions.get(path);
     const route = routes.get(path);
     if (route === undefined && action === undefined)
@@ -105,7 +113,7 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
       if (route !== undefined) return await route();
       const verdict = authorize(request, access);
       if (!verdict.allowed) return json(verdict.status, { error: verdict.reason });
-      return (await action?.(new URLSearchParams(query))) ?? { status: 404, type: TEXT, body: '' };
+      return (await action?.(queryOf(request))) ?? { status: 404, type: TEXT, body: '' };
     } catch (error) {
       log.error({ err: error, path }, 'the admin server could not answer a request');
       return { status: 500, type: TEXT, body: 'The answer could not be made; see the log.\n' };
@@ -113,7 +121,27 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
   }
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { status, type, body, headers } = await answer(request);
+    send(request, response, await answer(request));
+  }
+
+  function follow(request: IncomingMessage, response: ServerResponse, hub: TailHub): void {
+    if (request.method !== 'GET') {
+      const refusal = { status: 405, type: TEXT, body: 'Only GET is allowed.\n', headers: { Allow: 'GET' } };
+      send(request, response, refusal);
+      return;
+    }
+    const verdict = authorize(request, access);
+    const filter = parseTailFilter(queryOf(request));
+    const refusal = !verdict.allowed
+      ? verdict
+      : typeof filter === 'string'
+        ? { status: 400, reason: filter }
+        : hub.open(response, filter);
+    if (refusal !== undefined) send(request, response, json(refusal.status, { error: refusal.reason }));
+  }
+
+  function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+    const { status, type, body, headers } = answer;
     const readable = request.method === 'GET' || request.method === 'HEAD';
     response.writeHead(status, {
       'Content-Type': type,
@@ -135,6 +163,7 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
       return address;
     },
     close() {
+      tail?.close();
       closed ??= close(server, closeGraceMs);
       return closed;
     },
@@ -155,6 +184,14 @@ async function reload(query: URLSearchParams, handlers: AdminHandlers): Promise<
   patience.abort();
   if (outcome.result === 'pending') return json(202, outcome);
   return json(outcome.result === 'refused' ? 422 : 200, outcome);
+}
+
+function pathOf({ url = '' }: { readonly url?: string | undefined }): string {
+  return url.split('?', 1)[0] ?? '';
+}
+
+function queryOf({ url = '' }: IncomingMessage): URLSearchParams {
+  return new URLSearchParams(url.slice(pathOf({ url }).length));
 }
 
 function probe(health: HealthReport, aspect: 'live' | 'ready'): Answer {

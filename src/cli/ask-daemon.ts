@@ -33,7 +33,10 @@ async function request(admin: AdminConfig, method: string, path: string): Promis
   try {
     return await fetch(`http://${addressOf(admin)}${path}`, {
       method,
-      headers: admin.token === undefined ? {} : { authorization: `Bearer ${admin.token}` },
+      headers: {
+        'x-unstale': '1',
+        ...(admin.token === undefined ? {} : { authorization: `Bearer ${admin.token}` }),
+      },
       signal: AbortSignal.timeout(PATIENCE),
     });
   } catch (error) {

@@ -6,6 +6,7 @@ import { addExplainCommand } from './explain.ts';
 import { addInitCommand } from './init.ts';
 import { addReloadCommand } from './reload.ts';
 import { addRunCommand } from './run.ts';
+import { addTailCommand } from './tail.ts';
 import { version } from './version.ts';
 
 /**
@@ -29,6 +30,7 @@ export async function runProgram(
   addRunCommand(program, run);
   addReloadCommand(program);
   addExplainCommand(program);
+  addTailCommand(program);
   try {
     await program.parseAsync([...argv]);
   } catch (error) {

@@ -150,6 +150,8 @@ export interface Settings {
   readonly admin: AdminConfig | undefined;
   readonly health: { readonly maxLag: number };
   readonly shutdownTimeout: number;
+  /** Everything is done but what writes; not a field of the file, but a flag of the command. */
+  readonly dryRun?: boolean;
   readonly log: LogConfig;
 }
 

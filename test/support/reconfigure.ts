@@ -18,6 +18,7 @@ export async function reload(
 ): Promise<{ readonly status: number; readonly body: Fields }> {
   const response = await daemon.request(`/reload${query}`, {
     method: 'POST',
+    headers: { 'x-unstale': '1' },
     signal: AbortSignal.timeout(20_000),
   });
   const body: unknown = await response.json();

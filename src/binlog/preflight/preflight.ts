@@ -28,6 +28,8 @@ export interface PreflightOptions {
   readonly user: string;
   /** The state database on this server; undefined when the state is elsewhere. */
   readonly stateDatabase: string | undefined;
+  /** Whether nothing will be written to it; false by default. */
+  readonly readOnly?: boolean;
   /** `source.row_metadata`; full by default. */
   readonly rowMetadata?: RowMetadata;
   /** `source.hints`; off by default. */
@@ -55,7 +57,9 @@ export async function runPreflight(options: PreflightOptions): Promise<Preflight
   const filters = await checkLogFilters(client, server, privileges.binlogStatus, schemas);
   const serverIds = checkServerIds(server, options.serverId, replicas);
   const state =
-    stateDatabase === undefined ? [] : await checkStateDatabase(client, stateDatabase, account, user);
+    stateDatabase === undefined || options.readOnly === true
+      ? []
+      : await checkStateDatabase(client, stateDatabase, account, user);
   const nearestName = options.nearestName ?? ((): undefined => undefined);
   const checked = {
     client,

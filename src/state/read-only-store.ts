@@ -1,0 +1,21 @@
+import type { Log } from '../pipeline/ports.ts';
+import type { MysqlPositionStore } from './position-store.ts';
+import { isDenied, isMissing } from './state-error.ts';
+
+/** A store of which only `load` does something; without a table, or the right to read it, there is no checkpoint. */
+export function readOnlyStore(store: MysqlPositionStore, log: Log): MysqlPositionStore {
+  return {
+    migrate: () => Promise.resolve(),
+    load: async () => {
+      try {
+        return await store.load();
+      } catch (error) {
+        const cause = error instanceof Error ? error.cause : undefined;
+        if (!isMissing(cause) && !isDenied(cause)) throw error;
+        log.info({ reason: error }, 'no stored position can be read; beginning at source.init_position');
+        return undefined;
+      }
+    },
+    save: () => Promise.resolve(),
+  };
+}
