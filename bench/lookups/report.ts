@@ -6,8 +6,8 @@ import type { LoadName } from './workload.ts';
 
 /** The daemon's memory, whatever the queries give. */
 const MOST_RSS_MB = 130;
-/** A twentieth of one query a change. */
-const MOST_SELECTS = 50;
+/** A tenth of one query a change. */
+const MOST_SELECTS = 100;
 
 /** Medians of all rounds, one line a load and side. */
 export function formatLookups(rounds: readonly LookupRound[]): string {

@@ -116,6 +116,14 @@ describe.each(inject('servers').mysql)('lookups that are asked together on $labe
     expect(Math.max(...parts.map((part) => part.length))).toBeLessThanOrEqual(10_000);
   });
 
+  it('are not asked together where one would give the others another text', async () => {
+    const lookup = lookupOf('SELECT ROUND(1.23456, ?) AS id FROM {db}.digits WHERE d = 1');
+    const { ask } = runnerOf(lookup);
+    expect((await ask([[1], [3]])).flat().toSorted()).toEqual(['p:1.2', 'p:1.235']);
+    const together = await client.query(combinedStatement(lookup, 1, { count: 2, maxRows: 10 }), [1, 3]);
+    expect(together.map(({ id }) => id)).toContain('1.200');
+  });
+
   it('widen when one of them has more rows than allowed', async () => {
     const { ask } = runnerOf(lookupOf('SELECT d AS id FROM {db}.digits WHERE d < ?', { maxKeys: 6 }));
     expect((await ask(oneTo(7))).flat().filter((key) => key === 'p:*')).toEqual([]);
