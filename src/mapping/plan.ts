@@ -67,6 +67,8 @@ export type MapRow = (change: RowChange, out: MappingOutput) => void;
 
 interface Selected {
   readonly rule: Rule;
+  /** Among all rules. */
+  readonly place: number;
   readonly matcher: TableMatcher;
 }
 
@@ -75,7 +77,12 @@ const MAX_PATTERN_TABLES = 4096;
 
 /** Compiles validated rules into a plan. */
 export function compilePlan(rules: readonly Rule[]): MappingPlan {
-  const selected = rules.map((rule) => ({ rule, matcher: compileSelector(selectorOf(rule)) }));
+  const selected = rules.map((rule, place) => ({
+    rule,
+    place,
+    matcher: compileSelector(selectorOf(rule)),
+  }));
+  const candidates = indexByTable(selected);
   const lookups: Lookup[] = [];
   const lookupNumbers = new Map<Rule, number>();
   // Changes of a table that is remembered no longer may still be under way; they carry what they need.
@@ -86,7 +93,7 @@ export function compilePlan(rules: readonly Rule[]): MappingPlan {
     scopesOf(selected, reaches, reason);
 
   const compile = (table: TableRef): TableInterest | undefined => {
-    const concerned = selected
+    const concerned = candidates(table)
       .filter(({ matcher }) => matcher.matches(table.schema, table.table))
       .map(({ rule }) => rule);
     const [first] = concerned;
@@ -156,6 +163,25 @@ function inTurn(maps: readonly MapRow[]): MapRow {
   return (change, out) => {
     for (const map of maps) map(change, out);
   };
+}
+
+/** Rules that may be on a table, in their order: those that name it, and all with patterns. */
+function indexByTable(selected: readonly Selected[]): (table: TableRef) => readonly Selected[] {
+  const patterns: Selected[] = [];
+  const named = new Map<string, Selected[]>();
+  for (const each of selected) {
+    const selector = selectorOf(each.rule);
+    if (selector.kind === 'pattern') {
+      patterns.push(each);
+      continue;
+    }
+    const name = nameOf(selector.table);
+    const others = named.get(name);
+    if (others === undefined) named.set(name, [each]);
+    else others.push(each);
+  }
+  return (table) =>
+    [...(named.get(nameOf(table)) ?? []), ...patterns].toSorted((one, other) => one.place - other.place);
 }
 
 function scopesOf(

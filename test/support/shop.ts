@@ -21,7 +21,7 @@ export interface Shop {
   readonly db: TestDatabase;
   readonly redis: Redis;
   /** Key names are prefixed with the schema, so that tests share one Redis. */
-  key(rest: string): string;
+  readonly key: (rest: string) => string;
   /** Configuration of a daemon for this shop. */
   config(overrides?: ConfigOverrides): Record<string, unknown>;
   /** Caches values under these keys, as an application would. */
