@@ -108,7 +108,8 @@ export class MysqlLookups implements LookupRunner {
     const { client, retryDelay } = this.#options;
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
-        const rows = await client.query(lookupStatement(lookup, parameters.length), parameters);
+        requirePlaceholders(lookup, parameters.length);
+        const rows = await client.query(boundedSql(lookup), parameters);
         return rows.map((row) => lookup.columns.map((column) => columnValue(row[column])));
       } catch (thrown) {
         const error = asUnstaleError(thrown);
@@ -150,33 +151,18 @@ export class MysqlLookups implements LookupRunner {
 }
 
 /**
- * What is sent for a lookup with so many parameters; with the verb `EXPLAIN` the plan of it.
- * @throws UnstaleError UNSTALE_INTERNAL if a question mark in it is no placeholder
- */
-export function lookupStatement(lookup: Lookup, parameters: number, verb = ''): string {
-  requirePlaceholders(lookup, parameters);
-  return boundedSql(lookup, verb);
-}
-
-/**
  * The lookup's statement, of which the server returns one row more than may be and stops at the timeout. A derived
  * table keeps the limit whatever LIMIT, UNION or WITH the statement has; the line break ends a comment at its end.
  * Each server reads its own time limit: MariaDB `M!` comments in seconds, MySQL hints in ms.
  */
-function boundedSql({ sql, columns, maxKeys, timeout }: Lookup, verb: string): string {
-  // Without the alias the server names the column as it is defined, which may differ in case.
-  const names = columns
-    .map(quote)
-    .map((name) => `${name} AS ${name}`)
-    .join(', ');
+function boundedSql({ sql, columns, maxKeys, timeout }: Lookup): string {
+  // Without the alias the server names a column as the table does, which may differ in case.
+  const quoted = columns.map((name) => `\`${name.replaceAll('`', '``')}\``);
+  const names = quoted.map((name) => `${name} AS ${name}`).join(', ');
   return (
     `/*M! SET STATEMENT max_statement_time=${timeout / 1000} FOR */ ` +
-    `${verb} SELECT /*+ MAX_EXECUTION_TIME(${timeout}) */ ${names} FROM (\n${sql}\n) AS unstale_lookup LIMIT ${maxKeys + 1}`
+    `SELECT /*+ MAX_EXECUTION_TIME(${timeout}) */ ${names} FROM (\n${sql}\n) AS unstale_lookup LIMIT ${maxKeys + 1}`
   );
-}
-
-function quote(name: string): string {
-  return `\`${name.replaceAll('`', '``')}\``;
 }
 
 /** The driver takes every question mark for a placeholder, those in strings too, and two for a name. */
