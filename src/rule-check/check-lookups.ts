@@ -6,7 +6,6 @@ import type { PreflightProblem } from '../binlog/preflight/problem.ts';
 import { nearestName } from '../errors/nearest-name.ts';
 import { asUnstaleError } from '../errors/unstale-error.ts';
 import type { UnstaleError } from '../errors/unstale-error.ts';
-import { lookupStatement } from '../lookup/lookup-statement.ts';
 import type { Lookup, MappingPlan } from '../mapping/plan.ts';
 import type { RuleLookup, TableRule } from '../mapping/rule.ts';
 import type { SqlClient } from '../pipeline/ports.ts';
@@ -62,8 +61,7 @@ async function checkLookup(
   const parameters = await parametersOf(options.source, table, names);
   const subject = rule.id;
   try {
-    const statement = lookupStatement(lookup, parameters.length, 'EXPLAIN FORMAT=TRADITIONAL');
-    return fullScans(await client.query(statement, parameters)).map(
+    return fullScans(await client.query(planStatement(sql, lookup), parameters)).map(
       ({ table: scanned, rows }): PreflightProblem => ({
         code: 'UNSTALE_LOOKUP_SLOW',
         severity: 'warning',
@@ -98,6 +96,15 @@ async function checkLookup(
     const message = `The server refuses the lookup of ${rule.id}: ${reason}`;
     return [{ code: 'UNSTALE_LOOKUP_REFUSED', severity: 'error', subject, message }];
   }
+}
+
+/** Asks for the plan of what the daemon sends. Each server reads its own time limit. */
+function planStatement(sql: string, { columns, maxKeys, timeout }: Lookup): string {
+  return (
+    `/*M! SET STATEMENT max_statement_time=${timeout / 1000} FOR */ EXPLAIN FORMAT=TRADITIONAL ` +
+    `SELECT /*+ MAX_EXECUTION_TIME(${timeout}) */ ${columns.map(quoteName).join(', ')} ` +
+    `FROM (\n${sql}\n) AS unstale_lookup LIMIT ${maxKeys + 1}`
+  );
 }
 
 const EXPLAIN_DENIED = /EXPLAIN\/SHOW can not be issued/i;
