@@ -1,5 +1,6 @@
 import type { AdminConfig } from '../config/config.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
+import { addressOf } from './daemon-address.ts';
 
 /** Longest wait for an answer, ms. */
 const PATIENCE = 20_000;
@@ -44,12 +45,6 @@ async function request(admin: AdminConfig, method: string, path: string): Promis
       error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
     throw unreachable(`no daemon answers on ${addressOf(admin)}: ${cause}`);
   }
-}
-
-/** A daemon that listens on all addresses is asked on the loopback one. */
-function addressOf({ host, port }: AdminConfig): string {
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
 
 function unreachable(message: string): UnstaleError {

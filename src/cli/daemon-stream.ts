@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import type { AdminConfig } from '../config/config.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
+import { addressOf } from './daemon-address.ts';
 
 /** The daemon gives a sign of life every 10 s; a stream that is silent for longer than three is dead. */
 const LONGEST_SILENCE = 35_000;
@@ -38,12 +39,6 @@ export async function* readDaemonStream(
     throw unreachable(`the daemon on ${address} does not answer any more: ${reasonOf(error)}`, error);
   }
   if (!signal.aborted) throw unreachable(`the connection to the daemon on ${address} ended`);
-}
-
-/** Where the daemon is asked: one that listens on all addresses, on the loopback one. */
-export function addressOf({ host, port }: AdminConfig): string {
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
 
 async function open(

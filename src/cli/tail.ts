@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
 import { rulesOfTable } from '../rules-of-table.ts';
-import { addressOf, readDaemonStream } from './daemon-stream.ts';
+import { addressOf } from './daemon-address.ts';
+import { readDaemonStream } from './daemon-stream.ts';
 import { configOf, withConfigFlags } from './options.ts';
 import type { ConfigFlags } from './options.ts';
 import { formatTailLine } from './tail-line.ts';

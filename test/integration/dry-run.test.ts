@@ -61,7 +61,9 @@ describe.each(mysql)('unstale run --dry-run on $label', (server) => {
 
     expect(account.get('rules[0]')).toMatchObject({
       counts: { delete: 6, scope: 0 },
-      sample: ['user:1', 'user:by-email:one@x', 'user:2', 'user:by-email:two@x'].map(shop.key),
+      sample: ['user:1', 'user:by-email:one@x', 'user:2', 'user:by-email:two@x'].map((rest) =>
+        shop.key(rest),
+      ),
     });
     expect(account.get('rules[2]')).toMatchObject({
       counts: { delete: 0, scope: 1 },

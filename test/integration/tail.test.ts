@@ -90,7 +90,9 @@ describe('unstale tail', () => {
     await shop.settled();
     const keysOf = (lines: readonly string[]) =>
       lines.map((line) => /delete +(\S+)/.exec(line)?.[1] ?? '').toSorted();
-    const all = ['user:10', 'user:11', 'user:by-email:eleven@x', 'user:by-email:ten@x'].map(shop.key);
+    const all = ['user:10', 'user:11', 'user:by-email:eleven@x', 'user:by-email:ten@x'].map((rest) =>
+      shop.key(rest),
+    );
     for (const [at, expected] of [all, all, [shop.key('user:10')]].entries()) {
       const tail = tails[at]!;
       await eventually('all lines are there', () => tail.lines.length >= expected.length);
