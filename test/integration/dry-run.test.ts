@@ -22,7 +22,7 @@ describe.each(mysql)('unstale run --dry-run on $label', (server) => {
   async function start(config: Readonly<Record<string, unknown>>, ...args: readonly string[]) {
     const daemon = await startDaemon(config, { args });
     running.push(daemon);
-    await daemon.ready();
+    await daemon.logged('it follows changes', ({ msg }) => msg === 'ready: following changes', 30_000);
     return daemon;
   }
 
@@ -83,7 +83,7 @@ describe.each(mysql)('unstale run --dry-run on $label', (server) => {
     await shop.redis.call('ACL', 'DELUSER', user);
   });
 
-  it('begins at the position of the daemon, beside which it can run, and leaves it where it is', async () => {
+  it('begins at the position of the daemon, beside which it can run, without Redis too, and leaves it there', async () => {
     const config = shop.config();
     const daemon = await start(config);
     await shop.settled();
@@ -93,7 +93,7 @@ describe.each(mysql)('unstale run --dry-run on $label', (server) => {
     await shop.cache('visit:1');
     await shop.db.query('INSERT INTO visits VALUES (1, 0)');
 
-    const dryRun = await start(config, '--dry-run');
+    const dryRun = await start(config, '--dry-run', '--set', 'redis.url=redis://127.0.0.1:1');
     await counted(dryRun, 1);
     expect(await shop.cached(['visit:1'])).toEqual(['visit:1']);
     expect(await positions()).toEqual(stored);

@@ -89,7 +89,7 @@ describe('unstale tail', () => {
     await shop.db.query("INSERT INTO users VALUES (11, 'eleven@x', '')");
     await shop.settled();
     const keysOf = (lines: readonly string[]) =>
-      lines.flatMap((line) => /delete +(\S+)/.exec(line)?.[1] ?? []).toSorted();
+      lines.map((line) => /delete +(\S+)/.exec(line)?.[1] ?? '').toSorted();
     const all = ['user:10', 'user:11', 'user:by-email:eleven@x', 'user:by-email:ten@x'].map((rest) =>
       shop.key(rest),
     );
