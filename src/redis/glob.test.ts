@@ -15,8 +15,8 @@ describe('the globs of scopes', () => {
         const key = first + rest.map((text) => (stream.next().value ?? '') + text).join('');
         const matches = globMatcher([String.raw`never\*:*`, pattern]);
         expect(matches(Buffer.from(key))).toBe(true);
-        if (first !== '')
-          expect(globMatcher([pattern])(Buffer.from(`\0\0${key}`))).toBe(first.startsWith('\0'));
+        const other = first.startsWith('a') ? 'b' : 'a';
+        if (first !== '') expect(globMatcher([pattern])(Buffer.from(other + key))).toBe(false);
       }),
     );
   });
