@@ -1,8 +1,9 @@
-// The floor: what no reader on mysql2's packet parser can be faster than. Each packet is framed, and its event's
-// type byte looked at; nothing is decoded.
+// The floor: what unstale cannot be faster than. Each packet is framed as unstale does it, and its event's type byte
+// looked at; nothing is decoded.
 import ZongJi from '@vlasky/zongji';
 
-import { tapPackets } from '../../src/binlog/zongji-tap.ts';
+import { takeDump } from '../../src/binlog/dump-packets.ts';
+import { withDumpSocket } from '../../src/binlog/wire/dump-socket.ts';
 import { ReaderClock, readerTask } from './reader-clock.ts';
 
 /** What a transaction ends with: XID, or for a compressed one TRANSACTION_PAYLOAD, which is all of it. */
@@ -10,17 +11,29 @@ const LAST_EVENTS: ReadonlySet<number | undefined> = new Set([16, 40]);
 const task = readerTask();
 const { host, port, user } = task;
 const clock = new ReaderClock();
-const zongji = new ZongJi({ host, port, user });
+const zongji = new ZongJi(withDumpSocket({ host, port, user }));
 
-zongji.on('error', (error: Error) => {
+const failed = (error: Error): never => {
   console.error(error);
   process.exit(1);
-});
+};
+const look = (type: number | undefined, nextOffset: number): undefined => {
+  clock.begin();
+  if (LAST_EVENTS.has(type) && nextOffset >= task.to.offset) clock.end();
+};
+
+zongji.on('error', failed);
 zongji.on('ready', () => {
-  tapPackets(zongji, ({ buffer, start }) => {
-    clock.begin();
-    const ends = LAST_EVENTS.has(buffer[start + 4]);
-    if (ends && buffer.readUInt32LE(start + 13) >= task.to.offset) clock.end();
+  takeDump(zongji, {
+    consumer: {
+      event: (buffer, start) => look(buffer[start + 4], buffer.readUInt32LE(start + 13)),
+      inParts: (head) => {
+        const [type, nextOffset] = [head[4], head.readUInt32LE(13)];
+        return { part: () => undefined, end: () => look(type, nextOffset), abandon: () => undefined };
+      },
+    },
+    onActivity: () => undefined,
+    onFailure: failed,
   });
 });
 zongji.start({ serverId: 4242, filename: task.from.file, position: task.from.offset });

@@ -6,9 +6,9 @@ import { EventDecoder } from './decoder/event-decoder.ts';
 import { CRC32_BYTES } from './decoder/event-type.ts';
 import { HintReader } from './decoder/hint-reader.ts';
 import type { KnownTablesOptions } from './decoder/known-tables.ts';
-import { EventFeed } from './event-feed.ts';
-import { tapPackets } from './zongji-tap.ts';
-import type { ByteStream } from './zongji-tap.ts';
+import { takeDump } from './dump-packets.ts';
+import type { DumpPackets } from './dump-packets.ts';
+import { withDumpSocket } from './wire/dump-socket.ts';
 
 /** Where the dump begins: the server finds the place by GTID set, or is told file and offset (bytes). */
 export type DumpStart =
@@ -36,9 +36,6 @@ export interface ZongjiStreamOptions {
 /** A dump that is paused longer than this is ended by the server, s (net_write_timeout). */
 const NET_WRITE_TIMEOUT_S = 3600;
 
-/** Who holds the flow of packets back: the reader of the events, or an event that takes longer. */
-type Hold = 'reader' | 'feed';
-
 /**
  * One dump over one zongji connection. Nothing reconnects here: after `onFailure` the stream is dead, and a
  * new one is made by its owner.
@@ -46,15 +43,13 @@ type Hold = 'reader' | 'feed';
 export class ZongjiStream {
   readonly #options: ZongjiStreamOptions;
   readonly #zongji: ZongJi;
-  readonly #holds = new Set<Hold>();
   #ended = false;
-  #feed: EventFeed | undefined;
-  #stream: ByteStream | undefined;
+  #packets: DumpPackets | undefined;
   #writable: PromiseWithResolvers<void> | undefined;
 
   constructor(options: ZongjiStreamOptions) {
     this.#options = options;
-    this.#zongji = new ZongJi(options.connection);
+    this.#zongji = new ZongJi(withDumpSocket(options.connection));
     this.#zongji.on('error', (error: Error) => this.#fail(error));
     this.#zongji.on('ready', () => this.#prepareDump());
     const { start } = options;
@@ -68,19 +63,19 @@ export class ZongjiStream {
     });
   }
 
-  /** Holds the server back; what the socket has delivered already still arrives. */
+  /** Holds the server back; no event arrives until `resume`. */
   pause(): void {
-    if (this.#holds.has('reader')) return;
+    if (this.#writable !== undefined) return;
     this.#writable = Promise.withResolvers();
     // Nobody may be waiting for it.
     this.#writable.promise.catch(() => undefined);
-    this.#hold('reader');
+    this.#packets?.pause();
   }
 
   resume(): void {
     this.#writable?.resolve();
     this.#writable = undefined;
-    this.#release('reader');
+    this.#packets?.resume();
   }
 
   /** Ends the dump and frees both connections, also when the control connection is gone already. */
@@ -91,7 +86,7 @@ export class ZongjiStream {
     });
     this.#zongji.stop();
     await stopped;
-    this.#stream?.destroy();
+    this.#packets?.stream.destroy();
     this.#zongji.removeAllListeners();
     this.#zongji.on('error', () => undefined);
   }
@@ -121,33 +116,14 @@ export class ZongjiStream {
         emit: this.#options.onEvent,
         whenWritable: () => this.#writable?.promise,
       });
-      const feed = new EventFeed({
-        handle: ({ buffer, start, end }) => decoder.decode(buffer, start, end),
-        pause: () => this.#hold('feed'),
-        resume: () => this.#release('feed'),
+      this.#packets = takeDump(this.#zongji, {
+        consumer: decoder,
+        onActivity: this.#options.onActivity,
         onFailure: (error) => this.#fail(error),
       });
-      const stream = tapPackets(this.#zongji, (event) => feed.push(event));
-      stream.on('data', this.#options.onActivity);
-      this.#feed = feed;
-      this.#stream = stream;
     } catch (error) {
       this.#fail(asUnstaleError(error));
     }
-  }
-
-  /**
-   * The socket is paused, not mysql2's connection, which would copy every packet that the socket had delivered
-   * already.
-   */
-  #hold(hold: Hold): void {
-    this.#holds.add(hold);
-    this.#stream?.pause();
-  }
-
-  #release(hold: Hold): void {
-    this.#holds.delete(hold);
-    if (this.#holds.size === 0) this.#stream?.resume();
   }
 
   #fail(error: Error): void {
@@ -158,7 +134,7 @@ export class ZongjiStream {
 
   #end(): void {
     this.#ended = true;
-    this.#feed?.end();
+    this.#packets?.end();
     this.#writable?.reject(
       new UnstaleError('UNSTALE_BINLOG_CONNECTION_LOST', 'the stream ended within a transaction'),
     );

@@ -1,78 +1,101 @@
 import type ZongJi from '@vlasky/zongji';
 import { UnstaleError } from '../errors/unstale-error.ts';
-import type { RawEvent } from './raw-event.ts';
 
 /** The version of zongji whose internals this file was verified against. */
 const VERIFIED_VERSION = '0.9.0';
 
-/** The first byte of a packet that holds an event, not an error or the end. */
-const EVENT_MARKER = 0;
-
-interface BinaryPacket {
-  readonly buffer: Buffer;
-  /** Index of the packet's first payload byte: the marker, 0 for an event. */
-  readonly offset: number;
-  readonly end: number;
-}
-
-type PacketHandler = (this: object, packet: BinaryPacket, connection: object) => unknown;
+/** Of a packet's header. */
+const SEQUENCE_AT = 3;
 
 /** A connection's socket, as far as it is used here. */
 export interface ByteStream {
-  on(event: 'data', listener: () => void): unknown;
   pause(): unknown;
   resume(): unknown;
   destroy(): unknown;
 }
 
+/** mysql2's, which splits the bytes of a connection into packets. */
+interface PacketParser {
+  execute(bytes: Buffer): unknown;
+}
+
+/** What is used of a mysql2 connection's inside. */
+interface DumpConnection {
+  readonly stream: ByteStream;
+  readonly sequenceId: number;
+  packetParser: PacketParser;
+}
+
+type Start = (this: object, packet: unknown, connection: object) => unknown;
+
+export interface Tap {
+  /** The byte stream of the dump's connection, which outlives zongji's own references to it. */
+  readonly stream: ByteStream;
+  /** Hands a packet to zongji, for the errors and the end of a dump. */
+  giveBack(packet: Buffer): void;
+}
+
 /**
- * The one seam at which zongji's internals are touched. Call it in zongji's `'ready'` event, before the dump
- * command is sent: from then on `handle` gets every binlog event, and zongji parses none. Errors and the end of the
- * stream stay zongji's.
- *
- * Returns the dump connection's byte stream, which outlives zongji's own references to it.
+ * The one seam at which zongji's and mysql2's internals are touched. Call it in zongji's `'ready'` event: `onDump`
+ * comes when the dump command is sent, and from then on `onBytes` gets what the connection receives, nothing of which
+ * zongji parses.
  * @throws UnstaleError when zongji does not have the expected inside.
  */
-export function tapPackets(zongji: ZongJi, handle: (event: RawEvent) => void): ByteStream {
-  const handlers = packetHandlers(zongji);
-  const stream =
-    zongji.connection !== null && 'stream' in zongji.connection ? zongji.connection.stream : undefined;
-  if (handlers === undefined || !isByteStream(stream)) {
+export function tapDump(zongji: ZongJi, onDump: () => void, onBytes: (bytes: Buffer) => void): Tap {
+  const command = dumpCommand(zongji);
+  const { connection } = zongji;
+  if (command === undefined || !isDumpConnection(connection)) {
     throw new UnstaleError(
       'UNSTALE_INTERNAL',
       `the installed @vlasky/zongji has another inside than version ${VERIFIED_VERSION}, which unstale was verified with`,
     );
   }
-  const parse = handlers.binlogData;
-  handlers.binlogData = function tapped(packet, connection): unknown {
-    if (packet.buffer[packet.offset] !== EVENT_MARKER) return parse.call(this, packet, connection);
-    handle({ buffer: packet.buffer, start: packet.offset + 1, end: packet.end });
-    return tapped;
+  const parser = connection.packetParser;
+  const { start } = command;
+  command.start = function tapped(packet, owner): unknown {
+    const next = start.call(this, packet, owner);
+    connection.packetParser = { execute: onBytes };
+    onDump();
+    return next;
   };
-  return stream;
+  return {
+    stream: connection.stream,
+    giveBack: (packet) => {
+      // It counts the packets, and saw none of the events.
+      const counted = Buffer.from(packet);
+      counted[SEQUENCE_AT] = connection.sequenceId;
+      parser.execute(counted);
+    },
+  };
 }
 
-function packetHandlers(zongji: object): { binlogData: PacketHandler } | undefined {
+function dumpCommand(zongji: object): { start: Start } | undefined {
   const command = 'BinlogClass' in zongji ? zongji.BinlogClass : undefined;
   const prototype: unknown = typeof command === 'function' ? command.prototype : undefined;
-  return hasBinlogData(prototype) ? prototype : undefined;
+  return hasStart(prototype) ? prototype : undefined;
 }
 
-function hasBinlogData(value: unknown): value is { binlogData: PacketHandler } {
+function hasStart(value: unknown): value is { start: Start } {
+  return isObject(value) && 'start' in value && typeof value.start === 'function';
+}
+
+function isDumpConnection(value: unknown): value is DumpConnection {
   return (
-    typeof value === 'object' &&
-    value !== null &&
-    'binlogData' in value &&
-    typeof value.binlogData === 'function'
+    isObject(value) &&
+    'sequenceId' in value &&
+    typeof value.sequenceId === 'number' &&
+    'packetParser' in value &&
+    isObject(value.packetParser) &&
+    'execute' in value.packetParser &&
+    typeof value.packetParser.execute === 'function' &&
+    'stream' in value &&
+    isByteStream(value.stream)
   );
 }
 
 function isByteStream(value: unknown): value is ByteStream {
   return (
-    typeof value === 'object' &&
-    value !== null &&
-    'on' in value &&
-    typeof value.on === 'function' &&
+    isObject(value) &&
     'pause' in value &&
     typeof value.pause === 'function' &&
     'resume' in value &&
@@ -80,4 +103,8 @@ function isByteStream(value: unknown): value is ByteStream {
     'destroy' in value &&
     typeof value.destroy === 'function'
   );
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

@@ -24,6 +24,15 @@ async function isReady(daemon: DaemonProcess): Promise<boolean> {
   return (await daemon.request('/readyz')).status === 200;
 }
 
+/** "Not ready" comes as soon as Redis is away, maybe before the change was read from the binlog. */
+async function deleteWaits(daemon: DaemonProcess): Promise<void> {
+  await eventually(
+    'the delete waits for Redis',
+    async () => (await daemon.metrics()).sum('unstale_in_flight_bytes'),
+    (bytes) => bytes > 0,
+  );
+}
+
 describe.each(inject('servers').mysql)('Redis fails, the source is $label', (server) => {
   let redis: TestRedisServer;
   let shop: Shop;
@@ -117,15 +126,11 @@ describe.each(inject('servers').mysql)('Redis fails, the source is $label', (ser
     try {
       daemon = await startDaemon(config);
       await daemon.ready();
-      await shop.settled();
+      await drained(shop, daemon);
       proxy.refuse();
       await shop.cache('user:1');
       await shop.db.query('INSERT INTO users (id) VALUES (1)');
-      await eventually(
-        'the delete waits',
-        () => isReady(daemon),
-        (ready) => !ready,
-      );
+      await deleteWaits(daemon);
       daemon.signal('SIGTERM');
       expect(await daemon.exited).toEqual({ code: 1, signal: null });
       expect(daemon.output()).toContain('UNSTALE_DRAIN_TIMEOUT');
@@ -146,14 +151,10 @@ describe.each(inject('servers').mysql)('Redis fails, the source is $label', (ser
         shop.config({ redis: { url: `redis://127.0.0.1:${proxy.port}` }, rest: { shutdown_timeout: '10m' } }),
       );
       await daemon.ready();
-      await shop.settled();
+      await drained(shop, daemon);
       proxy.refuse();
       await shop.db.query('INSERT INTO users (id) VALUES (1)');
-      await eventually(
-        'the delete waits',
-        () => isReady(daemon),
-        (ready) => !ready,
-      );
+      await deleteWaits(daemon);
       daemon.signal('SIGTERM');
       await daemon.logged('it is stopping', (line) => String(line['msg']).startsWith('stopping'));
       daemon.signal('SIGTERM');

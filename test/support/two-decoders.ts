@@ -3,8 +3,7 @@ import type { RowData, UpdateRowData } from '@vlasky/zongji';
 
 import { readCharsets } from '../../src/binlog/charsets.ts';
 import { EventDecoder } from '../../src/binlog/decoder/event-decoder.ts';
-import { EventFeed } from '../../src/binlog/event-feed.ts';
-import { tapPackets } from '../../src/binlog/zongji-tap.ts';
+import { takeDump } from '../../src/binlog/dump-packets.ts';
 import type { RowChange } from '../../src/change/row-change.ts';
 import type { SqlClient } from '../../src/pipeline/ports.ts';
 import type { ProvidedMysql } from './global-setup.ts';
@@ -62,13 +61,7 @@ export async function decodeOurs(
           if (event.nextOffset >= part.to) ended();
         },
       });
-      const feed = new EventFeed({
-        handle: ({ buffer, start, end }) => decoder.decode(buffer, start, end),
-        pause: () => zongji.connection?.pause(),
-        resume: () => zongji.connection?.resume(),
-        onFailure: failed,
-      });
-      tapPackets(zongji, (event) => feed.push(event));
+      takeDump(zongji, { consumer: decoder, onActivity: () => undefined, onFailure: failed });
     });
   });
   return changes;

@@ -64,11 +64,11 @@ describe.each(['mysql', 'mariadb'] as const)('damaged events of %s', (flavour) =
     for (const event of whole.slice(0, index)) {
       const type = event[4];
       if (type === EVENT.FORMAT_DESCRIPTION || type === EVENT.TABLE_MAP)
-        await decoder.decode(event, 0, event.length);
+        await decoder.event(event, 0, event.length);
     }
     listening = true;
     try {
-      await decoder.decode(damaged, 0, damaged.length);
+      await decoder.event(damaged, 0, damaged.length);
       return { events, failure: undefined };
     } catch (failure) {
       return { events, failure };

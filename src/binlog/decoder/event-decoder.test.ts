@@ -84,7 +84,7 @@ const image = (id: number, email: string, note: string): number[] => [
 function decodeAll(...buffers: Buffer[]): BinlogEvent[] {
   const events: BinlogEvent[] = [];
   const decoder = decoderInto(events);
-  for (const buffer of buffers) expect(decoder.decode(buffer, 0, buffer.length)).toBeUndefined();
+  for (const buffer of buffers) expect(decoder.event(buffer, 0, buffer.length)).toBeUndefined();
   return events;
 }
 
@@ -165,9 +165,9 @@ describe('the event decoder', () => {
     for (let cut = 1; cut < 10; cut += 1) {
       const events: BinlogEvent[] = [];
       const decoder = decoderInto(events);
-      void decoder.decode(tableMap(), 0, tableMap().length);
+      void decoder.event(tableMap(), 0, tableMap().length);
       whole.writeUInt32LE(whole.length - cut, 9);
-      expect(() => decoder.decode(whole, 0, whole.length - cut)).toThrow(UnstaleError);
+      expect(() => decoder.event(whole, 0, whole.length - cut)).toThrow(UnstaleError);
       expect(events).toEqual([]);
     }
   });
@@ -221,7 +221,7 @@ describe('the event decoder', () => {
       const checked = Buffer.concat([whole, Buffer.alloc(4)]);
       checked.writeUInt32LE(checked.length, 9);
       checked.writeUInt32LE(crc32(checked.subarray(0, whole.length)), whole.length);
-      void decoder.decode(checked, 0, checked.length);
+      void decoder.event(checked, 0, checked.length);
     }
     expect(events).toMatchObject([{ changes: [{ after: ['a@x', 7] }] }]);
   });
@@ -263,7 +263,7 @@ describe('the event decoder', () => {
         const decoder = decoderInto([]);
         for (const buffer of [...whole, ...random.map(([type, body]) => event(type, [...body]))]) {
           try {
-            void decoder.decode(buffer, 0, buffer.length);
+            void decoder.event(buffer, 0, buffer.length);
           } catch (error) {
             expect(error).toBeInstanceOf(UnstaleError);
           }

@@ -17,12 +17,15 @@ import {
 import type { StatementText } from './control-events.ts';
 import { crc32 } from './crc32.ts';
 import { EVENT, HEADER_BYTES, isHarmless } from './event-type.ts';
+import type { EventConsumer, EventParts } from '../wire/event-consumer.ts';
 import { GtidReader } from './gtid-reader.ts';
 import type { HintReader } from './hint-reader.ts';
+import { PayloadParts } from './payload-parts.ts';
 import { KnownTables } from './known-tables.ts';
 import type { KnownTablesOptions } from './known-tables.ts';
 import type { RowsFormat } from './row-decoder.ts';
 import { ROWS_FORMATS } from './rows-formats.ts';
+import type { PayloadConsumer } from './payload-stream.ts';
 import { expandPayload } from './transaction-payload.ts';
 
 export interface EventDecoderOptions extends KnownTablesOptions {
@@ -59,7 +62,7 @@ type Reused<K extends BinlogEvent['kind']> = Mutable<Extract<BinlogEvent, { kind
  *
  * Measured against other readers: see docs/benchmarks.md.
  */
-export class EventDecoder {
+export class EventDecoder implements EventConsumer {
   readonly #options: EventDecoderOptions;
   readonly #tables: KnownTables;
   readonly #gtids = new GtidReader();
@@ -98,7 +101,7 @@ export class EventDecoder {
    * @throws UnstaleError UNSTALE_EVENT_UNDECODABLE, also through the promise, for an event that is damaged or that may
    *   change rows and cannot be read
    */
-  decode(buffer: Buffer, start: number, end: number): Promise<void> | undefined {
+  event(buffer: Buffer, start: number, end: number): Promise<void> | undefined {
     const type = buffer[start + 4] ?? 0;
     try {
       if (type === EVENT.FORMAT_DESCRIPTION) this.#checksumBytes = checksumBytesOf(buffer, start, end);
@@ -114,6 +117,44 @@ export class EventDecoder {
     } catch (error) {
       throw undecodable(type, error);
     }
+  }
+
+  /**
+   * Who takes a large event in parts: a compressed transaction is expanded while it comes. The promises of the parts
+   * reject like those of `event`.
+   * @throws UnstaleError like `event`
+   */
+  inParts(head: Buffer, length: number): EventParts | undefined {
+    const type = head[4] ?? 0;
+    if (type !== EVENT.TRANSACTION_PAYLOAD) return undefined;
+    try {
+      const nextOffset = head.readUInt32LE(13);
+      const parts = PayloadParts.of(head, {
+        length,
+        checksumBytes: this.#checksumBytes,
+        verifyChecksum: this.#options.verifyChecksums,
+        consumer: this.#innerConsumer(nextOffset),
+      });
+      const failed = (error: unknown): never => {
+        throw undecodable(type, error);
+      };
+      return (
+        parts && {
+          part: (bytes) => parts.part(bytes)?.catch(failed),
+          end: () => parts.end().catch(failed),
+          abandon: () => parts.abandon(),
+        }
+      );
+    } catch (error) {
+      throw undecodable(type, error);
+    }
+  }
+
+  #innerConsumer(nextOffset: number): PayloadConsumer {
+    return {
+      event: (buffer, start, end) => this.#inner(buffer, start, end, nextOffset),
+      whenWritable: this.#options.whenWritable ?? always,
+    };
   }
 
   #aim(buffer: Buffer, start: number, end: number, verified: boolean): EventFrame {
@@ -158,11 +199,7 @@ export class EventDecoder {
         return undefined;
       case EVENT.TRANSACTION_PAYLOAD: {
         requireIntact(frame);
-        const { nextOffset } = frame;
-        return expandPayload(bodyOf(frame), {
-          event: (buffer, start, end) => this.#inner(buffer, start, end, nextOffset),
-          whenWritable: this.#options.whenWritable ?? always,
-        });
+        return expandPayload(bodyOf(frame), this.#innerConsumer(frame.nextOffset));
       }
       default:
         return this.#rare(type, frame);

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ByteReader } from './byte-reader.ts';
 import { expandPayload } from './transaction-payload.ts';
-import type { PayloadConsumer } from './transaction-payload.ts';
+import type { PayloadConsumer } from './payload-stream.ts';
 
 const u16 = (value: number): number[] => [0xfc, value & 255, value >> 8];
 
