@@ -283,7 +283,7 @@ describe('the event decoder', () => {
     ];
     const hinted: BinlogEvent[] = [];
     const decoder = decoderInto(hinted, 0, new HintReader(() => undefined));
-    for (const buffer of buffers) void decoder.decode(buffer, 0, buffer.length);
+    for (const buffer of buffers) void decoder.event(buffer, 0, buffer.length);
     expect(hinted).toMatchObject([
       { kind: 'hints', hints: ['a', 'b'], nextOffset: 1000 },
       { kind: 'hints', hints: ['a', 'b'] },
@@ -307,7 +307,7 @@ describe('the event decoder', () => {
     const long = 'x'.repeat(64 * 1024);
     for (const sql of [long, `${long}/* unstale: a */`]) {
       const buffer = event(160, text(sql));
-      void decoder.decode(buffer, 0, buffer.length);
+      void decoder.event(buffer, 0, buffer.length);
     }
     expect(unread).toBe(1);
   });
