@@ -3,7 +3,7 @@
 import ZongJi from '@vlasky/zongji';
 
 import { takeDump } from '../../src/binlog/dump-packets.ts';
-import { withDumpSocket } from '../../src/binlog/wire/dump-socket.ts';
+import { withDumpSockets } from '../../src/binlog/wire/dump-socket.ts';
 import { ReaderClock, readerTask } from './reader-clock.ts';
 
 /** What a transaction ends with: XID, or for a compressed one TRANSACTION_PAYLOAD, which is all of it. */
@@ -11,7 +11,7 @@ const LAST_EVENTS: ReadonlySet<number | undefined> = new Set([16, 40]);
 const task = readerTask();
 const { host, port, user } = task;
 const clock = new ReaderClock();
-const zongji = new ZongJi(withDumpSocket({ host, port, user }));
+const zongji = new ZongJi(withDumpSockets({ host, port, user }));
 
 const failed = (error: Error): never => {
   console.error(error);

@@ -1,5 +1,6 @@
 import type ZongJi from '@vlasky/zongji';
-import { dumpSocketOf } from './wire/dump-socket.ts';
+import { divertBytes } from './wire/dump-socket.ts';
+import type { ByteSink } from './wire/byte-sink.ts';
 import type { EventConsumer } from './wire/event-consumer.ts';
 import { PacketFramer } from './wire/packet-framer.ts';
 import { tapDump } from './zongji-tap.ts';
@@ -35,21 +36,21 @@ export function takeDump(zongji: ZongJi, options: DumpPacketsOptions): DumpPacke
     flow: { pause: () => tap.stream.pause(), resume: () => tap.stream.resume() },
     onFailure,
   });
-  const tap = tapDump(
-    zongji,
-    () =>
-      dumpSocketOf(tap.stream)?.receive({
-        room: framer.room,
-        wrote: (bytes) => {
-          onActivity();
-          framer.wrote(bytes);
-        },
-        push: (bytes) => framer.push(bytes),
-      }),
-    (bytes) => {
+  const sink: ByteSink = {
+    room: framer.room,
+    wrote: (bytes) => {
+      onActivity();
+      framer.wrote(bytes);
+    },
+    push: (bytes) => {
       onActivity();
       framer.push(bytes);
     },
+  };
+  const tap = tapDump(
+    zongji,
+    () => divertBytes(tap.stream, sink),
+    (bytes) => sink.push(bytes),
   );
   return {
     stream: tap.stream,

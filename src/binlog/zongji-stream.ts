@@ -8,7 +8,7 @@ import { HintReader } from './decoder/hint-reader.ts';
 import type { KnownTablesOptions } from './decoder/known-tables.ts';
 import { takeDump } from './dump-packets.ts';
 import type { DumpPackets } from './dump-packets.ts';
-import { withDumpSocket } from './wire/dump-socket.ts';
+import { withDumpSockets } from './wire/dump-socket.ts';
 
 /** Where the dump begins: the server finds the place by GTID set, or is told file and offset (bytes). */
 export type DumpStart =
@@ -49,7 +49,7 @@ export class ZongjiStream {
 
   constructor(options: ZongjiStreamOptions) {
     this.#options = options;
-    this.#zongji = new ZongJi(withDumpSocket(options.connection));
+    this.#zongji = new ZongJi(withDumpSockets(options.connection));
     this.#zongji.on('error', (error: Error) => this.#fail(error));
     this.#zongji.on('ready', () => this.#prepareDump());
     const { start } = options;

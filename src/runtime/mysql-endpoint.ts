@@ -1,5 +1,5 @@
 import { connect, isIP } from 'node:net';
-import type { Socket } from 'node:net';
+import type { OnReadOpts, Socket } from 'node:net';
 import type { ConnectionOptions, SslOptions } from 'mysql2';
 
 /** How much TLS a connection needs; the meaning of each is that of the MySQL clients' `--ssl-mode`. */
@@ -52,7 +52,7 @@ export function connectionCandidates(
     // A server must not be able to ask for a file of this machine.
     flags: ['-LOCAL_FILES'],
     connectAttributes: { program_name: program },
-    stream: () => openSocket(endpoint),
+    stream: ({ onread }: { readonly onread?: OnReadOpts } = {}) => openSocket(endpoint, onread),
   };
   const secure = { ...plain, host: certificateHost(endpoint), ssl: sslOptions(endpoint) };
   if (endpoint.sslMode === 'disabled') return [plain];
@@ -60,17 +60,22 @@ export function connectionCandidates(
   return endpoint.socketPath === undefined ? [secure, plain] : [plain];
 }
 
-/** A socket to the server, still connecting, with keep-alive probes from 30 s of silence. */
-export function openSocket(endpoint: MysqlEndpoint): Socket {
+/**
+ * A socket to the server, still connecting, with keep-alive probes from 30 s of silence; it reads into `onread`'s buffer
+ * if that is given.
+ */
+export function openSocket(endpoint: MysqlEndpoint, onread?: OnReadOpts): Socket {
+  const reading = onread === undefined ? {} : { onread };
   return endpoint.socketPath === undefined
     ? connect({
+        ...reading,
         host: endpoint.host,
         port: endpoint.port,
         noDelay: true,
         keepAlive: true,
         keepAliveInitialDelay: 30_000,
       })
-    : connect(endpoint.socketPath);
+    : connect({ ...reading, path: endpoint.socketPath });
 }
 
 function sslOptions(endpoint: MysqlEndpoint): SslOptions {

@@ -1,28 +1,49 @@
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
+import type { OnReadOpts } from 'node:net';
 import type { ConnectionOptions } from 'mysql2';
 import type { ByteSink } from './byte-sink.ts';
+import { READ_BYTES } from './packet-framer.ts';
+import { WideReads } from './wide-reads.ts';
 
 /** For logging in and a few short answers, bytes. */
 const FIRST_BUFFER = 16 * 1024;
-const KEEP_ALIVE_DELAY = 30_000;
 
-/** Sockets of dumps that were not encrypted. */
-const sockets = new WeakMap<object, DumpSocket>();
+/** Those that are not encrypted. */
+const plainSockets = new WeakMap<object, DumpSocket>();
+
+/** Opens a socket that reads into the buffer that `onread` names. */
+type OpenSocket = (onread: OnReadOpts) => Socket;
 
 /**
- * A socket that a driver logs in on, and that from some moment on writes what it receives into a sink's memory: a
- * buffer of its own for each read, as sockets make it otherwise, takes a third of the time of reading a binlog.
+ * The same options, with sockets that read much at a time. Where the options have a `stream`, it is called with
+ * `{ onread }`, for Node's option of that name.
  */
-export class DumpSocket {
+export function withDumpSockets(options: ConnectionOptions): ConnectionOptions {
+  const open = opener(options);
+  return {
+    ...options,
+    stream: () => (options.ssl === undefined ? new DumpSocket(open).socket : new WideReads(open, READ_BYTES)),
+  };
+}
+
+/** From its next read on, the bytes of a connection are written into `sink`'s memory, if they are not encrypted. */
+export function divertBytes(stream: object, sink: ByteSink): void {
+  plainSockets.get(stream)?.receive(sink);
+}
+
+/**
+ * A socket on which a driver logs in, and that later writes what it receives into somebody's memory: with a buffer of
+ * its own for each read, as sockets have it otherwise, reading a binlog takes half as long again.
+ */
+class DumpSocket {
   readonly socket: Socket;
   #sink: ByteSink | undefined;
 
-  constructor({ host = 'localhost', port = 3306, socketPath }: ConnectionOptions) {
+  constructor(open: OpenSocket) {
     const first = Buffer.allocUnsafeSlow(FIRST_BUFFER);
-    const onread = {
+    this.socket = open({
       buffer: () => this.#sink?.room ?? first,
-      callback: (count: number, read: Uint8Array): boolean => {
+      callback: (count, read) => {
         if (read === this.#sink?.room) {
           this.#sink.wrote(count);
           return true;
@@ -33,33 +54,20 @@ export class DumpSocket {
         else this.#sink.push(bytes);
         return true;
       },
-    };
-    this.socket =
-      socketPath === undefined
-        ? connect({
-            host,
-            port,
-            onread,
-            noDelay: true,
-            keepAlive: true,
-            keepAliveInitialDelay: KEEP_ALIVE_DELAY,
-          })
-        : connect({ path: socketPath, onread });
-    sockets.set(this.socket, this);
+    });
+    plainSockets.set(this.socket, this);
   }
 
-  /** From the next read on the bytes go to `sink`, not to those who listen to the socket. */
   receive(sink: ByteSink): void {
     this.#sink = sink;
   }
 }
 
-/** The same options, with sockets of this kind where the connection is not encrypted. */
-export function withDumpSocket(options: ConnectionOptions): ConnectionOptions {
-  return options.ssl === undefined ? { ...options, stream: () => new DumpSocket(options).socket } : options;
-}
-
-/** The DumpSocket that this byte stream belongs to. */
-export function dumpSocketOf(stream: object): DumpSocket | undefined {
-  return sockets.get(stream);
+function opener({ stream, host = 'localhost', port = 3306 }: ConnectionOptions): OpenSocket {
+  if (typeof stream !== 'function') return (onread) => connect({ host, port, onread, noDelay: true });
+  return (onread) => {
+    const socket: unknown = stream({ onread });
+    if (socket instanceof Socket) return socket;
+    throw new TypeError('a stream that is no socket');
+  };
 }

@@ -24,12 +24,12 @@ const LENGTH_AT = 9;
 /** Larger packets are not waited for in the buffer, bytes; the events of rows have 8 kB (binlog_row_event_max_size). */
 const MAX_BUFFERED = 64 * 1024;
 /**
- * What one read of the socket may bring, bytes. Linux waits with telling the server of room in its buffer until the room
- * has doubled: after a long pause, two reads for what the kernel holds by default (128 KiB) can leave the server with
- * a window too small for its next segment on the loopback interface (up to 64 KiB), and it asks again only after as long
- * as it has waited already.
+ * What one read of the socket may bring, bytes. It should empty what the kernel holds by default (128 KiB): when a reader
+ * goes on after a long pause, Linux tells the server of room with the first read and then again when the room has doubled,
+ * which it never has if the first read took half. On the loopback interface a segment has up to 64 KiB, that room is too
+ * small for it, and the server asks for more only after as long as it has waited already, up to two minutes.
  */
-const READ_BYTES = 256 * 1024;
+export const READ_BYTES = 256 * 1024;
 /** Where reads are written in the buffer: behind the beginning of a packet. */
 const READ_AT = MAX_BUFFERED + PACKET_HEADER;
 /** Of a large event, what has to be there before it is begun. */
