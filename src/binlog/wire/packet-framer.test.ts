@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { UnstaleError } from '../../errors/unstale-error.ts';
+import type { UnstaleError } from '../../errors/unstale-error.ts';
 import type { EventConsumer } from './event-consumer.ts';
 import { PacketFramer } from './packet-framer.ts';
 
@@ -92,7 +92,7 @@ describe('the packets of a dump', () => {
             }
             if (how !== 'later') return undefined;
             busy = true;
-            return turn().then(() => {
+            return turn().finally(() => {
               busy = false;
             });
           },

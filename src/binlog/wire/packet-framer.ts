@@ -200,13 +200,13 @@ export class PacketFramer implements ByteSink {
   #await(pending: Promise<void> | undefined): void {
     if (pending === undefined) return;
     this.#hold(HELD_BY.EVENT);
-    pending.then(
-      () => {
-        this.#held &= ~HELD_BY.EVENT;
-        this.#continue();
-      },
-      (error: unknown) => this.#fail(error),
-    );
+    this.#whenDone(pending).catch((error: unknown) => this.#fail(error));
+  }
+
+  async #whenDone(pending: Promise<void>): Promise<void> {
+    await pending;
+    this.#held &= ~HELD_BY.EVENT;
+    this.#continue();
   }
 
   #hold(by: number): void {
