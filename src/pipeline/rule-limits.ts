@@ -122,29 +122,31 @@ export class RuleLimits {
         });
         if (rule.releasing) continue;
         rule.releasing = true;
-        this.#release(rule)
-          .catch(this.#options.onError)
-          .finally(() => {
-            rule.releasing = false;
-          });
+        this.#release(rule).catch(this.#options.onError);
       }
       if (this.#options.signal.aborted) settle(false);
     });
   }
 
-  async #release({ deletes, notice }: LimitedRule): Promise<void> {
+  async #release(rule: LimitedRule): Promise<void> {
+    const { deletes, notice } = rule;
     const { send, signal, sleep, now } = this.#options;
-    while (deletes.size > 0 && !signal.aborted) {
-      const released = deletes.release(MAX_RELEASED, now());
-      if (released.length === 0) {
-        notice.delayed(0);
-        await sleep(deletes.delay(now()), signal);
-        continue;
+    try {
+      while (deletes.size > 0 && !signal.aborted) {
+        const released = deletes.release(MAX_RELEASED, now());
+        if (released.length === 0) {
+          notice.delayed(0);
+          await sleep(deletes.delay(now()), signal);
+          continue;
+        }
+        if (!(await send(released.map(({ command }) => command)))) return;
+        this.#held -= released.length;
+        for (const { waiters } of released) for (const done of waiters) done();
+        for (const wake of this.#waitingForRoom.splice(0)) wake();
       }
-      if (!(await send(released.map(({ command }) => command)))) return;
-      this.#held -= released.length;
-      for (const { waiters } of released) for (const done of waiters) done();
-      for (const wake of this.#waitingForRoom.splice(0)) wake();
+    } finally {
+      // At once: what is held a moment later has to find that nobody releases any more.
+      rule.releasing = false;
     }
   }
 
