@@ -2,6 +2,7 @@ import { existingTables } from './binlog/existing-tables.ts';
 import { readColumns } from './binlog/preflight/catalog.ts';
 import type { ColumnFacts } from './binlog/preflight/column-type.ts';
 import { quoteName, quoteTable } from './binlog/preflight/problem.ts';
+import { toColumnValue } from './change/row-change.ts';
 import type { ColumnValue, RowImage } from './change/row-change.ts';
 import { formatTable } from './change/table.ts';
 import type { TableInterest } from './change/table.ts';
@@ -112,17 +113,12 @@ function toSourceRow(row: SqlRow, interest: TableInterest, columns: readonly Col
   const valueOf = (name: string): unknown => values.get(name.toLowerCase());
   return {
     image: interest.columns.map((name) =>
-      UNREADABLE.has(factsOf(columns, name)?.dataType ?? '') ? undefined : columnValue(valueOf(name)),
+      UNREADABLE.has(factsOf(columns, name)?.dataType ?? '') ? undefined : toColumnValue(valueOf(name)),
     ),
     shown: Object.fromEntries(
-      shownColumns(interest, columns).map((name) => [name, shownValue(columnValue(valueOf(name)))]),
+      shownColumns(interest, columns).map((name) => [name, shownValue(toColumnValue(valueOf(name)))]),
     ),
   };
-}
-
-function columnValue(value: unknown): ColumnValue {
-  if (typeof value === 'string' || typeof value === 'number' || value === null) return value;
-  return value instanceof Uint8Array ? value : undefined;
 }
 
 /** A value for people; bytes as `X'…'`. */

@@ -21,6 +21,13 @@ export type CacheCommand =
       readonly rule: string;
     };
 
+/** Two commands do the same to Redis, whatever wants them, if and only if this is equal. */
+export function commandIdentity(command: CacheCommand): string {
+  return command.kind === 'scope'
+    ? `scope ${String(command.members)} ${command.pattern}`
+    : `${command.kind} ${command.key}`;
+}
+
 /**
  * A question to a SQL server, whose answer gives commands: the rule's lookup number `lookup` (an index into the
  * plan's lookups) with the values of its parameters, in their order.
@@ -28,6 +35,16 @@ export type CacheCommand =
 export interface LookupRequest {
   readonly lookup: number;
   readonly parameters: readonly Exclude<ColumnValue, undefined>[];
+}
+
+/** Two requests ask the same, with the same values of the same types, if and only if this is equal. */
+export function requestIdentity({ lookup, parameters }: LookupRequest): string {
+  return JSON.stringify([
+    lookup,
+    ...parameters.map((value) =>
+      value instanceof Uint8Array ? { bytes: Buffer.from(value).toString('base64') } : value,
+    ),
+  ]);
 }
 
 /**
@@ -49,8 +66,9 @@ export interface CommandBatch {
 
 /**
  * What became of a batch. `durable`: Redis acknowledged every command; `removed` counts the keys of
- * deletes that existed, `swept` those that sets and scopes led to. `retryable`: nothing is known to be lost, send the whole batch again. `poisoned`: Redis refuses
- * this command for a reason that neither time nor a reconnect will change.
+ * deletes that existed, `swept` those that sets and scopes led to. `retryable`: nothing is known to be lost,
+ * send the whole batch again. `poisoned`: Redis refuses this command for a reason that neither time nor a
+ * reconnect will change.
  */
 export type ApplyResult =
   | { readonly outcome: 'durable'; readonly removed: number; readonly swept?: number }

@@ -7,6 +7,15 @@ import type { TableRef } from './table.ts';
  */
 export type ColumnValue = string | number | Uint8Array | null | undefined;
 
+/**
+ * A value of a result of a SELECT, as a driver gives it, as the binlog would give it; what has no such text is
+ * unknown, as an absent column is.
+ */
+export function toColumnValue(value: unknown): ColumnValue {
+  if (typeof value === 'string' || typeof value === 'number' || value === null) return value;
+  return value instanceof Uint8Array ? value : undefined;
+}
+
 /** The values of a table's `TableInterest.columns`, in that order. */
 export type RowImage = readonly ColumnValue[];
 

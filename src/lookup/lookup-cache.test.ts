@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LookupCache, requestKey } from './lookup-cache.ts';
+import { LookupCache } from './lookup-cache.ts';
 
 const commands = (count: number) =>
   Array.from({ length: count }, (_, n) => ({ kind: 'delete' as const, key: `k${n}`, rule: 'rules[0]' }));
@@ -36,17 +36,5 @@ describe('the cache of lookups', () => {
         expect(kept.reduce((sum, entry) => sum + entry.length, 0)).toBeLessThanOrEqual(10);
       }),
     );
-  });
-
-  it('tells requests apart by lookup, value and type', () => {
-    const requests = [
-      { lookup: 0, parameters: [1] },
-      { lookup: 1, parameters: [1] },
-      { lookup: 0, parameters: ['1'] },
-      { lookup: 0, parameters: [null] },
-      { lookup: 0, parameters: [Uint8Array.of(1)] },
-      { lookup: 0, parameters: ['1', '1'] },
-    ];
-    expect(new Set(requests.map(requestKey)).size).toBe(requests.length);
   });
 });

@@ -1,14 +1,4 @@
-import type { CacheCommand, LookupRequest } from '../change/command.ts';
-
-/** Two requests are equal if and only if this is. */
-export function requestKey({ lookup, parameters }: LookupRequest): string {
-  return JSON.stringify([
-    lookup,
-    ...parameters.map((value) =>
-      value instanceof Uint8Array ? { bytes: Buffer.from(value).toString('hex') } : value,
-    ),
-  ]);
-}
+import type { CacheCommand } from '../change/command.ts';
 
 export interface CacheBounds {
   readonly entries: number;

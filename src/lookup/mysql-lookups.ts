@@ -1,10 +1,12 @@
+import { requestIdentity } from '../change/command.ts';
 import type { CacheCommand, LookupRequest } from '../change/command.ts';
-import type { ColumnValue, RowImage } from '../change/row-change.ts';
+import { toColumnValue } from '../change/row-change.ts';
+import type { RowImage } from '../change/row-change.ts';
 import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
 import type { Lookup } from '../mapping/plan.ts';
 import type { Log, LookupRunner, RetryDelay, SqlClient } from '../pipeline/ports.ts';
 import { CombinationSize } from './combination-size.ts';
-import { LookupCache, requestKey } from './lookup-cache.ts';
+import { LookupCache } from './lookup-cache.ts';
 import { combinedStatement, isCombinable, lookupStatement, QUESTION } from './lookup-statement.ts';
 
 /** `overflow` and `failed` have widened to everything that the lookup's rule can produce. */
@@ -69,9 +71,9 @@ export class MysqlLookups implements LookupRunner {
     const waiting = new Map<Lookup, LookupRequest[]>();
     const widened = new Set<Lookup>();
     let commands: CacheCommand[] = [];
-    for (const [key, request] of new Map(requests.map((each) => [requestKey(each), each]))) {
+    for (const [identity, request] of new Map(requests.map((each) => [requestIdentity(each), each]))) {
       const lookup = this.#lookup(request);
-      const cached = this.#cached(lookup, key);
+      const cached = this.#cached(lookup, identity);
       if (cached === undefined) {
         const others = waiting.get(lookup);
         if (others === undefined) waiting.set(lookup, [request]);
@@ -176,9 +178,17 @@ export class MysqlLookups implements LookupRunner {
       size?.cut(requests.length);
       return 'apart';
     }
-    size?.answered(requests.length, rows.length, now() - asked);
     const results = requests.map((): RowImage[] => []);
-    for (const row of rows) results[Number(row[QUESTION])]?.push(imageOf(lookup, row));
+    for (const row of rows) {
+      const result = results[Number(row[QUESTION])];
+      // A row that answers nobody's question would be keys that nobody deletes.
+      if (result === undefined) {
+        size?.failed();
+        return 'apart';
+      }
+      result.push(imageOf(lookup, row));
+    }
+    size?.answered(requests.length, rows.length, now() - asked);
     const commands: CacheCommand[] = [];
     for (const [no, request] of requests.entries()) {
       const found = this.#commandsOf(lookup, request, results[no] ?? [], asked);
@@ -207,7 +217,7 @@ export class MysqlLookups implements LookupRunner {
     }
     const commands: CacheCommand[] = [];
     lookup.commandsOf(rows, commands);
-    if (lookup.cache > 0) this.#cache.set(requestKey(request), commands, asked + lookup.cache);
+    if (lookup.cache > 0) this.#cache.set(requestIdentity(request), commands, asked + lookup.cache);
     onResult('ok');
     return commands;
   }
@@ -262,11 +272,5 @@ export class MysqlLookups implements LookupRunner {
 }
 
 function imageOf({ columns }: Lookup, row: Readonly<Record<string, unknown>>): RowImage {
-  return columns.map((column) => columnValue(row[column]));
-}
-
-/** What has no text that the binlog would give too is unknown, as an absent column is. */
-function columnValue(value: unknown): ColumnValue {
-  if (typeof value === 'string' || typeof value === 'number' || value === null) return value;
-  return value instanceof Uint8Array ? value : undefined;
+  return columns.map((column) => toColumnValue(row[column]));
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { commandIdentity } from '../change/command.ts';
 import type { CacheCommand, LookupRequest } from '../change/command.ts';
 import type { RowChange, RowImage } from '../change/row-change.ts';
 import type { ScopeReason } from '../change/source-event.ts';
@@ -193,16 +194,10 @@ function scopesOf(
   for (const { rule, matcher } of selected) {
     for (const reach of reaches) {
       if (!matcher.mayReach(reach)) continue;
-      for (const command of ruleScopes(rule, reach, reason)) commands.set(identityOf(command), command);
+      for (const command of ruleScopes(rule, reach, reason)) commands.set(commandIdentity(command), command);
     }
   }
   return [...commands.values()];
-}
-
-function identityOf(command: CacheCommand): string {
-  return command.kind === 'scope'
-    ? `scope ${String(command.members)} ${command.pattern}`
-    : `${command.kind} ${command.key}`;
 }
 
 function hashOf(rules: readonly Rule[]): string {

@@ -1,3 +1,4 @@
+import { commandIdentity } from '../change/command.ts';
 import type { CacheCommand, CommandBatch } from '../change/command.ts';
 import { asUnstaleError } from '../errors/unstale-error.ts';
 import { GlobalLimit } from './global-limit.ts';
@@ -184,12 +185,7 @@ export class Delivery {
 }
 
 function distinct(commands: readonly CacheCommand[]): readonly CacheCommand[] {
-  const byIdentity = new Map<string, CacheCommand>();
-  for (const command of commands) {
-    const name = command.kind === 'scope' ? `${String(command.members)} ${command.pattern}` : command.key;
-    byIdentity.set(`${command.kind} ${name}`, command);
-  }
-  return [...byIdentity.values()];
+  return [...new Map(commands.map((command) => [commandIdentity(command), command])).values()];
 }
 
 async function allTrue(answers: readonly Promise<boolean>[]): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { commandIdentity } from '../change/command.ts';
 import type { ApplyResult, CacheCommand, CommandBatch } from '../change/command.ts';
 import type { CommandSink } from './ports.ts';
 
@@ -39,8 +40,5 @@ export class DryRunSink implements CommandSink {
 }
 
 function isSame(one: CacheCommand, other: CacheCommand): boolean {
-  if (one.kind === 'scope') {
-    return other.kind === 'scope' && one.pattern === other.pattern && one.members === other.members;
-  }
-  return one.kind === other.kind && one.key === other.key;
+  return commandIdentity(one) === commandIdentity(other);
 }

@@ -1,3 +1,4 @@
+import { commandIdentity, requestIdentity } from '../change/command.ts';
 import type { CacheCommand, CommandBatch, LookupRequest } from '../change/command.ts';
 import type { SourcePosition } from '../change/position.ts';
 import type { CommitMark } from '../change/source-event.ts';
@@ -66,7 +67,7 @@ export class OpenBatch {
           this.#generations.set(command.key, command);
           break;
         case 'scope':
-          this.#scopes.set(`${String(command.members)} ${command.pattern}`, command);
+          this.#scopes.set(commandIdentity(command), command);
           break;
       }
     }
@@ -74,7 +75,7 @@ export class OpenBatch {
 
   /** Adds lookups; of those with the same number and parameters one is kept. */
   addLookups(requests: readonly LookupRequest[]): void {
-    for (const request of requests) this.#lookups.set(identityOf(request), request);
+    for (const request of requests) this.#lookups.set(requestIdentity(request), request);
   }
 
   /** The commands and lookups that were added come from this transaction. */
@@ -120,14 +121,4 @@ export class OpenBatch {
     this.#resumeAfter = undefined;
     return batch;
   }
-}
-
-/** Equal only for the same lookup with the same values of the same types. */
-function identityOf({ lookup, parameters }: LookupRequest): string {
-  return JSON.stringify([
-    lookup,
-    ...parameters.map((value) =>
-      value instanceof Uint8Array ? { bytes: Buffer.from(value).toString('base64') } : value,
-    ),
-  ]);
 }
