@@ -5,7 +5,7 @@ import { MysqlLookups } from './lookup/mysql-lookups.ts';
 import type { Logger } from './observability/logger.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { RateLimits } from './pipeline/delivery.ts';
-import type { MappedStream } from './pipeline/pipeline.ts';
+import type { MappedStream } from './pipeline/mapped-stream.ts';
 import type { RetryDelay, SqlClient } from './pipeline/ports.ts';
 import { classifyMysqlError } from './runtime/mysql-errors.ts';
 import { sleep } from './runtime/sleep.ts';

@@ -43,8 +43,6 @@ export class Delivery {
   readonly #global: GlobalLimit | undefined;
   readonly #rules: RuleLimits | undefined;
   #retrying = 0;
-  /** Batches that are on their way. */
-  #open = 0;
 
   constructor(options: DeliveryOptions) {
     const { rateLimits, drain, sleep, now, log, onError } = options;
@@ -69,11 +67,6 @@ export class Delivery {
     return this.#retrying > 0;
   }
 
-  /** Whether nothing is on its way and nothing waits. */
-  get isIdle(): boolean {
-    return this.#open === 0 && this.held === 0;
-  }
-
   /** Deletes that wait for their rule's limit. */
   get held(): number {
     return this.#rules?.held ?? 0;
@@ -89,28 +82,7 @@ export class Delivery {
    * hold; undefined when it was given up, and nothing may be counted as done.
    * @throws UnstaleError when Redis refuses a command for good.
    */
-  deliver(batch: CommandBatch): Promise<Delivered | undefined> {
-    return this.#counted(this.#deliver(batch));
-  }
-
-  /**
-   * Sends a batch that will be delivered again, because its changes may not be visible yet: what exceeds a rule's
-   * limit is left to that. False when it was given up.
-   */
-  deliverInDoubt(batch: CommandBatch): Promise<boolean> {
-    return this.#counted(this.#deliverInDoubt(batch));
-  }
-
-  async #counted<T>(work: Promise<T>): Promise<T> {
-    this.#open += 1;
-    try {
-      return await work;
-    } finally {
-      this.#open -= 1;
-    }
-  }
-
-  async #deliver(batch: CommandBatch): Promise<Delivered | undefined> {
+  async deliver(batch: CommandBatch): Promise<Delivered | undefined> {
     const held: Promise<boolean>[] = [];
     for await (const commands of this.#rounds(batch)) {
       if (this.#rules !== undefined && !(await this.#rules.room())) return undefined;
@@ -122,7 +94,11 @@ export class Delivery {
     return held.length === 0 ? {} : { held: allTrue(held) };
   }
 
-  async #deliverInDoubt(batch: CommandBatch): Promise<boolean> {
+  /**
+   * Sends a batch that will be delivered again, because its changes may not be visible yet: what exceeds a rule's
+   * limit is left to that. False when it was given up.
+   */
+  async deliverInDoubt(batch: CommandBatch): Promise<boolean> {
     for await (const commands of this.#rounds(batch)) {
       if (!(await this.#send(batch, this.#rules?.admitSome(commands) ?? commands))) return false;
     }

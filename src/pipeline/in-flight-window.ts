@@ -30,6 +30,11 @@ export class InFlightWindow {
     return this.#queue.find((entry) => entry.oldestCommitAt !== undefined)?.oldestCommitAt;
   }
 
+  /** The number of the oldest batch that is not acknowledged; undefined if all are. */
+  get oldestSeq(): number | undefined {
+    return this.#queue[0]?.lastSeq;
+  }
+
   /** Adds a batch behind all others; `seq` must grow. */
   add(batch: CommandBatch): void {
     const { seq, bytes, oldestCommitAt, resumeAfter } = batch;

@@ -1,27 +1,17 @@
-import type { CacheCommand, CommandBatch } from '../change/command.ts';
+import type { CommandBatch } from '../change/command.ts';
 import type { SourcePosition } from '../change/position.ts';
 import type { SourceEvent } from '../change/source-event.ts';
 import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
-import type { MappingPlan } from '../mapping/plan.ts';
+import { Deliveries } from './deliveries.ts';
 import { Delivery } from './delivery.ts';
-import type { RateLimits } from './delivery.ts';
 import { DoubtfulBatches } from './doubtful-batches.ts';
 import { InFlightWindow } from './in-flight-window.ts';
 import type { PipelineObserver } from './observer.ts';
+import type { MappedStream, NextStream, OpenStream } from './mapped-stream.ts';
 import { OpenBatch } from './open-batch.ts';
 import type { BatchLimits } from './open-batch.ts';
-import { ratesAfter } from './rates-after.ts';
 import { RowMapper } from './row-mapper.ts';
-import type {
-  Barrier,
-  ChangeSource,
-  CommandSink,
-  Log,
-  LookupRunner,
-  RetryDelay,
-  Sleep,
-  Visibility,
-} from './ports.ts';
+import type { Barrier, CommandSink, Log, RetryDelay, Sleep, Visibility } from './ports.ts';
 
 export interface PipelineLimits extends BatchLimits {
   /** Longest time that a change waits for company while other batches are in flight, ms. */
@@ -29,26 +19,6 @@ export interface PipelineLimits extends BatchLimits {
   /** Batches that may wait for Redis at the same time. */
   readonly inFlight: number;
 }
-
-/** What is read, and what is made of it. */
-export interface MappedStream {
-  readonly source: ChangeSource;
-  readonly plan: MappingPlan;
-  /** Undefined only for a plan without lookups. */
-  readonly lookups?: LookupRunner;
-  readonly rateLimits?: RateLimits;
-}
-
-/** A stream that takes over, and what has to be done in Redis before anything of it is. */
-export interface NextStream extends MappedStream {
-  readonly first: readonly CacheCommand[];
-}
-
-/**
- * Opens a stream that begins at `after`, or where the first one began if it is undefined. The signal aborts when the
- * pipeline ends.
- */
-export type OpenStream = (after: SourcePosition | undefined, signal: AbortSignal) => Promise<NextStream>;
 
 export interface PipelineOptions extends MappedStream {
   readonly sink: CommandSink;
@@ -93,9 +63,7 @@ export class Pipeline {
   readonly #doubtful: DoubtfulBatches | undefined;
   #stream: MappedStream;
   #mapper: RowMapper;
-  #delivery: Delivery;
-  /** Of earlier mappings, as long as they have something to do. */
-  #retired: { readonly delivery: Delivery; readonly plan: MappingPlan }[] = [];
+  readonly #deliveries: Deliveries;
   #next: { readonly open: OpenStream; readonly done: (switched: boolean) => void } | undefined;
   /** Ends the opening of a stream. */
   readonly #ending = new AbortController();
@@ -118,7 +86,7 @@ export class Pipeline {
     this.#open = new OpenBatch(options.limits);
     this.#stream = options;
     this.#mapper = new RowMapper(options.plan, options.observer);
-    this.#delivery = this.#createDelivery(options);
+    this.#deliveries = new Deliveries(this.#createDelivery(options), options.plan);
     if (options.barrier !== undefined) this.#doubtful = new DoubtfulBatches(options.barrier, options.sleep);
   }
 
@@ -134,12 +102,12 @@ export class Pipeline {
 
   /** Batches that are waiting for a retry because Redis did not take them. */
   get retrying(): boolean {
-    return this.#deliveries().some((delivery) => delivery.retrying);
+    return this.#deliveries.retrying;
   }
 
   /** Deletes that wait for their rule's limit. */
   get heldDeletes(): number {
-    return this.#deliveries().reduce((sum, { held }) => sum + held, 0);
+    return this.#deliveries.held;
   }
 
   /**
@@ -232,12 +200,8 @@ export class Pipeline {
       await stream.source.close();
       return false;
     }
-    this.#retired = [...this.#retired, { delivery: this.#delivery, plan: this.#stream.plan }].filter(
-      ({ delivery }) => !delivery.isIdle,
-    );
-    for (const { delivery, plan } of this.#retired) delivery.retune(ratesAfter(plan, stream.plan));
     this.#stream = stream;
-    this.#delivery = this.#createDelivery(stream);
+    this.#deliveries.replace(this.#createDelivery(stream), stream.plan, this.#seq, this.#window.oldestSeq);
     // The rest of a transaction that was cut off comes again from its beginning.
     this.#mapper = new RowMapper(stream.plan, this.#options.observer);
     if (stream.first.length > 0) {
@@ -253,10 +217,6 @@ export class Pipeline {
   #giveUpSwitch(): void {
     this.#next?.done(false);
     this.#next = undefined;
-  }
-
-  #deliveries(): Delivery[] {
-    return [...this.#retired.map(({ delivery }) => delivery), this.#delivery];
   }
 
   #createDelivery({ lookups, rateLimits }: MappedStream): Delivery {
@@ -339,7 +299,7 @@ export class Pipeline {
       return;
     }
     this.#sending += 1;
-    this.#process(batch, this.#delivery)
+    this.#process(batch, this.#deliveries.current)
       .catch((error: unknown) => this.#fail(asUnstaleError(error)))
       .finally(() => {
         this.#sending -= 1;
