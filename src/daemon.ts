@@ -101,7 +101,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
     const pipeline = new Pipeline({
       ...stream,
       sink:
-        openDryRun(config, log, closers) ??
+        openDryRun(() => stream.config, log, closers) ??
         createRedisSink({
           connection: redis,
           scopeScanRate: config.redis.scopeScanRate,
@@ -184,7 +184,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
             `${pipeline.heldDeletes} deletes wait for limits; reload when fewer do`,
           );
         }
-        await redisIsBack();
+        if (!config.dryRun) await redisIsBack();
         await requirePreconditions(next, client, redis, log);
       },
       apply: (next, first) =>

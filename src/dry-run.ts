@@ -13,21 +13,22 @@ const REPORT_INTERVAL = 10_000;
  * What a dry run has in place of Redis; undefined if the configuration is for a real one. It says in the log that it
  * is one, and what each rule would have done: regularly while it changes, and for all rules at the end.
  *
+ * @param current the configuration in force
  * @param closers gets what is called at the end
  */
 export function openDryRun(
-  { dryRun, plan }: Config,
+  current: () => Config,
   log: Log,
   closers: (() => Promise<void>)[],
 ): CommandSink | undefined {
-  if (dryRun !== true) return undefined;
+  if (current().dryRun !== true) return undefined;
   log.warn({}, 'dry run: nothing is deleted in Redis, and no position is stored');
   const sink = new DryRunSink();
   const reported = new Map<string, number>();
   const report = (rules: Iterable<readonly [string, DryRunRule]>): void => {
     for (const [rule, { counts, sample }] of rules) {
       reported.set(rule, total(counts));
-      const found = plan.rules.find(({ id }) => id === rule);
+      const found = current().plan.rules.find(({ id }) => id === rule);
       const table = found === undefined ? {} : { table: formatSelector(selectorOf(found)) };
       log.info(
         { rule, ...table, counts, sample: sample.map(describe) },
@@ -41,7 +42,9 @@ export function openDryRun(
   closers.push(() => {
     clearInterval(timer);
     report(sink.summary);
-    const idle = plan.rules.map(({ id }) => id).filter((id) => !sink.summary.has(id));
+    const idle = current()
+      .plan.rules.map(({ id }) => id)
+      .filter((id) => !sink.summary.has(id));
     if (idle.length > 0) log.info({ rules: idle }, 'dry run: these rules had nothing to do');
     return Promise.resolve();
   });

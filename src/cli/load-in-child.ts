@@ -22,6 +22,9 @@ interface RefusedReply {
 
 export type LoadReply = { readonly settings: Settings } | { readonly refusal: RefusedReply };
 
+/** Reading waits for ever on a pipe or a file server that does not answer; later reloads would wait behind it, ms. */
+const LONGEST_LOAD = 30_000;
+
 /** By the name under which it stands beside this file, compiled or not. */
 const CHILD = fileURLToPath(new URL(import.meta.url)).replace(/load-in-child(\.[jt]s)$/, 'loading-child$1');
 
@@ -44,7 +47,7 @@ export async function loadInChild(argv: readonly string[]): Promise<Settings | u
  * @throws UnstaleError with all that is wrong with the configuration, or UNSTALE_CONFIG_CHILD_DIED
  */
 export async function loadAgainInChild(argv: readonly string[]): Promise<Settings> {
-  const { reply, code } = await ask({ argv, errors: 'send' });
+  const { reply, code } = await ask({ argv, errors: 'send' }, LONGEST_LOAD);
   if (reply !== undefined) return settingsOf(reply);
   throw new UnstaleError(
     'UNSTALE_CONFIG_CHILD_DIED',
@@ -62,9 +65,15 @@ function settingsOf(reply: LoadReply): Settings {
 type Ended =
   { readonly reply: LoadReply; readonly code?: never } | { readonly reply?: never; readonly code: number };
 
-async function ask(request: LoadRequest): Promise<Ended> {
+/** @param patience how long the child may take, ms */
+async function ask(request: LoadRequest, patience?: number): Promise<Ended> {
   // In a group of its own, so that Ctrl-C is this process's to answer. The child ends when this process does.
-  const child = fork(CHILD, { serialization: 'advanced', detached: true });
+  const child = fork(CHILD, {
+    serialization: 'advanced',
+    detached: true,
+    killSignal: 'SIGKILL',
+    ...(patience === undefined ? {} : { timeout: patience }),
+  });
   try {
     // The channel closes after what was sent through it has arrived; the process may seem to end before.
     const ended = Promise.all([once(child, 'exit'), once(child, 'disconnect')]).then(([exit]) => exit);
