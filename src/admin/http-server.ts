@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import type { HealthReport } from '../observability/health.ts';
 import type { Logger } from '../observability/logger.ts';
@@ -50,6 +50,17 @@ interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+interface Route {
+  readonly methods: readonly string[];
+  /** Only for those who may more than look at the daemon's health. */
+  readonly guarded: boolean;
+  /** Undefined if it answers by itself. */
+  readonly answer: (
+    request: IncomingMessage,
+    response: ServerResponse,
+  ) => Answer | undefined | Promise<Answer | undefined>;
+}
+
 const TEXT = 'text/plain; charset=utf-8';
 const INDEX = `unstale
 
@@ -76,44 +87,53 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
       keepAliveTimeout: 5000,
       connectionsCheckingInterval: 5000,
     },
-    (request, response) =>
-      void (tail !== undefined && pathOf(request) === '/tail'
-        ? follow(request, response, tail)
-        : respond(request, response)),
+    (request, response) => void respond(request, response),
   );
   server.setTimeout(15_000);
   server.maxConnections = 64;
   let closed: Promise<void> | undefined;
 
-  const routes = new Map<string, () => Answer | Promise<Answer>>([
-    ['/', () => ({ status: 200, type: TEXT, body: INDEX })],
-    ['/metrics', async () => ({ status: 200, type: handlers.contentType, body: await handlers.metrics() })],
-    ['/livez', () => probe(handlers.health(), 'live')],
-    ['/readyz', () => probe(handlers.health(), 'ready')],
-    ['/status', () => json(200, handlers.status())],
-  ]);
-
-  const actions = new Map<string, (query: URLSearchParams) => Answer | Promise<Answer>>([
-    ['/reload', (query) => reload(query, handlers)],
-  ]);
   const access = { token: options.token, listensOnLoopback: isLoopback(options.host) };
+  const reads = (answer: () => Answer | Promise<Answer>): Route => ({
+    methods: ['GET', 'HEAD'],
+    guarded: false,
+    answer,
+  });
+  const routes = new Map<string, Route>([
+    ['/', reads(() => ({ status: 200, type: TEXT, body: INDEX }))],
+    [
+      '/metrics',
+      reads(async () => ({ status: 200, type: handlers.contentType, body: await handlers.metrics() })),
+    ],
+    ['/livez', reads(() => probe(handlers.health(), 'live'))],
+    ['/readyz', reads(() => probe(handlers.health(), 'ready'))],
+    ['/status', reads(() => json(200, handlers.status()))],
+    [
+      '/reload',
+      { methods: ['POST'], guarded: true, answer: (request) => reload(queryOf(request), handlers) },
+    ],
+  ]);
+  if (tail !== undefined) {
+    routes.set('/tail', {
+      methods: ['GET'],
+      guarded: true,
+      answer: (request, response) => follow(queryOf(request), response, tail),
+    });
+  }
 
-  async function answer(request: IncomingMessage): Promise<Answer> {
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<Answer | undefined> {
     const path = pathOf(request);
-    const action = actions.get(path);
     const route = routes.get(path);
-    if (route === undefined && action === undefined)
-      return { status: 404, type: TEXT, body: 'Not found; see /\n' };
-    const isRead = request.method === 'GET' || request.method === 'HEAD';
-    const allowed = action === undefined ? 'GET, HEAD' : 'POST';
-    if (action === undefined ? !isRead : request.method !== 'POST') {
-      return { status: 405, type: TEXT, body: `Only ${allowed} is allowed.\n`, headers: { Allow: allowed } };
+    if (route === undefined) return { status: 404, type: TEXT, body: 'Not found; see /\n' };
+    const { methods, guarded } = route;
+    if (!methods.includes(request.method ?? '')) {
+      const body = `Only ${methods.join(' and ')} ${methods.length === 1 ? 'is' : 'are'} allowed.\n`;
+      return { status: 405, type: TEXT, body, headers: { Allow: methods.join(', ') } };
     }
+    const verdict = guarded ? authorize(request, access) : ({ allowed: true } as const);
+    if (!verdict.allowed) return json(verdict.status, { error: verdict.reason });
     try {
-      if (route !== undefined) return await route();
-      const verdict = authorize(request, access);
-      if (!verdict.allowed) return json(verdict.status, { error: verdict.reason });
-      return (await action?.(queryOf(request))) ?? { status: 404, type: TEXT, body: '' };
+      return await route.answer(request, response);
     } catch (error) {
       log.error({ err: error, path }, 'the admin server could not answer a request');
       return { status: 500, type: TEXT, body: 'The answer could not be made; see the log.\n' };
@@ -121,23 +141,8 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
   }
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    send(request, response, await answer(request));
-  }
-
-  function follow(request: IncomingMessage, response: ServerResponse, hub: TailHub): void {
-    if (request.method !== 'GET') {
-      const refusal = { status: 405, type: TEXT, body: 'Only GET is allowed.\n', headers: { Allow: 'GET' } };
-      send(request, response, refusal);
-      return;
-    }
-    const verdict = authorize(request, access);
-    const filter = parseTailFilter(queryOf(request));
-    const refusal = !verdict.allowed
-      ? verdict
-      : typeof filter === 'string'
-        ? { status: 400, reason: filter }
-        : hub.open(response, filter);
-    if (refusal !== undefined) send(request, response, json(refusal.status, { error: refusal.reason }));
+    const made = await answer(request, response);
+    if (made !== undefined) send(request, response, made);
   }
 
   function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
@@ -170,6 +175,14 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
   };
 }
 
+/** Undefined once the response is the hub's. */
+function follow(query: URLSearchParams, response: ServerResponse, hub: TailHub): Answer | undefined {
+  const filter = parseTailFilter(query);
+  if (typeof filter === 'string') return json(400, { error: filter });
+  const refusal = hub.open(response, filter);
+  return refusal && json(refusal.status, { error: refusal.reason });
+}
+
 async function reload(query: URLSearchParams, handlers: AdminHandlers): Promise<Answer> {
   const invalidate = query.get('invalidate');
   if (invalidate !== null && invalidate !== 'true' && invalidate !== 'false') {
@@ -179,19 +192,19 @@ async function reload(query: URLSearchParams, handlers: AdminHandlers): Promise<
   const patience = new AbortController();
   const outcome = await Promise.race([
     work,
-    setTimeout(ACTION_PATIENCE, { result: 'pending' } as const, { ref: false, signal: patience.signal }),
+    wait(ACTION_PATIENCE, { result: 'pending' } as const, { ref: false, signal: patience.signal }),
   ]);
   patience.abort();
   if (outcome.result === 'pending') return json(202, outcome);
   return json(outcome.result === 'refused' ? 422 : 200, outcome);
 }
 
-function pathOf({ url = '' }: { readonly url?: string | undefined }): string {
+function pathOf({ url = '' }: IncomingMessage): string {
   return url.split('?', 1)[0] ?? '';
 }
 
-function queryOf({ url = '' }: IncomingMessage): URLSearchParams {
-  return new URLSearchParams(url.slice(pathOf({ url }).length));
+function queryOf(request: IncomingMessage): URLSearchParams {
+  return new URLSearchParams((request.url ?? '').slice(pathOf(request).length));
 }
 
 function probe(health: HealthReport, aspect: 'live' | 'ready'): Answer {
@@ -239,7 +252,7 @@ function whyNot(error: NodeJS.ErrnoException): string {
 
 function close(server: Server, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = globalThis.setTimeout(() => server.closeAllConnections(), graceMs);
+    const timer = setTimeout(() => server.closeAllConnections(), graceMs);
     // The error says that it was not listening, which is what is wanted.
     server.close(() => {
       clearTimeout(timer);

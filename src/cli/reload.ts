@@ -1,8 +1,12 @@
+import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import { configOf, withConfigFlags } from './options.ts';
 import type { ConfigFlags } from './options.ts';
-import { askDaemon } from './ask-daemon.ts';
+import { addressOf, parseObject, requestDaemon, unreachable } from './daemon-request.ts';
+
+/** The daemon answers within 10 s, with what is under way if nothing else. */
+const LONGEST_SILENCE = 20_000;
 
 interface ReloadFlags extends ConfigFlags {
   readonly invalidate?: boolean;
@@ -21,7 +25,12 @@ export function addReloadCommand(program: Command): void {
       // A mistake is told here already, with its place; the daemon would refuse it as well.
       const { admin } = await configOf(flags);
       const query = flags.invalidate === undefined ? '' : `?invalidate=${flags.invalidate}`;
-      const { body } = await askDaemon(admin, 'POST', `/reload${query}`);
+      const path = `/reload${query}`;
+      const response = await requestDaemon(admin, { method: 'POST', path, silence: LONGEST_SILENCE });
+      const body = parseObject(await text(response));
+      if (!('result' in body)) {
+        throw unreachable(`${addressOf(admin)} answers, but is no daemon of this version`);
+      }
       if (flags.json) console.log(JSON.stringify(body, null, 2));
       if (body['result'] === 'refused') {
         throw new UnstaleError('UNSTALE_RELOAD_REFUSED', `the daemon refuses: ${String(body['message'])}`);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
 import { rulesOfTable } from '../rules-of-table.ts';
-import { addressOf } from './daemon-address.ts';
+import { addressOf } from './daemon-request.ts';
 import { readDaemonStream } from './daemon-stream.ts';
 import { configOf, withConfigFlags } from './options.ts';
 import type { ConfigFlags } from './options.ts';
@@ -37,7 +37,7 @@ export function addTailCommand(program: Command): void {
       const lines = readDaemonStream(config.admin, `/tail?${query.toString()}`, ending);
       let began = false;
       for await (const line of lines) {
-        if (!began && config.admin !== undefined) {
+        if (!began) {
           process.stderr.write(`following the daemon on ${addressOf(config.admin)}; Ctrl-C ends\n`);
         }
         began = true;
