@@ -1,3 +1,4 @@
+import { columnNamed } from './binlog/preflight/column-type.ts';
 import type { ColumnFacts } from './binlog/preflight/column-type.ts';
 import { formatTable } from './change/table.ts';
 import type { TableInterest } from './change/table.ts';
@@ -5,7 +6,7 @@ import type { Config } from './config/config.ts';
 import { openReadOnlyClient } from './connections.ts';
 import { asUnstaleError } from './errors/unstale-error.ts';
 import type { UnstaleError } from './errors/unstale-error.ts';
-import { columnsOf, factsOf, readRows, selectOf, tablesOf } from './explain-source.ts';
+import { columnsOf, readRows, selectOf, tablesOf } from './explain-source.ts';
 import type { SourceRow } from './explain-source.ts';
 import { explainKey } from './mapping/explain-key.ts';
 import type { KeyOrigin } from './mapping/explain-key.ts';
@@ -191,7 +192,7 @@ async function readTable(
   known: KnownTable & { readonly rule: TableRule; readonly template: KeyTemplate },
 ): Promise<TableAnswer> {
   const { interest, columns, rule, template } = known;
-  const typeOf = (name: string): string | undefined => factsOf(columns, name)?.dataType;
+  const typeOf = (name: string): string | undefined => columnNamed(columns, name)?.dataType;
   const { candidates } = matchTemplate(template, key, {
     names: interest.table,
     shapeOfColumn: (name) => shapeOfType(typeOf(name)),

@@ -5,7 +5,7 @@ import type { Config } from './config/config.ts';
 import { UnstaleError } from './errors/unstale-error.ts';
 import { selectorOf } from './mapping/rule.ts';
 import { formatSelector } from './mapping/table-selector.ts';
-import { explain, formatReason } from './mapping/explain.ts';
+import { explain, formatReason, rulesOn } from './mapping/explain.ts';
 import type { TemplateExplanation, TemplateRole } from './mapping/explain.ts';
 
 const rowSchema = z.record(z.string(), z.union([z.string(), z.number(), z.null()]));
@@ -53,6 +53,14 @@ export function interestIn({ plan }: Config, name: string): TableInterest {
   if (interest !== undefined) return interest;
   const known = [...new Set(plan.rules.map((rule) => formatSelector(selectorOf(rule))))].join(', ');
   throw new UnstaleError('UNSTALE_USAGE', `no rule is on the table "${name}"; the rules are on ${known}`);
+}
+
+/**
+ * The places of the rules on a table that is named `schema.table`, e.g. `rules[0]`.
+ * @throws UnstaleError UNSTALE_USAGE if there is none
+ */
+export function rulesOfTable(config: Config, name: string): readonly string[] {
+  return rulesOn(config.plan, interestIn(config, name)).map(({ id }) => id);
 }
 
 /** The explanation for people: a line a key, or why there is none. */

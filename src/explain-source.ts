@@ -1,5 +1,6 @@
 import { existingTables } from './binlog/existing-tables.ts';
 import { readColumns } from './binlog/preflight/catalog.ts';
+import { columnNamed } from './binlog/preflight/column-type.ts';
 import type { ColumnFacts } from './binlog/preflight/column-type.ts';
 import { quoteName, quoteTable } from './binlog/preflight/problem.ts';
 import { toColumnValue } from './change/row-change.ts';
@@ -57,17 +58,12 @@ export async function columnsOf(client: SqlClient, interest: TableInterest): Pro
     const name = formatTable(interest.table);
     throw new UnstaleError('UNSTALE_TABLE_MISSING', `${name} does not exist, or the account may not see it.`);
   }
-  const missing = interest.columns.find((name) => factsOf(columns, name) === undefined);
+  const missing = interest.columns.find((name) => columnNamed(columns, name) === undefined);
   if (missing === undefined) return columns;
   throw new UnstaleError(
     'UNSTALE_COLUMN_MISSING',
     `${formatTable(interest.table)} has no column ${missing}.`,
   );
-}
-
-/** A column by its name, in any case. */
-export function factsOf(columns: readonly ColumnFacts[], name: string): ColumnFacts | undefined {
-  return columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
 }
 
 /** The statement that reads the rows, without what limits it. */
@@ -113,7 +109,7 @@ function toSourceRow(row: SqlRow, interest: TableInterest, columns: readonly Col
   const valueOf = (name: string): unknown => values.get(name.toLowerCase());
   return {
     image: interest.columns.map((name) =>
-      UNREADABLE.has(factsOf(columns, name)?.dataType ?? '') ? undefined : toColumnValue(valueOf(name)),
+      UNREADABLE.has(columnNamed(columns, name)?.dataType ?? '') ? undefined : toColumnValue(valueOf(name)),
     ),
     shown: Object.fromEntries(
       shownColumns(interest, columns).map((name) => [name, shownValue(toColumnValue(valueOf(name)))]),

@@ -113,8 +113,6 @@ function formatAnswer({ parameters, result, commands, error }: LookupAnswer, by:
     case 'ok':
     case 'cached':
       return commands.length === 0 ? [`  nothing    (${by}; ${asked}: no rows)`] : [...shown, ...rest];
-    case 'null':
-      return [`  nothing    (${by}; ${asked}: nothing is asked for NULL)`];
     case 'unknown':
       return shown.map((line) => line.replace(/\)$/, ': a value has no exact text)'));
     case 'overflow':

@@ -32,8 +32,8 @@ export interface LookupAnswer {
   readonly rule: TableRule;
   /** Column to value, as they went into the query. */
   readonly parameters: Readonly<Record<string, ColumnValue>>;
-  /** `null`: nothing is asked, because a parameter is NULL; `unknown`: one has no exact value. */
-  readonly result: LookupResult | 'null' | 'unknown';
+  /** `unknown`: nothing is asked, because a parameter has no exact value. */
+  readonly result: LookupResult | 'unknown';
   readonly commands: readonly CacheCommand[];
   /** Why it failed. */
   readonly error?: UnstaleError;
@@ -123,9 +123,7 @@ async function ask(
   if (interest !== undefined) {
     plan.map({ op: 'insert', table: interest.table, after: interest.columns.map(valueOf) }, out);
   }
-  if (out.lookups.length === 0) {
-    return { ...head, result: out.commands.length === 0 ? 'null' : 'unknown', commands: out.commands };
-  }
+  if (out.lookups.length === 0) return { ...head, result: 'unknown', commands: out.commands };
   let result: LookupResult = 'ok';
   let failure: unknown;
   const runner = new MysqlLookups({

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
-import { rulesOfTable } from '../rules-of-table.ts';
+import { rulesOfTable } from '../explain-rows.ts';
 import { addressOf } from './daemon-request.ts';
 import { readDaemonStream } from './daemon-stream.ts';
 import { configOf, withConfigFlags } from './options.ts';

@@ -12,12 +12,13 @@ const TOKENS =
 const MORE_THAN_ROWS = /^(?:union|intersect|except|minus|into|for|lock|procedure|window)$/i;
 
 /**
- * What is sent for a lookup with so many parameters. The server returns one row more than may be and stops at the timeout.
+ * What is sent for a lookup with so many parameters; with the verb `EXPLAIN` the plan of it. The server returns one
+ * row more than may be and stops at the timeout.
  * @throws UnstaleError UNSTALE_INTERNAL if a question mark in it is no placeholder
  */
-export function lookupStatement(lookup: Lookup, parameters: number): string {
+export function lookupStatement(lookup: Lookup, parameters: number, verb = ''): string {
   requirePlaceholders(lookup, parameters);
-  return `${timeLimit(lookup)}SELECT ${timeHint(lookup)} ${namesOf(lookup)} ${bounded(lookup)}`;
+  return `${timeLimit(lookup)}${verb} SELECT ${timeHint(lookup)} ${namesOf(lookup)} ${bounded(lookup)}`;
 }
 
 /**

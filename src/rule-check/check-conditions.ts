@@ -1,3 +1,4 @@
+import { columnNamed } from '../binlog/preflight/column-type.ts';
 import type { ColumnFacts } from '../binlog/preflight/column-type.ts';
 import type { PreflightProblem } from '../binlog/preflight/problem.ts';
 import { formatTable } from '../change/table.ts';
@@ -65,7 +66,7 @@ export function checkConditions(
   const problems: PreflightProblem[] = checkChanged(rule.id, condition, known);
   const tested = [condition.image, condition.old, condition.new].flatMap((image) => image ?? []);
   for (const { column: name, tests } of tested) {
-    const column = columnOf(known, name);
+    const column = columnNamed(known.columns, name);
     if (column === undefined) continue;
     for (const test of tests) {
       const judgement = judgeTest(column, test, limits);
@@ -101,7 +102,7 @@ function describe(
 
 function checkChanged(id: string, { changed = [] }: RuleCondition, known: KnownTable): PreflightProblem[] {
   return changed.flatMap((name): PreflightProblem[] => {
-    const column = columnOf(known, name);
+    const column = columnNamed(known.columns, name);
     if (column === undefined) return [];
     const subject = `${formatTable(known.table)}.${column.name}`;
     if (column.generated === true) {
@@ -114,10 +115,6 @@ function checkChanged(id: string, { changed = [] }: RuleCondition, known: KnownT
     }
     return [];
   });
-}
-
-function columnOf({ columns }: KnownTable, name: string): ColumnFacts | undefined {
-  return columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
 }
 
 /** A long ENUM is cut. */

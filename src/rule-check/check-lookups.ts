@@ -1,3 +1,4 @@
+import { columnNamed } from '../binlog/preflight/column-type.ts';
 import type { ColumnFacts } from '../binlog/preflight/column-type.ts';
 import { readAccount } from '../binlog/preflight/privileges.ts';
 import type { Account } from '../binlog/preflight/privileges.ts';
@@ -6,6 +7,7 @@ import type { PreflightProblem } from '../binlog/preflight/problem.ts';
 import { nearestName } from '../errors/nearest-name.ts';
 import { asUnstaleError } from '../errors/unstale-error.ts';
 import type { UnstaleError } from '../errors/unstale-error.ts';
+import { lookupStatement } from '../lookup/lookup-statement.ts';
 import type { Lookup, MappingPlan } from '../mapping/plan.ts';
 import type { RuleLookup, TableRule } from '../mapping/rule.ts';
 import type { SqlClient } from '../pipeline/ports.ts';
@@ -60,8 +62,9 @@ async function checkLookup(
   const table = options.tableOf(rule);
   const parameters = await parametersOf(options.source, table, names);
   const subject = rule.id;
+  const statement = lookupStatement(lookup, parameters.length, 'EXPLAIN FORMAT=TRADITIONAL');
   try {
-    return fullScans(await client.query(planStatement(sql, lookup), parameters)).map(
+    return fullScans(await client.query(statement, parameters)).map(
       ({ table: scanned, rows }): PreflightProblem => ({
         code: 'UNSTALE_LOOKUP_SLOW',
         severity: 'warning',
@@ -96,15 +99,6 @@ async function checkLookup(
     const message = `The server refuses the lookup of ${rule.id}: ${reason}`;
     return [{ code: 'UNSTALE_LOOKUP_REFUSED', severity: 'error', subject, message }];
   }
-}
-
-/** Asks for the plan of what the daemon sends. Each server reads its own time limit. */
-function planStatement(sql: string, { columns, maxKeys, timeout }: Lookup): string {
-  return (
-    `/*M! SET STATEMENT max_statement_time=${timeout / 1000} FOR */ EXPLAIN FORMAT=TRADITIONAL ` +
-    `SELECT /*+ MAX_EXECUTION_TIME(${timeout}) */ ${columns.map(quoteName).join(', ')} ` +
-    `FROM (\n${sql}\n) AS unstale_lookup LIMIT ${maxKeys + 1}`
-  );
 }
 
 const EXPLAIN_DENIED = /EXPLAIN\/SHOW can not be issued/i;
@@ -157,9 +151,7 @@ async function parametersOf(
   known: KnownTable | undefined,
   names: readonly string[],
 ): Promise<readonly Parameter[]> {
-  const facts = names.map((name) =>
-    known?.columns.find((column) => column.name.toLowerCase() === name.toLowerCase()),
-  );
+  const facts = names.map((name) => columnNamed(known?.columns ?? [], name));
   if (known === undefined || facts.includes(undefined)) return names.map(() => 1);
   const columns = names.map((name, index) => `${quoteName(name)} AS p${index}`);
   const { schema, table } = known.table;

@@ -1,4 +1,5 @@
 import { text } from '../binlog/preflight/catalog.ts';
+import { columnNamed } from '../binlog/preflight/column-type.ts';
 import { quoteTable } from '../binlog/preflight/problem.ts';
 import type { PreflightProblem } from '../binlog/preflight/problem.ts';
 import { formatTable } from '../change/table.ts';
@@ -43,7 +44,7 @@ export async function checkOutbox(
 function checkColumns(rule: OutboxRule, { columns }: KnownTable): PreflightProblem[] {
   const { table, keyColumn, prefixColumn, generationColumn } = rule;
   return [keyColumn, prefixColumn, generationColumn].flatMap((name): PreflightProblem[] => {
-    const column = columns.find((one) => one.name.toLowerCase() === name?.toLowerCase());
+    const column = name === undefined ? undefined : columnNamed(columns, name);
     if (column === undefined || TEXT_TYPES.has(column.dataType)) return [];
     return [
       {

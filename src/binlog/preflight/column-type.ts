@@ -14,6 +14,11 @@ export interface ColumnFacts {
   readonly generated?: boolean;
 }
 
+/** A column by its name, in any case. */
+export function columnNamed(columns: readonly ColumnFacts[], name: string): ColumnFacts | undefined {
+  return columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
+}
+
 /** Types whose text form is the same in the binlog and in a SELECT; what is not here is refused. */
 const EXACT_TYPES: ReadonlySet<string> = new Set(
   [

@@ -5,7 +5,13 @@ import type { SqlClient } from '../../pipeline/ports.ts';
 import { attempt } from './attempt.ts';
 import { isTable, readColumns, readTables } from './catalog.ts';
 import type { CatalogTable } from './catalog.ts';
-import { isComparable, isOldTemporal, keyColumnCaveat, keyColumnRefusal } from './column-type.ts';
+import {
+  columnNamed,
+  isComparable,
+  isOldTemporal,
+  keyColumnCaveat,
+  keyColumnRefusal,
+} from './column-type.ts';
 import type { ColumnFacts } from './column-type.ts';
 import { quoteName, quoteTable } from './problem.ts';
 import type { PreflightProblem } from './problem.ts';
@@ -117,7 +123,7 @@ export async function checkColumns(
   const columns = await readColumns(client, schema, table);
   const problems: PreflightProblem[] = [];
   for (const name of interest.columns) {
-    const column = columns.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase());
+    const column = columnNamed(columns, name);
     if (column === undefined) problems.push(await explainMissingColumn(options, interest, name, columns));
     else {
       const uses = usesOf(options, interest, name);
