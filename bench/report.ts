@@ -2,6 +2,7 @@ import { cpus, totalmem } from 'node:os';
 
 import type { Comparison } from './measurements.ts';
 import type { BenchServers } from './servers.ts';
+import { alignColumns, verdict } from './text-table.ts';
 
 /** The daemon uses at most this much memory in any scenario. */
 const MOST_RSS_MB = 130;
@@ -15,16 +16,13 @@ export interface Machine {
   readonly redis: string;
 }
 
-export function describeMachine({
-  mysql,
-  redis,
-}: Pick<BenchServers, 'mysql'> & Partial<BenchServers>): Machine {
+export function describeMachine({ mysql, redis }: Partial<BenchServers> = {}): Machine {
   return {
     cores: cpus().length,
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     memoryGb: Math.round(totalmem() / 1e9),
     node: process.version,
-    mysql: `${mysql.flavour} ${mysql.version}`,
+    mysql: mysql === undefined ? 'no MySQL' : `${mysql.flavour} ${mysql.version}`,
     redis: redis === undefined ? 'no Redis' : `${redis.implementation} ${redis.version}`,
   };
 }
@@ -46,16 +44,7 @@ export function formatTable(comparisons: readonly Comparison[]): string {
       line.ratio.toFixed(2),
     ]),
   ];
-  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) =>
-          column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
-        )
-        .join('  '),
-    )
-    .join('\n');
+  return alignColumns(rows, 2);
 }
 
 /** Whether the figures are what the project asks of itself; one line a demand that was measured. */
@@ -69,7 +58,7 @@ export function judge(comparisons: readonly Comparison[]): string[] {
     const lines = comparisons.filter((line) => line.metric === metric);
     if (lines.length === 0) return [];
     const figures = lines.map((line) => `${line.scenario} ${formatNumber(figure(line))}`).join(', ');
-    return [`${lines.every(isMet) ? 'met    ' : 'NOT MET'}  ${what}: ${figures}`];
+    return [verdict(lines.every(isMet), `${what}: ${figures}`)];
   };
   return [
     ...demand('rows/s at least those of the naive loop', 'rows/s', ratio, (line) => line.ratio >= 1),

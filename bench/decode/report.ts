@@ -1,4 +1,5 @@
 import { median } from '../statistics.ts';
+import { alignColumns, verdict } from '../text-table.ts';
 import type { DecodeDatasetName } from './datasets.ts';
 import type { DecodeResult } from './measure.ts';
 import { READERS } from './readers.ts';
@@ -23,17 +24,7 @@ export function formatDecode(results: readonly DecodeResult[]): string {
       ]);
     }
   }
-  const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) => {
-          const width = widths?.[column] ?? 0;
-          return column < 2 ? cell.padEnd(width) : cell.padStart(width);
-        })
-        .join('  '),
-    )
-    .join('\n');
+  return alignColumns(lines, 2);
 }
 
 /** Whether the decoder is as fast as the project asks; one line a demand whose dataset was measured. */
@@ -47,7 +38,7 @@ export function judgeDecode(results: readonly DecodeResult[]): string[] {
     const result = results.find((each) => each.dataset === dataset);
     if (result?.reports[slow] === undefined || result.reports[fast] === undefined) return [];
     const factor = timesAsLong(result, slow, fast);
-    return [`${factor >= atLeast ? 'met    ' : 'NOT MET'}  ${what}: ${factor.toFixed(2)}`];
+    return [verdict(factor >= atLeast, `${what}: ${factor.toFixed(2)}`)];
   };
   return [
     ...demand('narrow-small', ['zongji', 'unstale'], 8, 'narrow-small: at least 8 times as fast as zongji'),

@@ -1,4 +1,5 @@
 import { median } from '../statistics.ts';
+import { alignColumns, verdict } from '../text-table.ts';
 import { LOOKUP_SIDES } from './measure.ts';
 import type { LookupRound, LookupSide } from './measure.ts';
 import { LOADS } from './workload.ts';
@@ -26,17 +27,7 @@ export function formatLookups(rounds: readonly LookupRound[]): string {
       ]);
     }
   }
-  const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) => {
-          const width = widths?.[column] ?? 0;
-          return column < 2 ? cell.padEnd(width) : cell.padStart(width);
-        })
-        .join('  '),
-    )
-    .join('\n');
+  return alignColumns(lines, 2);
 }
 
 /** Whether the figures are what the project asks of itself; one line a demand. */
@@ -44,7 +35,7 @@ export function judgeLookups(rounds: readonly LookupRound[]): string[] {
   const demand = (what: string, most: number, of: (round: LookupRound) => number): string => {
     const figures = LOADS.map((load) => middle(rounds, load, 'unstale', of));
     const isMet = figures.every((figure) => figure <= most);
-    return `${isMet ? 'met    ' : 'NOT MET'}  ${what}: ${figures.map((figure) => figure.toFixed(1)).join(', ')}`;
+    return verdict(isMet, `${what}: ${figures.map((figure) => figure.toFixed(1)).join(', ')}`);
   };
   return [
     demand(

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
-import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import type { MappingBenchOptions } from '../options.ts';
+import { describeMachine, formatMachine } from '../report.ts';
 import { median } from '../statistics.ts';
+import { alignColumns, verdict } from '../text-table.ts';
 import { SCENARIOS } from './scenarios.ts';
 import type { ScenarioName } from './scenarios.ts';
 
@@ -30,8 +31,8 @@ export async function benchMapping(
   { rounds, jsonFile }: MappingBenchOptions,
   say: (line: string) => void,
 ): Promise<void> {
-  const machine = `${cpus().length} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${Math.round(totalmem() / 1e9)} GB; node ${process.version}`;
-  say(`machine: ${machine}`);
+  const machine = describeMachine();
+  say(formatMachine(machine));
   const rates = new Map<ScenarioName, Record<Side, number[]>>();
   for (const name of SCENARIOS) rates.set(name, { compiled: [], interpreted: [] });
   for (let round = 1; round <= rounds; round += 1) {
@@ -68,14 +69,7 @@ function formatRates(rates: ReadonlyMap<ScenarioName, Rates>): string {
       median(ratios(rates.get('integer')?.compiled ?? [], compiled)).toFixed(2),
     ]);
   }
-  const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  return lines
-    .map((line) => line.map((cell, column) => pad(cell, widths?.[column] ?? 0, column)).join('  '))
-    .join('\n');
-}
-
-function pad(cell: string, width: number, column: number): string {
-  return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+  return alignColumns(lines, 1);
 }
 
 function judge(rates: ReadonlyMap<ScenarioName, Rates>): string[] {
@@ -87,16 +81,17 @@ function judge(rates: ReadonlyMap<ScenarioName, Rates>): string[] {
     return [name, cost] as const;
   });
   return [
-    `${verdict(slowest >= LEAST_RATE)}  one-key rules: at least 3 million rows in a CPU second: ${(slowest / 1e6).toFixed(1)}`,
-    ...costs.map(
-      ([name, cost]) =>
-        `${verdict(cost <= MOST_FOR_MANY)}  ${name}: a row costs at most 1.1 times that of one table: ${cost.toFixed(2)}`,
+    verdict(
+      slowest >= LEAST_RATE,
+      `one-key rules: at least 3 million rows in a CPU second: ${(slowest / 1e6).toFixed(1)}`,
+    ),
+    ...costs.map(([name, cost]) =>
+      verdict(
+        cost <= MOST_FOR_MANY,
+        `${name}: a row costs at most 1.1 times that of one table: ${cost.toFixed(2)}`,
+      ),
     ),
   ];
-}
-
-function verdict(isMet: boolean): string {
-  return isMet ? 'met    ' : 'NOT MET';
 }
 
 /** Round by round, so that a slow minute of the machine hits both. */
