@@ -17,9 +17,9 @@ describe.each(inject('servers').mysql)('a daemon on $label', (server) => {
   });
 
   it.each(['file', 'gtid'] as const)(
-    'loses no delete of inserts, updates, deletes, XA and DDL over 10 SIGKILLs at random moments, resumed by %s',
+    'loses no delete of inserts, updates, deletes, XA and DDL over 6 SIGKILLs at random moments, resumed by %s',
     async (resumeBy) => {
-      const { committed, counts, lost, removedWrongly } = await killAtRandom(shop, { resumeBy, kills: 10 });
+      const { committed, counts, lost, removedWrongly } = await killAtRandom(shop, { resumeBy, kills: 6 });
       expect(committed).toBeGreaterThan(200);
       for (const [kind, count] of Object.entries(counts)) expect(count, kind).toBeGreaterThan(0);
       expect(lost).toEqual([]);
