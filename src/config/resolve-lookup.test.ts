@@ -14,7 +14,6 @@ describe('a rule with a lookup', () => {
     ['keys_from_set: "tag:{lookup.id}"'],
     ['generation: "gen:{lookup.id}"'],
     ['key: "product:{lookup.id}"', 'generation: "gen:{schema}"'],
-    ['key: "product:{lookup.id}"', 'keys_from_set: all-pages'],
   ])('may have %s %s', async (...fields) => {
     const { plan } = await loadText(text(LOOKUP, ...fields.filter((field) => field !== undefined)));
     expect(plan.lookups[0]?.columns).toContain('id');
@@ -32,6 +31,18 @@ describe('a rule with a lookup', () => {
     const [problem, ...others] = await problemsOf(text(LOOKUP, field));
     expect(others).toEqual([]);
     expect(problem).toMatchObject({ path, message: expect.stringContaining(message) });
+  });
+});
+
+describe('a set beside keys of a lookup', () => {
+  it('comes from its result too: one of all rows would stay where that is empty', async () => {
+    const fields = ['key: "product:{lookup.id}"', 'keys_from_set: all-pages'];
+    const [problem, ...others] = await problemsOf(text(LOOKUP, ...fields));
+    expect(others).toEqual([]);
+    expect(problem).toMatchObject({
+      path: 'rules[0].keys_from_set',
+      message: expect.stringContaining('no column of the lookup'),
+    });
   });
 });
 

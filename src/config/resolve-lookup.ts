@@ -37,9 +37,11 @@ export function resolveLookup(
   if (made.some(isOfRow)) {
     const remedy = 'select it in the lookup: SELECT id, :region AS region ..., and write {lookup.region}';
     document.report(madePath, 'names a column of the row, or its table, beside a lookup', remedy);
-  } else if (made.length > 0 && !made.some(isOfLookup)) {
-    const remedy = 'write for example product:{lookup.id}';
-    document.report(madePath, "names no column of the lookup's result", remedy);
+  } else if (!made.every(isOfLookup)) {
+    // It would go with each row of a result, and stay where there is none.
+    const remedy = 'write for example product:{lookup.id}, and other keys in a rule of their own';
+    const place = keys.length > 0 && keys.every(isOfLookup) ? [...path, 'keys_from_set'] : madePath;
+    document.report(place, "names no column of the lookup's result", remedy);
   }
   if (raw.lookup === undefined || defaults === undefined) return undefined;
   const parsed = parseLookupSql(raw.lookup);
