@@ -2,12 +2,12 @@
 // the pipeline; what it reads is dropped.
 import { MysqlSource } from '../../src/binlog/mysql-source.ts';
 import type { SourceEvent, TransactionSlice } from '../../src/change/source-event.ts';
-import { formatTable } from '../../src/change/table.ts';
+import { compilePlan } from '../../src/mapping/plan.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
 import { createRetryDelay } from '../../src/runtime/backoff.ts';
 import { createSqlClient } from '../../src/runtime/mysql-client.ts';
 import { classifyMysqlError } from '../../src/runtime/mysql-errors.ts';
-import { interestsIn } from '../../test/support/interests.ts';
+import { oneKeyRule } from '../one-key-rule.ts';
 import { ReaderClock, readerTask } from './reader-clock.ts';
 
 const task = readerTask();
@@ -15,13 +15,14 @@ const { host, port, user } = task;
 const endpoint = { host, port, user, connectTimeout: 10_000 };
 const client = createSqlClient({ ...endpoint, sslMode: 'disabled' }, { name: 'bench', queryTimeout: 10_000 });
 const clock = new ReaderClock();
+const plan = compilePlan([oneKeyRule('rules[0]', { schema: task.schema, table: task.table }, 'row:{id}')]);
 const metrics = createMetrics({ clientId: 'bench' });
 const ignore = (): void => undefined;
 const source = new MysqlSource({
   client,
   connection: async () => endpoint,
   classifyError: (error) => classifyMysqlError(error, 'binlog'),
-  interests: interestsIn([{ table: { schema: task.schema, table: task.table }, columns: ['id'] }]),
+  interests: plan.interests,
   stateSchema: 'unstale',
   serverId: 4242,
   resumeBy: 'file',
@@ -56,7 +57,7 @@ for (let done = false; !done;) {
 }
 clock.end(rows);
 
-/** As Pipeline counts: once a run of equal operations. */
+/** As RowMapper counts: once a run of equal operations. */
 function count(slice: TransactionSlice): void {
   const { changes } = slice;
   for (let first = 0; first < changes.length;) {
@@ -64,7 +65,7 @@ function count(slice: TransactionSlice): void {
     if (change === undefined) break;
     let end = first + 1;
     while (changes[end]?.op === change.op && changes[end]?.table === change.table) end += 1;
-    metrics.rowChanges(change.op, formatTable(change.table), end - first);
+    metrics.rowChanges(change.op, plan.labelOf(change.table), end - first);
     first = end;
   }
   rows += changes.length;

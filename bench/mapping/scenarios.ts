@@ -1,9 +1,8 @@
 import type { RowChange, RowImage } from '../../src/change/row-change.ts';
 import type { MappingPlan } from '../../src/mapping/plan.ts';
 import { compilePlan } from '../../src/mapping/plan.ts';
-import { ALL_EVENTS } from '../../src/mapping/rule.ts';
 import type { TableRule } from '../../src/mapping/rule.ts';
-import { parseTemplate } from '../../src/mapping/template.ts';
+import { oneKeyRule } from '../one-key-rule.ts';
 
 export const SCENARIOS = ['integer', 'text', 'conditions', '200 tables', '200 tables, runs'] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
@@ -40,22 +39,16 @@ export function scenarioOf(name: ScenarioName): Scenario {
 }
 
 function ruleOf(index: number, name: ScenarioName): TableRule {
-  const key = parseTemplate(`user${index}:{id}`);
-  if (!key.ok) throw new Error(key.problem);
   const condition = {
     changed: ['status', 'id'],
     image: [{ column: 'status', tests: [{ op: 'not', values: ['draft'] } as const] }],
   };
-  return {
-    kind: 'table',
-    id: `rules[${index}]`,
-    tables: { kind: 'exact', table: { schema: 'shop', table: `table_${index}` } },
-    on: new Set(ALL_EVENTS),
-    ...(name === 'conditions' ? { condition } : {}),
-    keys: [key.template],
-    keysFromSet: [],
-    action: 'delete',
-  };
+  const rule = oneKeyRule(
+    `rules[${index}]`,
+    { schema: 'shop', table: `table_${index}` },
+    `user${index}:{id}`,
+  );
+  return name === 'conditions' ? { ...rule, condition } : rule;
 }
 
 function imageOf(name: ScenarioName, id: number, version: number): RowImage {
