@@ -2,9 +2,9 @@ import type { CacheCommand } from '../change/command.ts';
 import type { ColumnValue, RowChange, RowImage } from '../change/row-change.ts';
 import type { TableRef } from '../change/table.ts';
 import { compileCondition, conditionColumns } from './condition.ts';
-import { formatKeyPart } from './format-value.ts';
 import { compileKey, plainKey } from './key.ts';
-import type { KeyFunction, PlainKey } from './key.ts';
+import type { KeyFunction } from './key.ts';
+import type { PlainKeyRule } from './plain-key-table.ts';
 import type { Lookup, MappingOutput, MapRow } from './plan.ts';
 import { ALL_OPERATIONS } from './rule.ts';
 import type { Rule, RuleLookup, TableRule } from './rule.ts';
@@ -45,24 +45,40 @@ export function ruleTemplates({ keys, keysFromSet, generation }: TableRule): rea
   return [...keys, ...keysFromSet, ...(generation === undefined ? [] : [generation])];
 }
 
+/** The rule if all that it asks of a row is the key of one column. */
+export function plainKeyRule(rule: Rule, target: RuleTarget): PlainKeyRule | undefined {
+  if (rule.kind !== 'table' || rule.lookup !== undefined || rule.maxKeysPerTransaction !== undefined)
+    return undefined;
+  const [only, ...others] = rule.keys;
+  if (only === undefined || others.length + rule.keysFromSet.length > 0) return undefined;
+  const plain = plainKey(only, target);
+  if (plain === undefined) return undefined;
+  const unreadable = ruleScopes(rule, target.table, 'unreadable');
+  return { ...plain, rule: rule.id, unreadable, concerns: concernsOf(rule, target) };
+}
+
 /** Compiles a rule for one table. */
 export function compileTableRule(rule: TableRule, target: RuleTarget): MapRow {
-  const { condition } = rule;
+  const concerns = concernsOf(rule, target);
   const map = limited(
     rule,
     target,
     rule.lookup === undefined ? mapKeys(rule, target) : mapLookup(rule, rule.lookup, target),
   );
-  const chosen = condition === undefined ? map : filtered(compileCondition(condition, target.columns), map);
-  return ALL_OPERATIONS.every((op) => rule.on.has(op))
-    ? chosen
-    : filtered(({ op }) => rule.on.has(op), chosen);
+  if (concerns === undefined) return map;
+  return (change, out) => {
+    if (concerns(change)) map(change, out);
+  };
 }
 
-function filtered(passes: (change: RowChange) => boolean, map: MapRow): MapRow {
-  return (change, out) => {
-    if (passes(change)) map(change, out);
-  };
+/** Whether a change is one that the rule is on; undefined if each is. */
+function concernsOf(
+  { on, condition }: TableRule,
+  { columns }: RuleTarget,
+): ((change: RowChange) => boolean) | undefined {
+  const holds = condition && compileCondition(condition, columns);
+  if (ALL_OPERATIONS.every((op) => on.has(op))) return holds;
+  return (change) => on.has(change.op) && (holds === undefined || holds(change));
 }
 
 /** A rule's lookup as the plan offers it; undefined if the rule has none. */
@@ -122,44 +138,12 @@ function only(rule: TableRule, template: KeyTemplate): TableRule {
 }
 
 function mapKeys(rule: TableRule, target: RuleTarget): MapRow {
-  const [only, ...others] = rule.keys;
-  if (only !== undefined && others.length + rule.keysFromSet.length === 0) {
-    const plain = plainKey(only, target);
-    if (plain !== undefined) return mapPlainKey(plain, rule, ruleScopes(rule, target.table, 'unreadable'));
-  }
   const mappers = mappersOf(rule, target);
   return (change, out) => {
     for (const mapper of mappers) {
       if (change.op === 'update') mapBoth(mapper, change.before, change.after, out);
       else emit(mapper, mapper.keyOf(change.op === 'insert' ? change.after : change.before), out);
     }
-  };
-}
-
-/**
- * The same for a rule whose only key is that of one column, as most are: all that a row needs is in one closure, which
- * is what counts where every row is of another table.
- */
-function mapPlainKey(
-  { prefix, index, suffix }: PlainKey,
-  { id: rule }: TableRule,
-  unreadable: readonly CacheCommand[],
-): MapRow {
-  const emitPart = (part: string | null | undefined, out: MappingOutput): void => {
-    if (part === null) out.nullKeys += 1;
-    else if (part === undefined) out.commands.push(...unreadable);
-    else out.commands.push({ kind: 'delete', key: prefix + part + suffix, rule });
-  };
-  return (change, out) => {
-    if (change.op !== 'update') {
-      emitPart(formatKeyPart((change.op === 'insert' ? change.after : change.before)[index]), out);
-      return;
-    }
-    const old = formatKeyPart(change.before[index]);
-    const current = formatKeyPart(change.after[index]);
-    emitPart(old, out);
-    if (current !== old) emitPart(current, out);
-    else if (current === null) out.nullKeys += 1;
   };
 }
 

@@ -7,8 +7,9 @@ import { formatTable } from '../change/table.ts';
 import type { TableInterest, TableInterests, TableReach, TableRef } from '../change/table.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import { compileOutboxRule } from './compile-outbox-rule.ts';
-import { compileTableRule, lookupOf, ruleColumns } from './compile-table-rule.ts';
-import { PlannedTable } from './planned-table.ts';
+import { compileTableRule, lookupOf, ruleColumns, plainKeyRule } from './compile-table-rule.ts';
+import { PlainKeyTable } from './plain-key-table.ts';
+import { MappedTable, PlannedTable } from './planned-table.ts';
 import { canonicalRule, selectorOf } from './rule.ts';
 import type { Rule } from './rule.ts';
 import { ruleScopes } from './rule-scopes.ts';
@@ -97,16 +98,19 @@ export function compilePlan(rules: readonly Rule[]): MappingPlan {
     const concerned = candidates(table)
       .filter(({ matcher }) => matcher.matches(table.schema, table.table))
       .map(({ rule }) => rule);
-    const [first] = concerned;
+    const [first, ...others] = concerned;
     if (first === undefined) return undefined;
     const columns = [...new Set(concerned.flatMap(ruleColumns))];
+    const planned = { owner, table, label: formatSelector(selectorOf(first)) };
+    const plain =
+      others.length === 0 ? plainKeyRule(first, { table, columns, lookup: undefined }) : undefined;
+    if (plain !== undefined) return { table: new PlainKeyTable(planned, plain), columns };
     const maps = concerned.map((rule) =>
       rule.kind === 'outbox'
         ? compileOutboxRule(rule, columns, () => scopes([{}], 'unreadable'))
         : compileTableRule(rule, { table, columns, lookup: lookupNumbers.get(rule) }),
     );
-    const planned = { owner, map: inTurn(maps), label: formatSelector(selectorOf(first)) };
-    return { table: new PlannedTable(table, planned), columns };
+    return { table: new MappedTable(planned, inTurn(maps)), columns };
   };
 
   const find = (schema: string, table: string): TableInterest | undefined => {

@@ -2,27 +2,25 @@ import type { RowChange } from '../change/row-change.ts';
 import type { TableRef } from '../change/table.ts';
 import type { MappingOutput, MapRow } from './plan.ts';
 
-/** What a plan makes of the rows of one table. */
+/** What a plan knows of a table, whatever becomes of its rows. */
 export interface Planned {
   /** The plan, or what else stands for it. */
   readonly owner: object;
-  readonly map: MapRow;
+  readonly table: TableRef;
   readonly label: string;
 }
 
 /** A table that carries what a plan made of it, so that a row leads there without a search. To others it is two names. */
-export class PlannedTable implements TableRef {
+export abstract class PlannedTable implements TableRef {
   readonly schema: string;
   readonly table: string;
   readonly #owner: object;
-  readonly #map: MapRow;
   readonly #label: string;
 
-  constructor({ schema, table }: TableRef, { owner, map, label }: Planned) {
-    this.schema = schema;
-    this.table = table;
+  constructor({ owner, table, label }: Planned) {
+    this.schema = table.schema;
+    this.table = table.table;
     this.#owner = owner;
-    this.#map = map;
     this.#label = label;
   }
 
@@ -32,12 +30,24 @@ export class PlannedTable implements TableRef {
   }
 
   /** Appends what a changed row of the table asks for. */
-  map(change: RowChange, out: MappingOutput): void {
-    this.#map(change, out);
-  }
+  abstract map(change: RowChange, out: MappingOutput): void;
 
   /** What metrics call the table. */
   label(): string {
     return this.#label;
+  }
+}
+
+/** A table with several rules, or one that asks more of a row than a key of one column. */
+export class MappedTable extends PlannedTable {
+  readonly #map: MapRow;
+
+  constructor(planned: Planned, map: MapRow) {
+    super(planned);
+    this.#map = map;
+  }
+
+  map(change: RowChange, out: MappingOutput): void {
+    this.#map(change, out);
   }
 }
