@@ -94,7 +94,7 @@ async function list(
   }
 }
 
-/** False only if there is surely no such file: any other trouble is told when the file is read. */
+/** False only if there is surely no such file; other trouble is told when the file is read. */
 async function exists(file: string): Promise<boolean> {
   try {
     await stat(file);

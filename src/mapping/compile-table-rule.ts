@@ -46,7 +46,7 @@ export function ruleTemplates({ keys, keysFromSet, generation }: TableRule): rea
 }
 
 /** The rule if all that it asks of a row is the key of one column. */
-export function plainKeyRule(rule: Rule, target: RuleTarget): PlainKeyRule | undefined {
+export function plainKeyRule(rule: Rule, target: Omit<RuleTarget, 'lookup'>): PlainKeyRule | undefined {
   if (rule.kind !== 'table' || rule.lookup !== undefined || rule.maxKeysPerTransaction !== undefined)
     return undefined;
   const [only, ...others] = rule.keys;
@@ -74,7 +74,7 @@ export function compileTableRule(rule: TableRule, target: RuleTarget): MapRow {
 /** Whether a change is one that the rule is on; undefined if each is. */
 function concernsOf(
   { on, condition }: TableRule,
-  { columns }: RuleTarget,
+  { columns }: Pick<RuleTarget, 'columns'>,
 ): ((change: RowChange) => boolean) | undefined {
   const holds = condition && compileCondition(condition, columns);
   if (ALL_OPERATIONS.every((op) => on.has(op))) return holds;

@@ -6,7 +6,7 @@ import type { MappingOutput } from './plan.ts';
 import { PlannedTable } from './planned-table.ts';
 import type { Planned } from './planned-table.ts';
 
-/** A rule of which all that it asks of a row is the key of one column, as most do. */
+/** A rule that asks nothing of a row but the key of one column, as most do. */
 export interface PlainKeyRule extends PlainKey {
   /** Its place, e.g. `rules[0]`. */
   readonly rule: string;

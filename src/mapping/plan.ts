@@ -7,7 +7,7 @@ import { formatTable } from '../change/table.ts';
 import type { TableInterest, TableInterests, TableReach, TableRef } from '../change/table.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import { compileOutboxRule } from './compile-outbox-rule.ts';
-import { compileTableRule, lookupOf, ruleColumns, plainKeyRule } from './compile-table-rule.ts';
+import { compileTableRule, lookupOf, plainKeyRule, ruleColumns } from './compile-table-rule.ts';
 import { PlainKeyTable } from './plain-key-table.ts';
 import { MappedTable, PlannedTable } from './planned-table.ts';
 import { canonicalRule, selectorOf } from './rule.ts';
@@ -102,8 +102,7 @@ export function compilePlan(rules: readonly Rule[]): MappingPlan {
     if (first === undefined) return undefined;
     const columns = [...new Set(concerned.flatMap(ruleColumns))];
     const planned = { owner, table, label: formatSelector(selectorOf(first)) };
-    const plain =
-      others.length === 0 ? plainKeyRule(first, { table, columns, lookup: undefined }) : undefined;
+    const plain = others.length === 0 ? plainKeyRule(first, { table, columns }) : undefined;
     if (plain !== undefined) return { table: new PlainKeyTable(planned, plain), columns };
     const maps = concerned.map((rule) =>
       rule.kind === 'outbox'
