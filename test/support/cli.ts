@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
@@ -19,20 +19,46 @@ export interface CliOptions {
   readonly input?: string;
 }
 
-/** Runs the built command to its end. */
+/** Longest run of a command, ms: less than a test may take, so that the test can tell what the command hung in. */
+const DEADLINE = 45_000;
+
+/**
+ * Runs the built command to its end.
+ * @throws Error with what its threads wait for when it does not end within 45 s; it is killed then
+ */
 export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const child = execFile(
       process.execPath,
       [entry, ...args],
-      { env: { ...process.env, ...options.env }, timeout: 60_000 },
+      { env: { ...process.env, ...options.env } },
       (error, stdout, stderr) => {
+        clearTimeout(deadline);
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
         resolve({ code, stdout, stderr });
       },
     );
+    const deadline = setTimeout(() => {
+      threadsOf(child.pid)
+        .then((threads) => {
+          throw new Error(`unstale ${args.join(' ')} does not end; its threads wait in ${threads}`);
+        })
+        .catch(reject)
+        .finally(() => child.kill('SIGKILL'));
+    }, DEADLINE);
     child.stdin?.end(options.input ?? '');
   });
+}
+
+/** Name and kernel function of each thread, e.g. `node: do_epoll_wait`. Linux only. */
+async function threadsOf(pid: number | undefined): Promise<string> {
+  const tasks = `/proc/${pid}/task`;
+  const threads = (await readdir(tasks)).map(async (thread) => {
+    const read = (what: string): Promise<string> => readFile(join(tasks, thread, what), 'utf8');
+    const [name, wait] = await Promise.all([read('comm'), read('wchan')]);
+    return `${name.trim()}: ${wait}`;
+  });
+  return (await Promise.all(threads)).join(', ');
 }
 
 /** Writes a configuration, an object or YAML text, to a temporary file. */
