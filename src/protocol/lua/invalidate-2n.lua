@@ -1,0 +1,39 @@
+-- Removes keys, and refuses what was read before: leases are void, older versions are below the floor.
+--
+-- KEYS     K and M of each key, in turn
+-- ARGV[1]  how long versions and holds are kept, ms
+-- ARGV[2]  how long readers have to read the primary, ms; 0: not at all
+-- ARGV[3]  GTIDs of the change, '' if unknown
+-- ARGV[4]  version of the change to the first key, '' if it has none; then those of the others
+--
+-- Reply    how many keys existed
+
+local tombstone, hold, gtid = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local removed = 0
+
+for index = 1, #KEYS, 2 do
+  local key, companion = KEYS[index], KEYS[index + 1]
+  -- First, so that Redis executes the rest even where it is out of memory.
+  removed = removed + redis.call('UNLINK', key)
+  local kind = redis.call('TYPE', companion).ok
+  if kind ~= 'hash' and kind ~= 'none' then redis.call('UNLINK', companion) end
+  redis.call('HDEL', companion, 'l', 'x')
+
+  local version = ARGV[4 + (index - 1) / 2]
+  if version ~= '' then
+    local floor = redis.call('HGET', companion, 'f')
+    if not floor or #floor ~= #version or floor < version then redis.call('HSET', companion, 'f', version) end
+  end
+  if hold > 0 then
+    local known = redis.call('HGET', companion, 'p')
+    if not known or tonumber(known) < now + hold then
+      redis.call('HSET', companion, 'p', string.format('%.0f', now + hold))
+    end
+    -- An older one would let a replica pass that lacks this change.
+    if gtid ~= '' then redis.call('HSET', companion, 'g', gtid) else redis.call('HDEL', companion, 'g') end
+  end
+  if redis.call('PTTL', companion) < tombstone then redis.call('PEXPIRE', companion, tombstone) end
+end
+return removed

@@ -1,0 +1,57 @@
+-- Stores values that a change brought, where they are not older than what is known of their keys.
+--
+-- KEYS     K and M of each key, in turn
+-- ARGV[1]  how much longer than the value its version is known, ms
+-- ARGV     then for each key: version; TTL, ms; '1' to create a key that is not there; 'string' or 'hash';
+--          the number of the arguments that follow; the value, or the fields and values of the hash
+--
+-- Reply    for each key 'stored', 'skipped' (not there), 'dropped' (was there, of unknown age, and is gone)
+--          or 'refused' (older than what is known)
+
+local tombstone = tonumber(ARGV[1])
+local replies = {}
+local at = 2
+
+for index = 1, #KEYS, 2 do
+  local key, companion = KEYS[index], KEYS[index + 1]
+  local version, ttl, create, form = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  local first = at + 5
+  local last = at + 4 + tonumber(ARGV[at + 4])
+  at = last + 1
+
+  local kind = redis.call('TYPE', companion).ok
+  if kind ~= 'hash' and kind ~= 'none' then redis.call('UNLINK', companion) end
+  local floor = redis.call('HGET', companion, 'f')
+  -- Versions of two kinds differ in length, and say nothing of each other.
+  if floor and #floor ~= #version then floor = false end
+
+  local reply
+  if floor and version < floor then
+    reply = 'refused'
+  else
+    local exists = redis.call('EXISTS', key) == 1
+    if exists and not floor then
+      redis.call('UNLINK', key)
+      reply = 'dropped'
+    elseif not exists and create ~= '1' then
+      reply = 'skipped'
+    else
+      -- A value that is replaced goes even where Redis is out of memory.
+      if exists then redis.call('UNLINK', key) end
+      if form == 'hash' then
+        redis.call('HSET', key, unpack(ARGV, first, last))
+        redis.call('PEXPIRE', key, ttl)
+      else
+        redis.call('SET', key, ARGV[first], 'PX', ttl)
+      end
+      reply = 'stored'
+    end
+    redis.call('HDEL', companion, 'l', 'x')
+    redis.call('HSET', companion, 'f', version)
+    local keep = tombstone
+    if reply == 'stored' then keep = keep + tonumber(ttl) end
+    if redis.call('PTTL', companion) < keep then redis.call('PEXPIRE', companion, keep) end
+  end
+  replies[#replies + 1] = reply
+end
+return replies

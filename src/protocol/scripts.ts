@@ -1,0 +1,185 @@
+import type { VersionToken } from '../change/version.ts';
+import { companionKey } from './companion-key.ts';
+import { loadScript } from './script.ts';
+import type { ScriptCall } from './script.ts';
+
+export const GET_OR_LEASE = loadScript('getOrLease-2');
+export const FILL = loadScript('fill-2');
+export const INVALIDATE = loadScript('invalidate-2n');
+export const UPDATE = loadScript('update-2n');
+
+/** All scripts of the protocol. */
+export const SCRIPTS = [GET_OR_LEASE, FILL, INVALIDATE, UPDATE] as const;
+
+/**
+ * What a reader is told that found no value. `lease`: read the database and fill; read the primary while `holdMs` is
+ * above 0; `gtid` and `floor` are '' where unknown. `wait`: another reader fills, for `ms` at most. `bypass`: the key
+ * holds something that is not the protocol's.
+ */
+export type LeaseReply =
+  | { readonly kind: 'hit'; readonly value: string | Buffer }
+  | { readonly kind: 'bypass' }
+  | { readonly kind: 'wait'; readonly ms: number }
+  | { readonly kind: 'lease'; readonly holdMs: number; readonly gtid: string; readonly floor: string };
+
+export interface LeaseRequest {
+  readonly key: string;
+  /** Unique: 128 random bits. */
+  readonly token: string;
+  readonly leaseMs: number;
+  /** A lease although there is a value. */
+  readonly refresh?: boolean;
+}
+
+/** Asks for the value of a key, or for a lease on it. */
+export function getOrLease({ key, token, leaseMs, refresh = false }: LeaseRequest): ScriptCall<LeaseReply> {
+  return {
+    script: GET_OR_LEASE,
+    keys: [key, companionKey(key)],
+    args: [token, String(leaseMs), refresh ? '1' : '0'],
+    read(reply) {
+      const [kind, first, second, third] = listOf(reply);
+      switch (textOf(kind)) {
+        case 'hit':
+          return { kind: 'hit', value: bytesOf(first) };
+        case 'bypass':
+          return { kind: 'bypass' };
+        case 'wait':
+          return { kind: 'wait', ms: numberOf(first) };
+        case 'lease':
+          return { kind: 'lease', holdMs: numberOf(first), gtid: textOf(second), floor: textOf(third) };
+        default:
+          throw unexpected(reply);
+      }
+    },
+  };
+}
+
+/** Where a value was read: `caught-up` is a replica that has executed the lease's `gtid`. */
+export type ReadSource = 'primary' | 'caught-up' | 'replica';
+
+const FILL_REPLIES = ['stored', 'voided', 'expired', 'hold', 'outdated', 'unknown'] as const;
+/**
+ * `voided`: the lease is not there any more; `expired`: it is too old; `hold`: replicas may lack the last change;
+ * `outdated`: a newer version is known; `unknown`: from a replica, and nothing says that it is new enough.
+ */
+export type FillReply = (typeof FILL_REPLIES)[number];
+
+export interface FillRequest {
+  readonly key: string;
+  readonly token: string;
+  readonly value: string | Buffer;
+  readonly ttlMs: number;
+  readonly version?: VersionToken | undefined;
+  readonly source: ReadSource;
+  readonly tombstoneMs: number;
+}
+
+/** Stores what was read under a lease. */
+export function fill(request: FillRequest): ScriptCall<FillReply> {
+  const { key, token, value, ttlMs, version = '', source, tombstoneMs } = request;
+  return {
+    script: FILL,
+    keys: [key, companionKey(key)],
+    args: [token, value, String(ttlMs), version, source, String(tombstoneMs)],
+    read: (reply) => oneOf(FILL_REPLIES, reply),
+  };
+}
+
+export interface Invalidation {
+  readonly key: string;
+  /** Undefined where the change has none. */
+  readonly version?: VersionToken | undefined;
+}
+
+export interface InvalidateOptions {
+  readonly tombstoneMs: number;
+  /** How long readers have to read the primary; 0 where no reader reads a replica. */
+  readonly holdMs: number;
+  /** GTIDs of the changes, '' if unknown. */
+  readonly gtid: string;
+}
+
+/** Removes keys of one node, in a cluster of one slot. Resolves with how many existed. */
+export function invalidate(
+  keys: readonly Invalidation[],
+  { tombstoneMs, holdMs, gtid }: InvalidateOptions,
+): ScriptCall<number> {
+  return {
+    script: INVALIDATE,
+    keys: pairs(keys),
+    args: [String(tombstoneMs), String(holdMs), gtid, ...keys.map(({ version }) => version ?? '')],
+    read: numberOf,
+  };
+}
+
+const UPDATE_REPLIES = ['stored', 'skipped', 'dropped', 'refused'] as const;
+/** `skipped`: nobody asked for the key; `dropped`: it was of unknown age, and is gone; `refused`: it is newer. */
+export type UpdateReply = (typeof UPDATE_REPLIES)[number];
+
+/** What a key gets: a string, or the fields of a hash and their values in turn. */
+export type CacheValue =
+  | { readonly form: 'string'; readonly value: string | Buffer }
+  | { readonly form: 'hash'; readonly fields: readonly (string | Buffer)[] };
+
+export interface Update {
+  readonly key: string;
+  readonly version: VersionToken;
+  readonly value: CacheValue;
+  readonly ttlMs: number;
+  /** Whether a key that is not there is created. */
+  readonly create: boolean;
+}
+
+/** Stores values of keys of one node, in a cluster of one slot, each unless it is older than what is known. */
+export function update(
+  updates: readonly Update[],
+  { tombstoneMs }: Pick<InvalidateOptions, 'tombstoneMs'>,
+): ScriptCall<readonly UpdateReply[]> {
+  return {
+    script: UPDATE,
+    keys: pairs(updates),
+    args: [
+      String(tombstoneMs),
+      ...updates.flatMap(({ version, value, ttlMs, create }) => {
+        const parts = value.form === 'string' ? [value.value] : value.fields;
+        return [version, String(ttlMs), create ? '1' : '0', value.form, String(parts.length), ...parts];
+      }),
+    ],
+    read: (reply) => listOf(reply).map((one) => oneOf(UPDATE_REPLIES, one)),
+  };
+}
+
+function pairs(keys: readonly { readonly key: string }[]): string[] {
+  return keys.flatMap(({ key }) => [key, companionKey(key)]);
+}
+
+function oneOf<Name extends string>(names: readonly Name[], reply: unknown): Name {
+  const text = textOf(reply);
+  const name = names.find((known) => known === text);
+  if (name === undefined) throw unexpected(reply);
+  return name;
+}
+
+function listOf(reply: unknown): readonly unknown[] {
+  if (Array.isArray(reply)) return reply;
+  throw unexpected(reply);
+}
+
+function numberOf(reply: unknown): number {
+  if (typeof reply === 'number') return reply;
+  throw unexpected(reply);
+}
+
+function bytesOf(reply: unknown): string | Buffer {
+  if (typeof reply === 'string' || Buffer.isBuffer(reply)) return reply;
+  throw unexpected(reply);
+}
+
+function textOf(reply: unknown): string {
+  return bytesOf(reply).toString();
+}
+
+function unexpected(reply: unknown): TypeError {
+  return new TypeError(`a script of the cache protocol replied ${typeof reply}, not what it can reply`);
+}
