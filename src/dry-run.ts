@@ -59,6 +59,8 @@ function describe(command: CacheCommand): string {
   switch (command.kind) {
     case 'delete':
       return command.key;
+    case 'update':
+      return `a new value in ${command.key}`;
     case 'set-keys':
       return `the keys that the set ${command.key} names`;
     case 'generation':

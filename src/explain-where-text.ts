@@ -126,6 +126,8 @@ function formatCommand(command: CacheCommand): string {
   switch (command.kind) {
     case 'delete':
       return command.key;
+    case 'update':
+      return `a new value in ${command.key}`;
     case 'set-keys':
       return formatName('set', command.key);
     case 'generation':

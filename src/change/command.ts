@@ -1,22 +1,52 @@
 import type { SourcePosition } from './position.ts';
 import type { ColumnValue } from './row-change.ts';
 import type { CommitMark, ScopeReason } from './source-event.ts';
+import type { VersionToken } from './version.ts';
+
+/**
+ * How the removal of a key keeps readers from filling it again with what they read before. `lease`: their leases are
+ * void. `marker`: that too, and the key's companion keeps the change's version, where it has one, and tells readers
+ * for `holdMs` to read the primary.
+ */
+export type Guard =
+  | { readonly kind: 'lease' }
+  | { readonly kind: 'marker'; readonly version?: VersionToken; readonly holdMs: number };
+
+/** What a key gets: a string, or the fields of a hash and their values in turn. */
+export type CacheValue =
+  | { readonly form: 'string'; readonly value: string | Buffer }
+  | { readonly form: 'hash'; readonly fields: readonly (string | Buffer)[] };
+
+/** What is stored, and for how long. */
+export interface CacheEntry {
+  readonly version: VersionToken;
+  readonly value: CacheValue;
+  readonly ttlMs: number;
+  /** Up to which part of the TTL it ends earlier, 0 to 1, so that keys written together do not end together. */
+  readonly ttlJitter: number;
+  /** Whether a key that is not there is created. */
+  readonly create: boolean;
+}
 
 /**
  * One idempotent effect on Redis; `rule` is the place of the rule that wants it, such as `rules[0]`.
  *
- * `delete` removes a key. `set-keys` removes every key that the Redis set `key` names, and the set. `generation`
+ * `delete` removes a key, without a guard only that. `update` stores a value unless a newer version is known;
+ * if one is, the key is removed. `set-keys` removes every key that the Redis set `key` names, and the set. `generation`
  * increments a counter that is part of other keys' names. `scope` removes every key that matches the glob
  * `pattern` (SCAN's MATCH syntax) and begins with its literal part; with `members` these are sets whose keys go too.
  */
 export type CacheCommand =
-  | { readonly kind: 'delete'; readonly key: string; readonly rule: string }
+  | { readonly kind: 'delete'; readonly key: string; readonly rule: string; readonly guard?: Guard }
+  | { readonly kind: 'update'; readonly key: string; readonly rule: string; readonly entry: CacheEntry }
   | { readonly kind: 'set-keys'; readonly key: string; readonly rule: string }
   | { readonly kind: 'generation'; readonly key: string; readonly rule: string }
   | {
       readonly kind: 'scope';
       readonly pattern: string;
       readonly members: boolean;
+      /** Whether companions of these keys go too, and with them the leases of readers. */
+      readonly guarded?: boolean;
       readonly reason: ScopeReason;
       readonly rule: string;
     };
@@ -24,7 +54,7 @@ export type CacheCommand =
 /** Two commands do the same to Redis, whatever wants them, if and only if this is equal. */
 export function commandIdentity(command: CacheCommand): string {
   return command.kind === 'scope'
-    ? `scope ${String(command.members)} ${command.pattern}`
+    ? `scope ${String(command.members)} ${String(command.guarded ?? false)} ${command.pattern}`
     : `${command.kind} ${command.key}`;
 }
 

@@ -27,7 +27,7 @@ export class DryRunSink implements CommandSink {
     for (const command of commands) {
       let rule = this.#rules.get(command.rule);
       if (rule === undefined) {
-        rule = { counts: { delete: 0, 'set-keys': 0, generation: 0, scope: 0 }, sample: [] };
+        rule = { counts: { delete: 0, update: 0, 'set-keys': 0, generation: 0, scope: 0 }, sample: [] };
         this.#rules.set(command.rule, rule);
       }
       rule.counts[command.kind] += 1;

@@ -1,3 +1,4 @@
+import type { CacheValue } from '../change/command.ts';
 import type { VersionToken } from '../change/version.ts';
 import { companionKey } from './companion-key.ts';
 import { loadScript } from './script.ts';
@@ -116,11 +117,6 @@ export function invalidate(
 const UPDATE_REPLIES = ['stored', 'skipped', 'dropped', 'refused'] as const;
 /** `skipped`: nobody asked for the key; `dropped`: it was of unknown age, and is gone; `refused`: it is newer. */
 export type UpdateReply = (typeof UPDATE_REPLIES)[number];
-
-/** What a key gets: a string, or the fields of a hash and their values in turn. */
-export type CacheValue =
-  | { readonly form: 'string'; readonly value: string | Buffer }
-  | { readonly form: 'hash'; readonly fields: readonly (string | Buffer)[] };
 
 export interface Update {
   readonly key: string;

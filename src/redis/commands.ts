@@ -1,6 +1,9 @@
 import type { Redis } from 'ioredis';
 
 import { UnstaleError } from '../errors/unstale-error.ts';
+import type { ScriptCall } from '../protocol/script.ts';
+import { invalidate, update } from '../protocol/scripts.ts';
+import type { Invalidation, InvalidateOptions, Update, UpdateReply } from '../protocol/scripts.ts';
 import { isErrorReply } from './replies.ts';
 
 /** One page of SCAN or SSCAN. */
@@ -23,6 +26,13 @@ interface NotIncremented {
 export interface RedisCommands {
   /** Removes keys; resolves with the number of those that existed. */
   unlink(keys: (string | Buffer)[]): Promise<number>;
+  /** Removes keys as the protocol does, with a marker for readers; resolves with the number of those that existed. */
+  invalidate(keys: readonly Invalidation[], options: InvalidateOptions): Promise<number>;
+  /** Stores values that are not older than what is known of their keys; a reply for each, in their order. */
+  update(
+    updates: readonly Update[],
+    options: Pick<InvalidateOptions, 'tombstoneMs'>,
+  ): Promise<readonly UpdateReply[]>;
   /** One step of SCAN. */
   scan(cursor: string, pattern: string, count: number): Promise<ScanPage>;
   /** One step of SSCAN. */
@@ -51,7 +61,23 @@ type Command = <T>(send: () => Promise<T>) => Promise<T>;
 const UNUSABLE = /^WRONGTYPE|^ERR value is not an integer|^ERR increment or decrement would overflow/;
 
 export function createCommands(client: Redis, command: Command): RedisCommands {
+  const run = async <Reply>(call: ScriptCall<Reply>): Promise<Reply> => {
+    const { script, keys, args } = call;
+    const reply = await command<unknown>(() =>
+      client.evalsha(script.sha1, keys.length, ...keys, ...args),
+    ).catch((error: unknown) => {
+      if (!isUnknownScript(error)) throw error;
+      return command<unknown>(() => client.eval(script.source, keys.length, ...keys, ...args));
+    });
+    try {
+      return call.read(reply);
+    } catch {
+      throw unexpected(script.name, reply);
+    }
+  };
   return {
+    invalidate: (keys, options) => run(invalidate(keys, options)),
+    update: (updates, options) => run(update(updates, options)),
     async unlink(keys) {
       return numberOf(await command<unknown>(() => client.unlink(keys)), 'UNLINK');
     },
@@ -141,6 +167,10 @@ function causeOf(error: unknown): unknown {
 
 function isWrongType(error: unknown): boolean {
   return error instanceof Error && isErrorReply(error) && error.message.startsWith('WRONGTYPE');
+}
+
+function isUnknownScript(error: unknown): boolean {
+  return error instanceof Error && isErrorReply(error) && error.message.startsWith('NOSCRIPT');
 }
 
 function numberOf(reply: unknown, name: string): number {
