@@ -14,6 +14,6 @@ export function oneKeyRule(id: string, table: TableRef, key: string): TableRule 
     on: new Set(ALL_EVENTS),
     keys: [parsed.template],
     keysFromSet: [],
-    action: 'delete',
+    action: { kind: 'delete', guard: { kind: 'none' } },
   };
 }

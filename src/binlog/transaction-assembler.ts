@@ -257,7 +257,7 @@ export class TransactionAssembler {
     const { gtid, firstEnd } = transaction;
     // After a resumption by GTID the stream does not say where the first event begins.
     const offset = firstEnd > 0 ? this.#unwrap(firstEnd) : this.#offset;
-    transaction.mark ??= { gtid, file: this.#file, offset };
+    transaction.mark ??= { gtid, epoch: this.#options.start.epoch, file: this.#file, offset };
     return transaction.mark;
   }
 
@@ -351,7 +351,7 @@ export class TransactionAssembler {
     if (transaction !== undefined && isWanted(transaction)) this.#emitSlice(transaction, timestamp);
     const mark =
       transaction === undefined
-        ? { gtid: undefined, file: this.#file, offset: this.#offset }
+        ? { gtid: undefined, epoch: this.#options.start.epoch, file: this.#file, offset: this.#offset }
         : this.#markOf(transaction);
     const committedAt = transaction?.committedAt ?? timestamp * 1000;
     this.#options.emit({ kind: 'scope', tables, reason, committedAt, mark });

@@ -46,10 +46,15 @@ export type CacheCommand =
       readonly pattern: string;
       readonly members: boolean;
       /** Whether companions of these keys go too, and with them the leases of readers. */
-      readonly guarded?: boolean;
+      readonly guarded?: true;
       readonly reason: ScopeReason;
       readonly rule: string;
     };
+
+/** The removal of a key. Without a guard it has none at all, so that two of them are equal. */
+export function deleteOf(key: string, rule: string, guard: Guard | undefined): CacheCommand {
+  return guard === undefined ? { kind: 'delete', key, rule } : { kind: 'delete', key, rule, guard };
+}
 
 /** Two commands do the same to Redis, whatever wants them, if and only if this is equal. */
 export function commandIdentity(command: CacheCommand): string {

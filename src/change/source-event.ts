@@ -15,6 +15,8 @@ export interface Gtid {
  */
 export interface CommitMark {
   readonly gtid: Gtid | undefined;
+  /** Of the position. */
+  readonly epoch: number;
   readonly file: string;
   readonly offset: number;
 }

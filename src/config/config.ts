@@ -1,5 +1,5 @@
 import type { MappingPlan } from '../mapping/plan.ts';
-import type { Rule } from '../mapping/rule.ts';
+import type { Rule, RuleGuard } from '../mapping/rule.ts';
 import type { ListenAddress } from './listen-address.ts';
 
 export type SslMode = 'disabled' | 'preferred' | 'required' | 'verify_ca' | 'verify_identity';
@@ -137,6 +137,10 @@ export interface Settings {
   readonly redis: RedisConfig;
   readonly batch: BatchConfig;
   readonly rules: readonly Rule[];
+  /** What rules do that do not say, and what deletes do that belong to no rule. */
+  readonly guards: { readonly guard: RuleGuard['kind']; readonly replicaHold: number };
+  /** How long companions keep versions and holds behind a removal. */
+  readonly tombstone: number;
   /** The configuration file and the files that it includes, as absolute paths, each once. */
   readonly files: readonly string[];
   /** The directories in which a new or removed file can change what `include` names, as absolute paths. */

@@ -19,6 +19,7 @@ import type { RawConfig, RawLookups, RawSource, RawState } from './schema.ts';
 
 const MIB = 1024 * 1024;
 const SHORTEST_TOKEN = 16;
+const DEFAULT_TOMBSTONE = 600_000;
 const LOOKUP_DEFAULTS = { timeout: 2000, cache: 0, maxKeys: 1000 };
 
 /** Gives every field its default and judges fields together. Undefined after a problem; all are reported. */
@@ -42,7 +43,11 @@ export async function resolveConfig(
     document.report(['rules'], 'there are no rules', remedy);
   }
   // Without a server for them, queries are only judged by themselves.
-  const rules = resolveRules(lists, lookups ?? { connection: PLACEHOLDER, ...LOOKUP_DEFAULTS });
+  const guards = { guard: raw.guard ?? 'lease', replicaHold: raw.replica_hold ?? 0 };
+  const rules = resolveRules(lists, {
+    lookups: lookups ?? { connection: PLACEHOLDER, ...LOOKUP_DEFAULTS },
+    guards,
+  });
   const publish = resolvePublish(document, raw.publish ?? undefined);
   if (source !== undefined && lookups !== undefined)
     requireLookupsBehindBarrier(document, source, lookups, rules);
@@ -61,6 +66,8 @@ export async function resolveConfig(
       inFlight: raw.batch?.in_flight ?? 2,
     },
     rules,
+    guards,
+    tombstone: raw.tombstone ?? DEFAULT_TOMBSTONE,
     files: [resolve(document.file), ...included.files],
     directories: included.directories,
     lookups,

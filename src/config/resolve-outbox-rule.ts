@@ -1,6 +1,8 @@
 import type { OutboxRule } from '../mapping/rule.ts';
 import type { ConfigDocument } from './document.ts';
 import type { Path } from './path.ts';
+import { resolveGuard } from './resolve-action.ts';
+import type { GuardDefaults } from './resolve-action.ts';
 import { reportNoLimit } from './rule-combinations.ts';
 import type { RawRule } from './schema.ts';
 
@@ -12,6 +14,8 @@ const FIELDS: ReadonlySet<string> = new Set([
   'generation_column',
   'prefixes',
   'max_deletes_per_second',
+  'guard',
+  'replica_hold',
 ]);
 /** As in key templates: less stands for too large a part of a database. */
 const SHORTEST_PREFIX = 2;
@@ -21,6 +25,7 @@ export function resolveOutboxRule(
   document: ConfigDocument,
   path: Path,
   raw: RawRule,
+  guards: GuardDefaults,
 ): OutboxRule | undefined {
   const node = document.at(path);
   for (const name of node?.kind === 'map' ? node.entries.keys() : []) {
@@ -54,9 +59,16 @@ export function resolveOutboxRule(
   }
   if (!document.has([...path, 'key_column'])) reportNoLimit(document, path);
   const prefixes = resolvePrefixes(document, [...path, 'prefixes'], raw);
-  if (raw.outbox === undefined) return undefined;
+  if (raw.guard === 'version') {
+    const remedy = 'write guard: lease: the rows of an outbox have no version of what they name';
+    document.report([...path, 'guard'], 'has no meaning for an outbox', remedy);
+  }
+  // Versions that are known of a key stay with either guard.
+  const guard = raw.guard === 'version' ? undefined : resolveGuard(document, path, raw, outboxGuards(guards));
+  if (raw.outbox === undefined || guard === undefined || guard.kind === 'version') return undefined;
   return {
     kind: 'outbox',
+    guard,
     id: document.idOf(path),
     table: raw.outbox,
     ...(key === undefined ? {} : { keyColumn: key }),
@@ -65,6 +77,10 @@ export function resolveOutboxRule(
     prefixes,
     ...limitOf(raw),
   };
+}
+
+function outboxGuards(guards: GuardDefaults): GuardDefaults {
+  return guards.guard === 'version' ? { ...guards, guard: 'lease' } : guards;
 }
 
 function resolvePrefixes(document: ConfigDocument, path: Path, raw: RawRule): string[] {

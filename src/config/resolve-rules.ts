@@ -2,6 +2,7 @@ import { canonicalRule } from '../mapping/rule.ts';
 import type { Rule } from '../mapping/rule.ts';
 import type { LookupsConfig } from './config.ts';
 import type { ConfigDocument } from './document.ts';
+import type { GuardDefaults } from './resolve-action.ts';
 import { resolveOutboxRule } from './resolve-outbox-rule.ts';
 import { resolveTableRule } from './resolve-table-rule.ts';
 import type { RawConfig } from './schema.ts';
@@ -12,8 +13,14 @@ export interface RuleList {
   readonly raw: RawConfig['rules'];
 }
 
+/** What rules leave to the rest of the configuration. */
+export interface RuleDefaults {
+  readonly lookups: LookupsConfig | undefined;
+  readonly guards: GuardDefaults;
+}
+
 /** The rules that are complete and correct, in the order of the lists; what is wrong with the others is reported. */
-export function resolveRules(lists: readonly RuleList[], lookups: LookupsConfig | undefined): Rule[] {
+export function resolveRules(lists: readonly RuleList[], defaults: RuleDefaults): Rule[] {
   const rules: Rule[] = [];
   const seen = new Map<string, string>();
   for (const { document, raw } of lists) {
@@ -21,8 +28,8 @@ export function resolveRules(lists: readonly RuleList[], lookups: LookupsConfig 
       if (rawRule === null) continue;
       const path = ['rules', index];
       const rule = document.has([...path, 'outbox'])
-        ? resolveOutboxRule(document, path, rawRule)
-        : resolveTableRule(document, path, rawRule, lookups);
+        ? resolveOutboxRule(document, path, rawRule, defaults.guards)
+        : resolveTableRule(document, path, rawRule, defaults);
       if (rule === undefined) continue;
       const canonical = canonicalRule(rule);
       const twin = seen.get(canonical);

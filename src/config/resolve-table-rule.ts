@@ -2,12 +2,14 @@ import { ALL_EVENTS } from '../mapping/rule.ts';
 import type { TableRule } from '../mapping/rule.ts';
 import { parseTemplate } from '../mapping/template.ts';
 import type { KeyTemplate, TemplateOptions } from '../mapping/template.ts';
-import type { LookupsConfig } from './config.ts';
 import type { ConfigDocument } from './document.ts';
 import type { Path } from './path.ts';
+import { resolveAction } from './resolve-action.ts';
+import type { RuleDefaults } from './resolve-rules.ts';
 import { resolveCondition } from './resolve-condition.ts';
 import { resolveLookup } from './resolve-lookup.ts';
 import { limitOf } from './resolve-outbox-rule.ts';
+import { resolveRedelete } from './resolve-redelete.ts';
 import { checkCombinations } from './rule-combinations.ts';
 import type { RawRule } from './schema.ts';
 
@@ -19,7 +21,7 @@ export function resolveTableRule(
   document: ConfigDocument,
   path: Path,
   raw: RawRule,
-  lookups: LookupsConfig | undefined,
+  { lookups, guards }: RuleDefaults,
 ): TableRule | undefined {
   if (!document.has([...path, 'table'])) {
     document.report([...path, 'table'], 'the rule names no table', 'write table: schema.table');
@@ -45,6 +47,9 @@ export function resolveTableRule(
   checkCombinations(document, path, { keys, keysFromSet, generation });
   const on = resolveOn(document, path, raw);
   const condition = resolveCondition(document, path);
+  const action = resolveAction(document, path, raw, guards);
+  const redelete = resolveRedelete(document, path, raw);
+  if (action === undefined) return undefined;
   if (raw.table === undefined || keys.length + keysFromSet.length === 0) {
     if (raw.table === undefined || generation === undefined) return undefined;
   }
@@ -62,7 +67,8 @@ export function resolveTableRule(
       ? {}
       : { maxKeysPerTransaction: raw.max_keys_per_transaction }),
     ...limitOf(raw),
-    action: 'delete',
+    action,
+    ...(redelete === undefined ? {} : { redelete }),
   };
 }
 

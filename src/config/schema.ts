@@ -1,8 +1,10 @@
 import * as z from 'zod';
 import { ALL_EVENTS } from '../mapping/rule.ts';
+import { VALUE_FORMATS } from '../mapping/value-template.ts';
 import { parseColumnName } from './column-name.ts';
-import { ANY_TEXT, oneOf, textWithUnit, wholeNumber } from './editor-shape.ts';
+import { ANY_TEXT, oneOf, SOME_TEXT, textWithUnit, wholeNumber } from './editor-shape.ts';
 import { parseInitPosition } from './init-position.ts';
+import { parsePercentage } from './percentage.ts';
 import { LEAST_SCAN_RATE, parseScanRate } from './scan-rate.ts';
 import { parseListen } from './listen-address.ts';
 import {
@@ -24,11 +26,7 @@ import {
 import { parseTableName, parseTableSelector } from './table-name.ts';
 
 const REMOVE = 'remove it';
-const DELETE_ONLY = 'remove it: the keys of changed rows are deleted';
-const GUARD_LATER = {
-  lease: 'write none, or remove the field: keys are deleted without a guard',
-  version: 'write none, or remove the field: keys are deleted without a guard',
-};
+const GUARDS = ['none', 'lease', 'version'] as const;
 
 /** A batch has to fit into memory several times. */
 const MOST_COMMANDS = 1_000_000;
@@ -39,6 +37,35 @@ const WHEN_SHAPE = {
   properties: { changed: { type: 'array', items: ANY_TEXT, minItems: 1 } },
 };
 const WHERE_SHAPE = { type: 'object', minProperties: 1 };
+const VERSION_SHAPE = {
+  anyOf: [
+    { enum: ['binlog'] },
+    { type: 'object', additionalProperties: false, properties: { column: SOME_TEXT }, required: ['column'] },
+  ],
+};
+const VALUE_SHAPE = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['columns'],
+  properties: {
+    format: { enum: ['json', 'string', 'hash'] },
+    columns: {
+      type: 'array',
+      minItems: 1,
+      items: {
+        anyOf: [
+          SOME_TEXT,
+          {
+            type: 'object',
+            additionalProperties: false,
+            required: ['column'],
+            properties: { column: SOME_TEXT, as: SOME_TEXT, format: { enum: VALUE_FORMATS } },
+          },
+        ],
+      },
+    },
+  },
+};
 
 const connection = {
   url: text(),
@@ -73,13 +100,15 @@ const rule = z.strictObject({
   prefix_column: scalar(parseColumnName),
   generation_column: scalar(parseColumnName),
   prefixes: list(z.string()),
-  action: choice(['delete'], { update: 'write delete, or remove the field' }),
-  guard: choice(['none'], GUARD_LATER),
-  value: notYet(DELETE_ONLY),
-  version: notYet(DELETE_ONLY),
-  ttl: notYet(DELETE_ONLY),
-  ttl_jitter: notYet(DELETE_ONLY),
-  redelete: notYet('remove it: each key is deleted once'),
+  action: choice(['delete', 'update']),
+  guard: choice(GUARDS),
+  replica_hold: duration(),
+  value: tree(VALUE_SHAPE),
+  version: tree(VERSION_SHAPE),
+  ttl: duration(),
+  ttl_jitter: scalar(parsePercentage, textWithUnit(String.raw`\d{1,3}%`)),
+  create: boolean(),
+  redelete: list(duration().unwrap()),
 });
 
 /** What a file that `include` names may hold. */
@@ -142,7 +171,9 @@ export const configSchema = z.strictObject({
     max_delay: duration({ zero: true }),
     in_flight: integer(1, 64),
   }),
-  guard: choice(['none'], GUARD_LATER),
+  guard: choice(GUARDS),
+  replica_hold: duration(),
+  tombstone: duration(),
   rules: list(rule),
   include: list(text().unwrap()),
   lookups: section({

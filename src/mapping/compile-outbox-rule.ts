@@ -1,5 +1,7 @@
+import { deleteOf } from '../change/command.ts';
 import type { CacheCommand } from '../change/command.ts';
 import type { ColumnValue } from '../change/row-change.ts';
+import { guardWithoutVersion } from './guard.ts';
 import { globLiteral } from './glob-literal.ts';
 import type { MapRow } from './plan.ts';
 import type { OutboxRule } from './rule.ts';
@@ -17,15 +19,18 @@ export function compileOutboxRule(
   everything: () => readonly CacheCommand[],
 ): MapRow {
   const { id } = rule;
+  const guard = guardWithoutVersion(rule.guard);
+  const guarded = guard === undefined ? {} : ({ guarded: true } as const);
   const named: { readonly index: number; readonly commandOf: (name: string) => CacheCommand }[] = [];
   const add = (column: string | undefined, commandOf: (name: string) => CacheCommand): void => {
     if (column !== undefined) named.push({ index: columns.indexOf(column), commandOf });
   };
-  add(rule.keyColumn, (key) => ({ kind: 'delete', key, rule: id }));
+  add(rule.keyColumn, (key) => deleteOf(key, id, guard));
   add(rule.prefixColumn, (prefix) => ({
     kind: 'scope',
     pattern: `${globLiteral(prefix)}*`,
     members: false,
+    ...guarded,
     reason: 'outbox',
     rule: id,
   }));

@@ -1,3 +1,4 @@
+import { deleteOf } from '../change/command.ts';
 import type { CacheCommand } from '../change/command.ts';
 import type { ColumnValue, RowChange, RowImage } from '../change/row-change.ts';
 import type { TableRef } from '../change/table.ts';
@@ -8,6 +9,8 @@ import type { PlainKeyRule } from './plain-key-table.ts';
 import type { Lookup, MappingOutput, MapRow } from './plan.ts';
 import { ALL_OPERATIONS } from './rule.ts';
 import type { Rule, RuleLookup, TableRule } from './rule.ts';
+import { guardWithoutVersion } from './guard.ts';
+import { actionColumns, mapVersioned, versionOf } from './compile-versioned-rule.ts';
 import { ruleScopes } from './rule-scopes.ts';
 import { templateColumns, templateLookups } from './template.ts';
 import type { KeyTemplate } from './template.ts';
@@ -32,8 +35,9 @@ export function ruleColumns(rule: Rule): readonly string[] {
   if (rule.kind === 'outbox') {
     return [rule.keyColumn, rule.prefixColumn, rule.generationColumn].filter((name) => name !== undefined);
   }
-  const { condition, lookup } = rule;
+  const { action, condition, lookup } = rule;
   return [
+    ...actionColumns(action),
     ...ruleTemplates(rule).flatMap(templateColumns),
     ...(condition === undefined ? [] : conditionColumns(condition)),
     ...(lookup?.parameters ?? []),
@@ -49,12 +53,14 @@ export function ruleTemplates({ keys, keysFromSet, generation }: TableRule): rea
 export function plainKeyRule(rule: Rule, target: Omit<RuleTarget, 'lookup'>): PlainKeyRule | undefined {
   if (rule.kind !== 'table' || rule.lookup !== undefined || rule.maxKeysPerTransaction !== undefined)
     return undefined;
+  if (rule.action.kind !== 'delete' || versionOf(rule.action) !== undefined) return undefined;
   const [only, ...others] = rule.keys;
   if (only === undefined || others.length + rule.keysFromSet.length > 0) return undefined;
   const plain = plainKey(only, target);
   if (plain === undefined) return undefined;
   const unreadable = ruleScopes(rule, target.table, 'unreadable');
-  return { ...plain, rule: rule.id, unreadable, concerns: concernsOf(rule, target) };
+  const guard = guardWithoutVersion(rule.action.guard);
+  return { ...plain, rule: rule.id, guard, unreadable, concerns: concernsOf(rule, target) };
 }
 
 /** Compiles a rule for one table. */
@@ -119,10 +125,10 @@ function mappersOf(rule: TableRule, target: RuleTarget, lookups?: readonly strin
     commandOf,
     unreadable: ruleScopes(only(rule, template), reach, 'unreadable'),
   });
+  const guard = rule.action.kind === 'delete' ? guardWithoutVersion(rule.action.guard) : undefined;
+  const commandOf = (key: string): CacheCommand => deleteOf(key, rule.id, guard);
   const mappers = [
-    ...rule.keys.map((template) =>
-      compile(template, (name) => ({ kind: 'delete', key: name, rule: rule.id })),
-    ),
+    ...rule.keys.map((template) => compile(template, commandOf)),
     ...rule.keysFromSet.map((template) =>
       compile(template, (name) => ({ kind: 'set-keys', key: name, rule: rule.id })),
     ),
@@ -138,6 +144,18 @@ function only(rule: TableRule, template: KeyTemplate): TableRule {
 }
 
 function mapKeys(rule: TableRule, target: RuleTarget): MapRow {
+  const version = versionOf(rule.action);
+  if (version === undefined) return mapUnversioned(rule, target);
+  const versioned = mapVersioned(rule, version, target);
+  if (rule.keysFromSet.length + (rule.keys.length === 0 ? 1 : 0) === 0) return versioned;
+  const others = mapUnversioned({ ...rule, keys: [] }, target);
+  return (change, out) => {
+    versioned(change, out);
+    others(change, out);
+  };
+}
+
+function mapUnversioned(rule: TableRule, target: RuleTarget): MapRow {
   const mappers = mappersOf(rule, target);
   return (change, out) => {
     for (const mapper of mappers) {

@@ -130,6 +130,24 @@ function isSame(one: ColumnValue, other: ColumnValue): boolean {
 
 /** Only what is certain makes an image fail. */
 function compileImage(condition: ImageCondition, columns: readonly string[]): (image: RowImage) => boolean {
+  const verdicts = compileVerdicts(condition, columns);
+  return (image) => !verdicts(image, 'no');
+}
+
+/** Whether an image satisfies all tests for certain. @throws as `compileCondition`. */
+export function compileCertainty(
+  condition: ImageCondition,
+  columns: readonly string[],
+): (image: RowImage) => boolean {
+  const verdicts = compileVerdicts(condition, columns);
+  return (image) => !verdicts(image, 'no') && !verdicts(image, 'unknown');
+}
+
+/** Whether one of the tests has this verdict. */
+function compileVerdicts(
+  condition: ImageCondition,
+  columns: readonly string[],
+): (image: RowImage, verdict: Verdict) => boolean {
   const tests = condition.flatMap(({ column, tests }) => {
     const index = columnIndex(columns, column);
     return tests.map((test): { index: number; verdictOf: (value: ColumnValue) => Verdict } => ({
@@ -137,9 +155,9 @@ function compileImage(condition: ImageCondition, columns: readonly string[]): (i
       verdictOf: compileComparison(test),
     }));
   });
-  return (image) => {
-    for (const { index, verdictOf } of tests) if (verdictOf(image[index]) === 'no') return false;
-    return true;
+  return (image, verdict) => {
+    for (const { index, verdictOf } of tests) if (verdictOf(image[index]) === verdict) return true;
+    return false;
   };
 }
 

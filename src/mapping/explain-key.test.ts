@@ -34,7 +34,7 @@ function rule(id: string, keys: readonly string[], more: Partial<TableRule> = {}
     on: new Set(ALL_EVENTS),
     keys: keys.map(template),
     keysFromSet: [],
-    action: 'delete',
+    action: { kind: 'delete', guard: { kind: 'none' } },
     ...more,
   };
 }
@@ -266,7 +266,14 @@ describe('the origins of a key', () => {
       rule('rules[2]', ['product:{lookup.id}'], {
         lookup: { sql: 'SELECT 1', parameters: ['a'], maxKeys: 1, timeout: 1, cache: 0 },
       }),
-      { kind: 'outbox', id: 'rules[3]', table: TABLE, keyColumn: 'k', prefixes: ['page:'] },
+      {
+        kind: 'outbox',
+        id: 'rules[3]',
+        table: TABLE,
+        keyColumn: 'k',
+        prefixes: ['page:'],
+        guard: { kind: 'none' },
+      },
     ];
     const always = ['rules[0] member', 'rules[3] outbox', 'hint'];
     expect(origins(rules, 'other', true).map(brief)).toEqual(always);

@@ -27,7 +27,7 @@ function rule(texts: readonly string[], more: Partial<TableRule> = {}): TableRul
     on: new Set(ALL_EVENTS),
     keys: texts.map(template),
     keysFromSet: [],
-    action: 'delete',
+    action: { kind: 'delete', guard: { kind: 'none' } },
     ...more,
   };
 }
@@ -132,6 +132,7 @@ describe('what becomes of a row', () => {
   it('in an outbox is what the row names, as the plan has it', () => {
     const { plan, interest } = planOf({
       kind: 'outbox',
+      guard: { kind: 'none' },
       id: 'rules[0]',
       table: TABLE,
       keyColumn: 'k',

@@ -1,4 +1,5 @@
-import type { CacheCommand } from '../change/command.ts';
+import { deleteOf } from '../change/command.ts';
+import type { CacheCommand, Guard } from '../change/command.ts';
 import type { RowChange } from '../change/row-change.ts';
 import { formatKeyPart } from './format-value.ts';
 import type { PlainKey } from './key.ts';
@@ -10,6 +11,7 @@ import type { Planned } from './planned-table.ts';
 export interface PlainKeyRule extends PlainKey {
   /** Its place, e.g. `rules[0]`. */
   readonly rule: string;
+  readonly guard: Guard | undefined;
   /** What a row asks for that does not tell its key. */
   readonly unreadable: readonly CacheCommand[];
   /** Whether the rule is on a change; undefined if it is on each. */
@@ -26,15 +28,17 @@ export class PlainKeyTable extends PlannedTable {
   readonly #index: number;
   readonly #suffix: string;
   readonly #rule: string;
+  readonly #guard: Guard | undefined;
   readonly #unreadable: readonly CacheCommand[];
   readonly #concerns: PlainKeyRule['concerns'];
 
-  constructor(planned: Planned, { prefix, index, suffix, rule, unreadable, concerns }: PlainKeyRule) {
+  constructor(planned: Planned, { prefix, index, suffix, rule, guard, unreadable, concerns }: PlainKeyRule) {
     super(planned);
     this.#prefix = prefix;
     this.#index = index;
     this.#suffix = suffix;
     this.#rule = rule;
+    this.#guard = guard;
     this.#unreadable = unreadable;
     this.#concerns = concerns;
   }
@@ -56,6 +60,6 @@ export class PlainKeyTable extends PlannedTable {
   #emit(part: string | null | undefined, out: MappingOutput): void {
     if (part === null) out.nullKeys += 1;
     else if (part === undefined) out.commands.push(...this.#unreadable);
-    else out.commands.push({ kind: 'delete', key: this.#prefix + part + this.#suffix, rule: this.#rule });
+    else out.commands.push(deleteOf(this.#prefix + part + this.#suffix, this.#rule, this.#guard));
   }
 }

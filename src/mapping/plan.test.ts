@@ -29,7 +29,7 @@ function rule(
     keys: keys.map(template),
     keysFromSet: [],
     on: new Set([...on, 'truncate']),
-    action: 'delete',
+    action: { kind: 'delete', guard: { kind: 'none' } },
   };
 }
 

@@ -4,6 +4,7 @@ import type { CacheCommand, LookupRequest } from '../change/command.ts';
 import type { RowChange, RowImage } from '../change/row-change.ts';
 import type { ScopeReason } from '../change/source-event.ts';
 import { formatTable } from '../change/table.ts';
+import type { BinlogOrder } from '../change/version.ts';
 import type { TableInterest, TableInterests, TableReach, TableRef } from '../change/table.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import { compileOutboxRule } from './compile-outbox-rule.ts';
@@ -24,6 +25,8 @@ export interface MappingOutput {
   nullKeys: number;
   /** Keys of the transaction so far, by the place of the rule; only of rules that limit them. */
   readonly keysOfTransaction: Map<string, number>;
+  /** Where the row stands in the binlog, for the versions of rules that go by it. */
+  place?: BinlogOrder;
 }
 
 /** A query of a rule, for who runs it. Times are in ms. */

@@ -22,6 +22,7 @@ function tableScopes(rule: TableRule, reach: TableReach, reason: ScopeReason): r
     kind: 'scope',
     pattern: templatePattern(template, bound),
     members,
+    ...(isGuarded(rule) ? { guarded: true as const } : {}),
     reason,
     rule: id,
   });
@@ -34,6 +35,10 @@ function tableScopes(rule: TableRule, reach: TableReach, reason: ScopeReason): r
   const key = boundKey(generation, bound);
   // Counters that nobody can list are removed: a reader that finds none begins with a new one.
   return [key === undefined ? scope(generation, false) : { kind: 'generation', key, rule: id }];
+}
+
+function isGuarded({ action }: TableRule): boolean {
+  return action.kind === 'update' || action.guard.kind !== 'none';
 }
 
 /** Names as the binlog spells them. Those in a statement's text may differ in case from what rows gave the keys. */
@@ -50,6 +55,7 @@ function outboxScopes(rule: OutboxRule, reason: ScopeReason): readonly CacheComm
     kind: 'scope',
     pattern: `${globLiteral(prefix)}*`,
     members: false,
+    ...(rule.guard.kind === 'none' ? {} : { guarded: true as const }),
     reason,
     rule: rule.id,
   }));

@@ -5,6 +5,8 @@ import type { RuleCondition } from './condition.ts';
 import { formatSelector } from './table-selector.ts';
 import type { TableSelector } from './table-selector.ts';
 import type { KeyTemplate } from './template.ts';
+import { canonicalValue } from './value-template.ts';
+import type { ValueTemplate } from './value-template.ts';
 
 /** What a rule reacts to. `truncate` stands for everything that has no rows: TRUNCATE, DROP and the like. */
 export type RuleEvent = RowOperation | 'truncate';
@@ -31,8 +33,39 @@ export interface TableRule extends RuleBase {
   /** Keys that one transaction may bring before the rule's scope takes their place. */
   readonly maxKeysPerTransaction?: number;
   readonly lookup?: RuleLookup;
-  readonly action: 'delete';
+  readonly action: RuleAction;
+  /** Delays after which the deletes are repeated, ms. */
+  readonly redelete?: readonly number[];
 }
+
+/** What becomes of the keys of a changed row. */
+export type RuleAction =
+  | { readonly kind: 'delete'; readonly guard: RuleGuard }
+  | {
+      readonly kind: 'update';
+      readonly value: ValueTemplate;
+      readonly version: VersionSource;
+      /** Times in ms. */
+      readonly ttl: number;
+      /** Up to which part of the TTL it ends earlier, 0 to 1. */
+      readonly ttlJitter: number;
+      /** Whether keys that are not there are created. */
+      readonly create: boolean;
+      readonly replicaHold: number;
+    };
+
+/**
+ * What keeps readers from filling a deleted key with what they read before (protocol.md, the three tiers).
+ * `replicaHold`: how long after a change they have to read the primary, ms; 0: not at all.
+ */
+export type RuleGuard =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'lease'; readonly replicaHold: number }
+  | { readonly kind: 'version'; readonly column: string; readonly replicaHold: number };
+
+/** What orders the values of a key: a column that only grows, or the place of the change in the binlog. */
+export type VersionSource =
+  { readonly kind: 'column'; readonly column: string } | { readonly kind: 'binlog' };
 
 /** A query whose result gives the keys. Times are in ms. */
 export interface RuleLookup {
@@ -54,6 +87,7 @@ export interface OutboxRule extends RuleBase {
   readonly keyColumn?: string;
   readonly prefixColumn?: string;
   readonly generationColumn?: string;
+  readonly guard: Exclude<RuleGuard, { kind: 'version' }>;
   /** What the keys begin with that rows may name: removed where it is not known which ones they named. */
   readonly prefixes: readonly string[];
 }
@@ -80,6 +114,7 @@ export function canonicalRule(rule: Rule): string {
       [table.schema, table.table],
       [keyColumn, prefixColumn, generationColumn],
       prefixes.toSorted(),
+      ...(rule.guard.kind === 'none' ? [] : [rule.guard]),
     ]);
   }
   const { lookup } = rule;
@@ -93,6 +128,12 @@ export function canonicalRule(rule: Rule): string {
     rule.condition === undefined ? null : canonicalCondition(rule.condition),
     rule.maxKeysPerTransaction ?? null,
     lookup === undefined ? null : [lookup.sql, lookup.parameters, lookup.maxKeys],
-    rule.action,
+    ...canonicalAction(rule.action),
+    ...(rule.redelete === undefined ? [] : [['redelete', rule.redelete]]),
   ]);
+}
+
+function canonicalAction(action: RuleAction): readonly unknown[] {
+  if (action.kind === 'update') return ['update', { ...action, value: canonicalValue(action.value) }];
+  return action.guard.kind === 'none' ? ['delete'] : ['delete', action.guard];
 }

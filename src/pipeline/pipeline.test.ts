@@ -21,7 +21,7 @@ const position = (offset: number): SourcePosition => ({
 const transaction = (n: number): SourceEvent => ({
   kind: 'slice',
   slice: {
-    mark: { gtid: { source: 'u', sequence: n }, file: 'f', offset: n - 1 },
+    mark: { gtid: { source: 'u', sequence: n }, epoch: 0, file: 'f', offset: n - 1 },
     sliceNo: 0,
     changes: [{ op: 'insert', table, after: [n] }],
     bytes: 100,
@@ -251,7 +251,7 @@ describe('the pipeline', () => {
   it('does not end a transaction in the middle: its first slices carry no position', async () => {
     const applied: number[] = [];
     const sink = manualSink();
-    const mark = { gtid: { source: 'u', sequence: 1 }, file: 'f', offset: 4 };
+    const mark = { gtid: { source: 'u', sequence: 1 }, epoch: 0, file: 'f', offset: 4 };
     const slice = (n: number, last: boolean): SourceEvent => ({
       kind: 'slice',
       slice: {
@@ -548,7 +548,7 @@ function manyRows(n: number, ids: readonly number[]): SourceEvent {
   return {
     kind: 'slice',
     slice: {
-      mark: { gtid: { source: 'u', sequence: n }, file: 'f', offset: n },
+      mark: { gtid: { source: 'u', sequence: n }, epoch: 0, file: 'f', offset: n },
       sliceNo: 0,
       changes: ids.map((id) => ({ op: 'insert', table, after: [id] })),
       bytes: 100,

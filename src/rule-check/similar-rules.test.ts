@@ -24,7 +24,7 @@ function rules(...given: readonly GivenRule[]): TableRule[] {
     on: new Set(ALL_EVENTS),
     keys: templates.map(template),
     keysFromSet: [],
-    action: 'delete',
+    action: { kind: 'delete', guard: { kind: 'none' } },
     ...more,
   }));
 }

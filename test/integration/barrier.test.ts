@@ -83,6 +83,7 @@ describe.each(inject('servers').mysql)('the visibility barrier on $label', (serv
       await connection.query('INSERT INTO t VALUES (?)', [id]);
       return {
         gtid: server.flavour === 'mysql' ? gtid(id) : undefined,
+        epoch: 0,
         file: String(rows[0]?.['File']),
         offset: Number(rows[0]?.['Position']),
       };
@@ -97,6 +98,7 @@ describe.each(inject('servers').mysql)('the visibility barrier on $label', (serv
   /** A transaction that has not come. */
   const future = ({ file }: CommitMark): CommitMark => ({
     gtid: server.flavour === 'mysql' ? gtid(999) : undefined,
+    epoch: 0,
     file,
     offset: 2 ** 40,
   });

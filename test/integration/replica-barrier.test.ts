@@ -94,7 +94,7 @@ describe.each(flavours)('the barrier on a replica of %s', (flavour) => {
     const [rows] = await on.query<RowDataPacket[]>(
       flavour === 'mysql' ? 'SELECT @@GLOBAL.gtid_executed AS gtid' : 'SELECT @@last_gtid AS gtid',
     );
-    return { gtid: newest(String(rows[0]?.['gtid'])), file: 'binlog.000001', offset: 4 };
+    return { gtid: newest(String(rows[0]?.['gtid'])), epoch: 0, file: 'binlog.000001', offset: 4 };
   }
 
   function newest(text: string): Gtid {

@@ -63,7 +63,7 @@ export function tableRule(rule: ReferenceRule): TableRule {
     ...(rule.lookup === undefined
       ? {}
       : { lookup: { sql: 'SELECT', parameters: rule.lookup, maxKeys: MAX_ROWS, timeout: 1, cache: 0 } }),
-    action: 'delete',
+    action: { kind: 'delete', guard: { kind: 'none' } },
   };
 }
 

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isBehind } from './snapshot-barrier.ts';
 
-const mark = (file: number, offset: number) => ({ gtid: undefined, file: name(file), offset });
+const mark = (file: number, offset: number) => ({ gtid: undefined, epoch: 0, file: name(file), offset });
 const name = (file: number): string => `db-1.bin.${String(file).padStart(6, '0')}`;
 
 describe('a snapshot', () => {
