@@ -1,6 +1,8 @@
-import type { CacheCommand } from './change/command.ts';
+import type { CacheCommand, UpdateOutcome } from './change/command.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { PipelineObserver } from './pipeline/observer.ts';
+
+const UPDATE_OUTCOMES: readonly UpdateOutcome[] = ['stored', 'skipped', 'dropped', 'refused'];
 
 /** Counts what the pipeline does. */
 export function observePipeline(metrics: Metrics, onError: (error: Error) => void): PipelineObserver {
@@ -9,7 +11,7 @@ export function observePipeline(metrics: Metrics, onError: (error: Error) => voi
     rows: (op, table, count) => metrics.rowChanges(op, table, count),
     rowsSkipped: (count) => metrics.rowsSkipped(count),
     scope: (reason) => metrics.scopeInvalidation(reason),
-    applied: (batch, removed) => {
+    applied: (batch, { removed, updates }) => {
       const scopes = batch.commands.filter((command) => command.kind === 'scope');
       const count = (kind: CacheCommand['kind']): number =>
         batch.commands.filter((command) => command.kind === kind).length;
@@ -17,6 +19,10 @@ export function observePipeline(metrics: Metrics, onError: (error: Error) => voi
       const hits = Math.min(removed, deletes);
       if (hits > 0) metrics.commands(hits, 'delete', 'removed');
       if (deletes > hits) metrics.commands(deletes - hits, 'delete', 'absent');
+      for (const outcome of UPDATE_OUTCOMES) {
+        const number = updates?.[outcome] ?? 0;
+        if (number > 0) metrics.commands(number, 'update', outcome);
+      }
       if (sets > 0) metrics.commands(sets, 'set', 'done');
       if (generations > 0) metrics.commands(generations, 'generation', 'done');
       if (scopes.length > 0) metrics.commands(scopes.length, 'scope', 'done');

@@ -11,11 +11,11 @@ import type { PipelineObserver } from './pipeline/observer.ts';
 export function withTail(observer: PipelineObserver, tail: TailHub, dryRun: boolean): PipelineObserver {
   return {
     ...observer,
-    applied: (sent, removed) => {
-      observer.applied(sent, removed);
+    applied: (sent, result) => {
+      observer.applied(sent, result);
       if (tail.isIdle) return;
       const { commands, oldestCommitAt } = sent;
-      const deleted = dryRun ? 'dry_run' : resultOfDeletes(sent, removed);
+      const deleted = dryRun ? 'dry_run' : resultOfDeletes(sent, result.removed);
       const others = dryRun ? 'dry_run' : 'done';
       const resultOf = ({ kind }: TailedCommand): string => (kind === 'delete' ? deleted : others);
       tail.applied({ commands, resultOf, oldestCommitAt });

@@ -5,7 +5,13 @@ import { EventBuffer } from './event-buffer.ts';
 
 const slice = (bytes: number): SourceEvent => ({
   kind: 'slice',
-  slice: { mark: { gtid: undefined, epoch: 0, file: 'f', offset: 4 }, sliceNo: 0, changes: [], bytes, committedAt: 0 },
+  slice: {
+    mark: { gtid: undefined, epoch: 0, file: 'f', offset: 4 },
+    sliceNo: 0,
+    changes: [],
+    bytes,
+    committedAt: 0,
+  },
 });
 const idle = (offset: number): SourceEvent => ({
   kind: 'idle',

@@ -39,7 +39,7 @@ export interface CacheEntry {
 export type CacheCommand =
   | { readonly kind: 'delete'; readonly key: string; readonly rule: string; readonly guard?: Guard }
   | { readonly kind: 'update'; readonly key: string; readonly rule: string; readonly entry: CacheEntry }
-  | { readonly kind: 'set-keys'; readonly key: string; readonly rule: string }
+  | { readonly kind: 'set-keys'; readonly key: string; readonly rule: string; readonly guarded?: true }
   | { readonly kind: 'generation'; readonly key: string; readonly rule: string }
   | {
       readonly kind: 'scope';
@@ -100,12 +100,28 @@ export interface CommandBatch {
 }
 
 /**
- * What became of a batch. `durable`: Redis acknowledged every command; `removed` counts the keys of
- * deletes that existed, `swept` those that sets and scopes led to. `retryable`: nothing is known to be lost,
+ * What became of an update. `stored`; `skipped`: the key is not there, and the rule does not create keys; `dropped`: it
+ * was there, of unknown age, and is gone; `refused`: a newer value is known, and the key is gone.
+ */
+export type UpdateOutcome = 'stored' | 'skipped' | 'dropped' | 'refused';
+
+/**
+ * What Redis made of the commands: `removed` counts the keys of deletes that existed, `swept` those that sets and
+ * scopes led to.
+ */
+export interface Applied {
+  readonly removed: number;
+  readonly swept?: number;
+  /** Present if there were updates. */
+  readonly updates?: Readonly<Record<UpdateOutcome, number>>;
+}
+
+/**
+ * What became of a batch. `durable`: Redis acknowledged every command. `retryable`: nothing is known to be lost,
  * send the whole batch again. `poisoned`: Redis refuses this command for a reason that neither time nor a
  * reconnect will change.
  */
 export type ApplyResult =
-  | { readonly outcome: 'durable'; readonly removed: number; readonly swept?: number }
+  | ({ readonly outcome: 'durable' } & Applied)
   | { readonly outcome: 'retryable'; readonly error: Error }
   | { readonly outcome: 'poisoned'; readonly command: CacheCommand; readonly error: Error };

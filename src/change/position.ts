@@ -16,6 +16,20 @@ export interface SourcePosition {
 }
 
 /** `file:offset`, for people. */
-export function formatPosition(position: SourcePosition): string {
+export function formatPosition(position: Pick<SourcePosition, 'file' | 'offset'>): string {
   return `${position.file}:${position.offset}`;
+}
+
+/** A place in the binlogs that one daemon has followed. */
+export type BinlogPlace = Pick<SourcePosition, 'epoch' | 'file' | 'offset'>;
+
+/** Whether a place is before another one, by epoch, by the number of the file and by the offset. */
+export function isBefore(one: BinlogPlace, other: BinlogPlace): boolean {
+  if (one.epoch !== other.epoch) return one.epoch < other.epoch;
+  const [first, second] = [fileNumber(one.file), fileNumber(other.file)];
+  return first === second ? one.offset < other.offset : first < second;
+}
+
+function fileNumber(file: string): number {
+  return Number(/\.(\d+)$/.exec(file)?.[1] ?? 0);
 }

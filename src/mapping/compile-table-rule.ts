@@ -126,11 +126,12 @@ function mappersOf(rule: TableRule, target: RuleTarget, lookups?: readonly strin
     unreadable: ruleScopes(only(rule, template), reach, 'unreadable'),
   });
   const guard = rule.action.kind === 'delete' ? guardWithoutVersion(rule.action.guard) : undefined;
+  const guarded = guard === undefined ? {} : ({ guarded: true } as const);
   const commandOf = (key: string): CacheCommand => deleteOf(key, rule.id, guard);
   const mappers = [
     ...rule.keys.map((template) => compile(template, commandOf)),
     ...rule.keysFromSet.map((template) =>
-      compile(template, (name) => ({ kind: 'set-keys', key: name, rule: rule.id })),
+      compile(template, (name) => ({ kind: 'set-keys', key: name, rule: rule.id, ...guarded })),
     ),
   ];
   if (mappers.length > 0 || rule.generation === undefined) return mappers;

@@ -13,11 +13,13 @@ export type ScopeReasonLabel =
   'truncate' | 'ddl' | 'statement' | 'unreadable' | 'gap' | 'limit' | 'outbox' | 'reload';
 
 /**
- * A delete either `removed` a cached key or found it `absent`; a scope, a set and a generation are
+ * A delete either `removed` a cached key or found it `absent`. An update was `stored`, `skipped` because nobody had
+ * asked for the key, or the key is gone: `dropped` because its age was unknown, `refused` because it was newer. A scope, a set and a generation are
  * `done`; `poisoned` is a command that Redis refuses for good.
  */
 export type CommandOutcome =
   | readonly [kind: 'delete', result: 'removed' | 'absent' | 'poisoned']
+  | readonly [kind: 'update', result: 'stored' | 'skipped' | 'dropped' | 'refused' | 'poisoned']
   | readonly [kind: 'scope' | 'set' | 'generation', result: 'done' | 'poisoned'];
 
 /** Read at each scrape. `undefined`: nothing is known yet, and the metric shows no sample. */
@@ -157,6 +159,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
 
   // A series that appears with its first event hides that event from rate(); known series start at zero.
   for (const result of ['removed', 'absent', 'poisoned']) commands.inc({ kind: 'delete', result }, 0);
+  for (const result of ['stored', 'skipped', 'dropped', 'refused', 'poisoned']) {
+    commands.inc({ kind: 'update', result }, 0);
+  }
   for (const kind of ['scope', 'set', 'generation']) {
     for (const result of ['done', 'poisoned']) commands.inc({ kind, result }, 0);
   }

@@ -34,6 +34,7 @@ function deliveryOf(more: Partial<DeliveryOptions> = {}) {
   const sleepers: number[] = [];
   let now = 0;
   const delivery = new Delivery({
+    redeletes: new Map(),
     sink: {
       apply: ({ commands }) => {
         sent.push({ keys: commands.map((c) => (c.kind === 'scope' ? c.pattern : c.key)), at: now });

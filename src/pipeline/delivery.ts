@@ -1,9 +1,10 @@
-import { commandIdentity } from '../change/command.ts';
 import type { CacheCommand, CommandBatch } from '../change/command.ts';
 import { asUnstaleError } from '../errors/unstale-error.ts';
+import { coalesceAll } from './coalesce.ts';
 import { GlobalLimit } from './global-limit.ts';
 import type { PipelineObserver } from './observer.ts';
 import type { CommandSink, Log, LookupRunner, RetryDelay, Sleep } from './ports.ts';
+import { Redeletes } from './redeletes.ts';
 import { RuleLimits } from './rule-limits.ts';
 
 /** Deletes in a second: of all rules together, and of single ones by their place, e.g. `rules[0]`. */
@@ -17,6 +18,8 @@ export interface DeliveryOptions {
   /** Undefined only for a plan without lookups. */
   readonly lookups: LookupRunner | undefined;
   readonly rateLimits: RateLimits | undefined;
+  /** Delays in ms after which deletes are repeated, by rule. */
+  readonly redeletes: ReadonlyMap<string, readonly number[]>;
   /** Commands that are sent together at most. */
   readonly maxCommands: number;
   /** Ends everything. */
@@ -42,20 +45,25 @@ export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #global: GlobalLimit | undefined;
   readonly #rules: RuleLimits | undefined;
+  readonly #redeletes: Redeletes | undefined;
   #retrying = 0;
 
   constructor(options: DeliveryOptions) {
-    const { rateLimits, drain, sleep, now, log, onError } = options;
+    const { rateLimits, redeletes, drain, sleep, now, log, onError } = options;
     this.#options = options;
     const tools = { signal: drain, sleep, now, log };
     if (rateLimits?.global !== undefined) {
       this.#global = new GlobalLimit({ rate: rateLimits.global, ...tools });
     }
+    const later = { seq: 0, commands: [], lookups: [], bytes: 0, marks: [] };
+    if (redeletes.size > 0) {
+      const send = (commands: readonly CacheCommand[]): Promise<boolean> => this.#send(later, commands);
+      this.#redeletes = new Redeletes({ delays: redeletes, send, signal: drain, sleep, now });
+    }
     if (rateLimits !== undefined && rateLimits.rules.size > 0) {
-      const held = { seq: 0, commands: [], lookups: [], bytes: 0, marks: [] };
       this.#rules = new RuleLimits({
         rates: rateLimits.rules,
-        send: (commands) => this.#send(held, commands),
+        send: (commands) => this.#send(later, commands),
         onError,
         ...tools,
       });
@@ -67,9 +75,9 @@ export class Delivery {
     return this.#retrying > 0;
   }
 
-  /** Deletes that wait for their rule's limit. */
+  /** Deletes that wait for their rule's limit, or for their repetition. */
   get held(): number {
-    return this.#rules?.held ?? 0;
+    return (this.#rules?.held ?? 0) + (this.#redeletes?.waiting ?? 0);
   }
 
   /** Changes the limits of some rules, for what they hold too. */
@@ -86,9 +94,12 @@ export class Delivery {
     const held: Promise<boolean>[] = [];
     for await (const commands of this.#rounds(batch)) {
       if (this.#rules !== undefined && !(await this.#rules.room())) return undefined;
+      if (this.#redeletes !== undefined && !(await this.#redeletes.room())) return undefined;
       const admitted = this.#rules?.admit(commands) ?? { commands };
-      if (admitted.held !== undefined) held.push(admitted.held);
       if (!(await this.#send(batch, admitted.commands))) return undefined;
+      const repeated = this.#redeletes?.repeat(commands, admitted.held);
+      if (repeated !== undefined) held.push(repeated);
+      else if (admitted.held !== undefined) held.push(admitted.held);
     }
     if (this.#options.abort.aborted) return undefined;
     return held.length === 0 ? {} : { held: allTrue(held) };
@@ -116,7 +127,7 @@ export class Delivery {
     let own = commands;
     for await (const found of runner.resolve(lookups, abort)) {
       if (abort.aborted) return;
-      yield distinct([...own, ...found]);
+      yield coalesceAll([...own, ...found]);
       own = [];
     }
     if (own.length > 0 && !abort.aborted) yield own;
@@ -143,7 +154,7 @@ export class Delivery {
       const result = await sink.apply(sent, abort);
       switch (result.outcome) {
         case 'durable':
-          observer.applied(sent, result.removed);
+          observer.applied(sent, result);
           return true;
         case 'poisoned':
           throw asUnstaleError(result.error);
@@ -158,10 +169,6 @@ export class Delivery {
     }
     return false;
   }
-}
-
-function distinct(commands: readonly CacheCommand[]): readonly CacheCommand[] {
-  return [...new Map(commands.map((command) => [commandIdentity(command), command])).values()];
 }
 
 async function allTrue(answers: readonly Promise<boolean>[]): Promise<boolean> {

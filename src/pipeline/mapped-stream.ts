@@ -1,5 +1,5 @@
-import type { CacheCommand } from '../change/command.ts';
-import type { SourcePosition } from '../change/position.ts';
+import type { CacheCommand, Guard } from '../change/command.ts';
+import type { BinlogPlace, SourcePosition } from '../change/position.ts';
 import type { MappingPlan } from '../mapping/plan.ts';
 import type { RateLimits } from './delivery.ts';
 import type { ChangeSource, LookupRunner } from './ports.ts';
@@ -11,6 +11,10 @@ export interface MappedStream {
   /** Undefined only for a plan without lookups. */
   readonly lookups?: LookupRunner;
   readonly rateLimits?: RateLimits;
+  /** Guards deletes that comments ask for, and that belong to no rule. */
+  readonly hintGuard?: Guard;
+  /** What begins before it may have been applied already, by this daemon or by an earlier one. */
+  readonly replayUntil?: BinlogPlace;
 }
 
 /** A stream that takes over, and what has to be done in Redis before anything of it is. */

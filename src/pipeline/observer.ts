@@ -1,4 +1,4 @@
-import type { CommandBatch } from '../change/command.ts';
+import type { Applied, CommandBatch } from '../change/command.ts';
 import type { RowOperation } from '../change/row-change.ts';
 import type { ScopeReason } from '../change/source-event.ts';
 
@@ -11,11 +11,11 @@ export interface PipelineObserver {
   rowsSkipped(count: number): void;
   scope(reason: ScopeReason): void;
   /**
-   * Redis acknowledged the commands of `sent`, those from lookups among them; `removed` counts the keys that existed.
+   * Redis acknowledged the commands of `sent`, those from lookups among them, with this result.
    * `sent` may be a part of a batch, and comes again where a batch in doubt is repeated. Deletes that a limit held
    * back come without bytes, marks and commit time.
    */
-  applied(sent: CommandBatch, removed: number): void;
+  applied(sent: CommandBatch, result: Applied): void;
   /** Everything of the batch is done, once a batch: the time for its bytes and its oldest commit. */
   acknowledged(batch: CommandBatch): void;
   retry(error: Error): void;

@@ -1,5 +1,7 @@
 import { commandIdentity, requestIdentity } from '../change/command.ts';
 import type { CacheCommand, CommandBatch, LookupRequest } from '../change/command.ts';
+import { coalesce } from './coalesce.ts';
+import type { KeyCommand } from './coalesce.ts';
 import type { SourcePosition } from '../change/position.ts';
 import type { CommitMark } from '../change/source-event.ts';
 
@@ -17,7 +19,7 @@ export interface BatchLimits {
  */
 export class OpenBatch {
   readonly #limits: BatchLimits;
-  #deletes = new Map<string, CacheCommand>();
+  #keys = new Map<string, KeyCommand>();
   #sets = new Map<string, CacheCommand>();
   #generations = new Map<string, CacheCommand>();
   #scopes = new Map<string, CacheCommand>();
@@ -49,17 +51,20 @@ export class OpenBatch {
 
   get #size(): number {
     return (
-      this.#deletes.size + this.#sets.size + this.#generations.size + this.#scopes.size + this.#lookups.size
+      this.#keys.size + this.#sets.size + this.#generations.size + this.#scopes.size + this.#lookups.size
     );
   }
 
-  /** Adds commands; later ones on the same key or pattern replace earlier ones of their kind. */
+  /** Adds commands; later ones on the same key or pattern take the place of earlier ones. */
   add(commands: readonly CacheCommand[]): void {
     for (const command of commands) {
       switch (command.kind) {
         case 'delete':
-          this.#deletes.set(command.key, command);
+        case 'update': {
+          const earlier = this.#keys.get(command.key);
+          this.#keys.set(command.key, earlier === undefined ? command : coalesce(earlier, command));
           break;
+        }
         case 'set-keys':
           this.#sets.set(command.key, command);
           break;
@@ -99,7 +104,7 @@ export class OpenBatch {
     const batch: CommandBatch = {
       seq,
       commands: [
-        ...this.#deletes.values(),
+        ...this.#keys.values(),
         ...this.#sets.values(),
         ...this.#generations.values(),
         ...this.#scopes.values(),
@@ -110,7 +115,7 @@ export class OpenBatch {
       ...(this.#oldestCommitAt === undefined ? {} : { oldestCommitAt: this.#oldestCommitAt }),
       ...(this.#resumeAfter === undefined ? {} : { resumeAfter: this.#resumeAfter }),
     };
-    this.#deletes = new Map();
+    this.#keys = new Map();
     this.#sets = new Map();
     this.#generations = new Map();
     this.#scopes = new Map();

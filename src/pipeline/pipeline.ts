@@ -1,6 +1,9 @@
+import { deleteOf } from '../change/command.ts';
 import type { CommandBatch } from '../change/command.ts';
-import type { SourcePosition } from '../change/position.ts';
+import { formatPosition, isBefore } from '../change/position.ts';
+import type { BinlogPlace, SourcePosition } from '../change/position.ts';
 import type { SourceEvent } from '../change/source-event.ts';
+import type { MappingPlan } from '../mapping/plan.ts';
 import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
 import { Deliveries } from './deliveries.ts';
 import { Delivery } from './delivery.ts';
@@ -67,6 +70,8 @@ export class Pipeline {
   #next: { readonly open: OpenStream; readonly done: (switched: boolean) => void } | undefined;
   /** Ends the opening of a stream. */
   readonly #ending = new AbortController();
+  /** Values are not stored before it. */
+  #replayUntil: BinlogPlace | undefined;
   /** End of the last complete transaction that was mapped. */
   #readTo: SourcePosition | undefined;
   /** Batches of which deletes are held back. */
@@ -85,6 +90,7 @@ export class Pipeline {
     this.#options = options;
     this.#open = new OpenBatch(options.limits);
     this.#stream = options;
+    this.#replayUntil = options.replayUntil;
     this.#mapper = new RowMapper(options.plan, options.observer);
     this.#deliveries = new Deliveries(this.#createDelivery(options), options.plan);
     if (options.barrier !== undefined) this.#doubtful = new DoubtfulBatches(options.barrier, options.sleep);
@@ -201,6 +207,7 @@ export class Pipeline {
       return false;
     }
     this.#stream = stream;
+    this.#replayUntil = latest(this.#replayUntil, stream.replayUntil);
     this.#deliveries.replace(this.#createDelivery(stream), stream.plan, this.#seq, this.#window.oldestSeq);
     // The rest of a transaction that was cut off comes again from its beginning.
     this.#mapper = new RowMapper(stream.plan, this.#options.observer);
@@ -219,12 +226,13 @@ export class Pipeline {
     this.#next = undefined;
   }
 
-  #createDelivery({ lookups, rateLimits }: MappedStream): Delivery {
+  #createDelivery({ lookups, rateLimits, plan }: MappedStream): Delivery {
     const options = this.#options;
     return new Delivery({
       sink: options.sink,
       lookups,
       rateLimits,
+      redeletes: redeletesOf(plan),
       maxCommands: options.limits.maxCommands,
       abort: this.#abort.signal,
       drain: this.#drain.signal,
@@ -241,9 +249,9 @@ export class Pipeline {
     switch (event.kind) {
       case 'slice': {
         const { slice } = event;
-        this.#mapper.map(slice.changes, this.#open);
+        this.#mapper.map(slice.changes, slice.mark, this.#isReplay(slice.mark), this.#open);
         const hints = slice.hints ?? [];
-        this.#open.add(hints.map((key) => ({ kind: 'delete', key, rule: HINT })));
+        this.#open.add(hints.map((key) => deleteOf(key, HINT, this.#stream.hintGuard)));
         if (slice.changes.length > 0 || hints.length > 0) this.#open.mark(slice.mark);
         this.#open.account(slice.bytes, slice.committedAt);
         if (slice.resumeAfter !== undefined) {
@@ -262,6 +270,18 @@ export class Pipeline {
         this.#endAt(event.position);
         break;
     }
+  }
+
+  #isReplay(place: BinlogPlace): boolean {
+    const until = this.#replayUntil;
+    if (until === undefined) return false;
+    if (isBefore(place, until)) return true;
+    this.#options.log.info(
+      { position: formatPosition(until) },
+      'behind what may have been applied before: values are stored again',
+    );
+    this.#replayUntil = undefined;
+    return false;
   }
 
   #endAt(position: SourcePosition): void {
@@ -378,4 +398,17 @@ export class Pipeline {
     this.#wake?.();
     this.#wake = undefined;
   }
+}
+
+function latest(one: BinlogPlace | undefined, other: BinlogPlace | undefined): BinlogPlace | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return isBefore(one, other) ? other : one;
+}
+
+function redeletesOf({ rules }: MappingPlan): ReadonlyMap<string, readonly number[]> {
+  const delays = new Map<string, readonly number[]>();
+  for (const rule of rules) {
+    if (rule.kind === 'table' && rule.redelete !== undefined) delays.set(rule.id, rule.redelete);
+  }
+  return delays;
 }

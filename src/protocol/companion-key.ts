@@ -12,3 +12,8 @@ export function companionKey(key: string): string {
   if (key !== '' && !key.includes('}')) return `unstale:{${key}}`;
   return `unstale:s:{${tagForSlot(keySlot(key))}}${key}`;
 }
+
+/** The globs, as SCAN's MATCH takes them, that find the companions of all keys that `pattern` finds. */
+export function companionPatterns(pattern: string): readonly string[] {
+  return [`unstale:t:${pattern}`, `unstale:{${pattern}}`, `unstale:s:{*}${pattern}`];
+}

@@ -1,6 +1,7 @@
 import type { CommandBatch } from '../change/command.ts';
 import type { Log, Sleep } from '../pipeline/ports.ts';
 import type { ScopeCommand } from './batch-parts.ts';
+import { companionPatterns } from '../protocol/companion-key.ts';
 import type { RedisConnection } from './connection.ts';
 import { ScopeSweep } from './scope.ts';
 import type { Send } from './send.ts';
@@ -9,8 +10,8 @@ interface ScopeRemoverOptions {
   readonly nodes: readonly RedisConnection[];
   readonly keysPerCommand: number;
   readonly scopeScanRate: number;
-  /** Removes the keys that a set names, for a rule; resolves with how many existed. */
-  readonly drain: (node: RedisConnection, key: Buffer, rule: string, send: Send) => Promise<number>;
+  /** Removes the keys that a set names, for a scope; resolves with how many existed. */
+  readonly drain: (node: RedisConnection, key: Buffer, scope: ScopeCommand, send: Send) => Promise<number>;
   readonly sleep: Sleep;
   readonly log: Log;
 }
@@ -21,6 +22,8 @@ interface Sweeping {
   /** What the log says of it. */
   readonly about: { readonly patterns: readonly string[]; readonly reasons: readonly string[] };
   readonly startedAt: number;
+  /** Whether what it removes are keys of the application. */
+  readonly counts: boolean;
   finished: boolean;
 }
 
@@ -32,8 +35,18 @@ type RemoveScopes = (
   signal: AbortSignal,
 ) => Promise<number>;
 
+/** What a pass looks for. */
+type Stage = 'sets' | 'companions' | 'keys';
+
 /**
- * Removes all scopes of a batch in one pass over each keyspace, or in two if some lead to sets of keys. A batch that
+ * Sets first: a plain pattern may match them too, and nobody would know their members then. Companions before keys: a
+ * reader whose lease was there before fills its key before the second pass begins, which finds it, or not at all.
+ */
+const STAGES: readonly Stage[] = ['sets', 'companions', 'keys'];
+
+/**
+ * Removes all scopes of a batch in one pass over each keyspace, in more if some lead to sets of keys or to keys that
+ * readers take leases on. A batch that
  * is sent again after a failure goes on where it was; one that is sent again after it was durable begins anew.
  */
 export function createScopeRemover(options: ScopeRemoverOptions): RemoveScopes {
@@ -41,10 +54,13 @@ export function createScopeRemover(options: ScopeRemoverOptions): RemoveScopes {
   // By batch: commands are shared between batches, and a later one has to look at all keys again.
   const known = new WeakMap<CommandBatch, readonly Sweeping[]>();
 
-  const begin = (scopes: readonly ScopeCommand[], members: boolean): Sweeping[] => {
+  const begin = (stage: Stage, all: readonly ScopeCommand[]): Sweeping[] => {
+    const scopes = all.filter((scope) => isOf(stage, scope));
     const [first] = scopes;
     if (first === undefined) return [];
-    const patterns = [...new Set(scopes.map(({ pattern }) => pattern))];
+    const wanted = [...new Set(scopes.map(({ pattern }) => pattern))];
+    const patterns = stage === 'companions' ? wanted.flatMap(companionPatterns) : wanted;
+    const members = stage === 'sets';
     const about = { patterns, reasons: [...new Set(scopes.map(({ reason }) => reason))] };
     const sweep = new ScopeSweep(patterns, {
       nodes,
@@ -52,7 +68,7 @@ export function createScopeRemover(options: ScopeRemoverOptions): RemoveScopes {
       remove: members
         ? async (node, keys, send) => {
             let removed = 0;
-            for (const key of keys) removed += await drain(node, key, first.rule, send);
+            for (const key of keys) removed += await drain(node, key, first, send);
             return removed;
           }
         : (node, keys, send) => send(() => node.unlink(keys)),
@@ -61,19 +77,13 @@ export function createScopeRemover(options: ScopeRemoverOptions): RemoveScopes {
       onProgress: (progress) =>
         log.info({ ...about, ...progress }, 'still looking for the keys of scopes to remove'),
     });
-    return [{ sweep, about, startedAt: performance.now(), finished: false }];
+    return [{ sweep, about, startedAt: performance.now(), counts: stage !== 'companions', finished: false }];
   };
 
   const sweepingsOf = (batch: CommandBatch, scopes: readonly ScopeCommand[]): readonly Sweeping[] => {
     const open = known.get(batch);
     if (open !== undefined) return open;
-    // Sets first: a plain pattern may match them too, and nobody would know their members then.
-    const sweepings = [true, false].flatMap((members) =>
-      begin(
-        scopes.filter((scope) => scope.members === members),
-        members,
-      ),
-    );
+    const sweepings = STAGES.flatMap((stage) => begin(stage, scopes));
     for (const { about } of sweepings) log.info(about, 'removing all keys of scopes');
     known.set(batch, sweepings);
     return sweepings;
@@ -94,6 +104,17 @@ export function createScopeRemover(options: ScopeRemoverOptions): RemoveScopes {
     }
     // A batch whose changes were not visible yet is sent once more, and has to be swept once more.
     known.delete(batch);
-    return sweepings.reduce((total, { sweep }) => total + sweep.progress.removed, 0);
+    return sweepings.reduce((total, { sweep, counts }) => total + (counts ? sweep.progress.removed : 0), 0);
   };
+}
+
+function isOf(stage: Stage, { members, guarded }: ScopeCommand): boolean {
+  switch (stage) {
+    case 'sets':
+      return members;
+    case 'companions':
+      return guarded === true && !members;
+    case 'keys':
+      return !members;
+  }
 }

@@ -1,8 +1,11 @@
+import { companionKey } from '../protocol/companion-key.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Send } from './send.ts';
 
 export interface DrainOptions {
   readonly keysPerCommand: number;
+  /** Whether readers take leases on the keys. */
+  readonly guarded: boolean;
   readonly send: Send;
   /** The key holds something else than a set, and was removed. */
   readonly onNotASet: () => void;
@@ -29,7 +32,7 @@ export async function drainSet(
   key: string | Buffer,
   options: DrainOptions,
 ): Promise<number> {
-  const { keysPerCommand, send, onNotASet, announce } = options;
+  const { keysPerCommand, guarded, send, onNotASet, announce } = options;
   let removed = 0;
   let session = node.sessions();
   let cursor = '0';
@@ -50,6 +53,8 @@ export async function drainSet(
     }
     for (let at = 0; at < page.keys.length; at += keysPerCommand) {
       const members = page.keys.slice(at, at + keysPerCommand);
+      // Before the keys: a lease that outlived its key could fill it with what was read before.
+      if (guarded) await send(() => node.unlink(members.map((member) => companionKey(member.toString()))));
       if (announce !== undefined) {
         removed += await send(() => node.unlink(members));
         await announce(members.map((member) => member.toString()));

@@ -1,11 +1,13 @@
-import type { ApplyResult, CacheCommand } from '../change/command.ts';
+import type { Applied, ApplyResult, CacheCommand } from '../change/command.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import type { CommandSink, Log, Sleep } from '../pipeline/ports.ts';
 import type { RedisConnection } from './connection.ts';
 import { createLimiter } from './limiter.ts';
 import { classifyRedisError, replyClass } from './replies.ts';
 import { splitBatch } from './batch-parts.ts';
-import type { ScopeCommand, SetCommand } from './batch-parts.ts';
+import type { Group, ScopeCommand, SetCommand } from './batch-parts.ts';
+import { namesOf, removeWithMarker, storeValues } from './guarded-keys.ts';
+import type { UpdateCounts } from './guarded-keys.ts';
 import { renewGenerations } from './generation.ts';
 import { publish as publishRemoved } from './publisher.ts';
 import type { PublishOptions, Removed } from './publisher.ts';
@@ -27,6 +29,8 @@ export interface RedisSinkOptions {
   readonly sleep: Sleep;
   readonly log: Log;
   readonly observer: RedisSinkObserver;
+  /** How long companions keep versions and holds behind a removal, ms; default 10 minutes. */
+  readonly tombstone?: number;
   /** Where to tell what was removed, after Redis acknowledged it; undefined: nowhere. */
   readonly publish?: PublishOptions | undefined;
   /** Keys that one UNLINK takes; default 500. */
@@ -41,8 +45,8 @@ interface Failure {
 }
 
 /**
- * Applies batches to one Redis: first all deletes, in UNLINKs of many keys, then the keys that sets name, then
- * generations, then all scopes in one pass, each with its publication.
+ * Applies batches to one Redis: first all deletes and updates, in commands on many keys, then the keys that sets name,
+ * then generations, then all scopes in one pass, each with its publication.
  *
  * A batch is durable when every command got the reply that it should. After the first error nothing more of
  * the batch is sent, and what was sent is waited for; the whole batch is then to be sent again.
@@ -50,7 +54,7 @@ interface Failure {
  */
 export function createRedisSink(options: RedisSinkOptions): CommandSink {
   const { connection, log, observer, publish } = options;
-  const { keysPerCommand = 500, commandsInFlight = 2 } = options;
+  const { keysPerCommand = 500, commandsInFlight = 2, tombstone = 600_000 } = options;
   const limiter = createLimiter(commandsInFlight);
   // Over all batches: each set that is worked on holds a page of its members.
   const setLimiter = createLimiter(commandsInFlight);
@@ -78,11 +82,12 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
   const drain = (
     node: RedisConnection,
     key: string | Buffer,
-    rule: string,
+    { rule, guarded }: Pick<SetCommand | ScopeCommand, 'rule' | 'guarded'>,
     sendInTurn: Send,
   ): Promise<number> =>
     drainSet(node, key, {
       keysPerCommand,
+      guarded: guarded === true,
       send: sendInTurn,
       onNotASet: () =>
         notePlace(rule, 'removed a key that should be a set of keys, but holds something else'),
@@ -107,6 +112,7 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
       const failures: Failure[] = [];
       let removed = 0;
       let swept = 0;
+      let updates: UpdateCounts | undefined;
 
       const attempt = async (command: CacheCommand, work: () => Promise<void>): Promise<void> => {
         if (failures.length > 0) return;
@@ -122,25 +128,43 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
           signal.throwIfAborted();
           return send(command);
         });
-      const drainOne = ({ key, rule }: SetCommand): Promise<number> =>
-        drain(connection, key, rule, sendInTurn);
+      const drainOne = (set: SetCommand): Promise<number> => drain(connection, set.key, set, sendInTurn);
       const removeAll = (scopes: readonly ScopeCommand[]): Promise<number> =>
         removeScopes(batch, scopes, sendInTurn, signal);
 
-      const { deletes, sets, generations, scopes } = splitBatch(batch, keysPerCommand);
-      await Promise.all(
-        deletes.map(({ first, keys }) =>
-          limiter.run(() =>
-            attempt(first, async () => {
-              // Two steps: `removed += await …` would read the sum before other commands have added to it.
-              const count = await send(() => connection.unlink(keys));
-              removed += count;
-            }),
-          ),
+      const {
+        deletes,
+        marked,
+        updates: values,
+        sets,
+        generations,
+        scopes,
+      } = splitBatch(batch, keysPerCommand);
+      // In two steps: `removed += await …` would read the sum before other commands have added to it.
+      const remove = async (count: Promise<number>): Promise<void> => {
+        const number = await count;
+        removed += number;
+      };
+      const store = async (counts: Promise<UpdateCounts>): Promise<void> => {
+        const more = await counts;
+        updates = updates === undefined ? more : sumOf(updates, more);
+      };
+      const eachInTurn = <Command extends CacheCommand>(
+        groups: readonly Group<Command>[],
+        work: (group: Group<Command>) => Promise<void>,
+      ): Promise<void>[] => groups.map((group) => limiter.run(() => attempt(group[0], () => work(group))));
+      await Promise.all([
+        ...eachInTurn(deletes, (group) => remove(send(() => connection.unlink(group.flatMap(namesOf))))),
+        ...eachInTurn(marked, (group) =>
+          remove(removeWithMarker(connection, group, batch, { tombstone }, send)),
         ),
-      );
+        ...eachInTurn(values, (group) => store(storeValues(connection, group, { tombstone }, send))),
+      ]);
       if (publish !== undefined) {
-        for (const { first, keys } of deletes) await attempt(first, () => announce({ keys }, sendInTurn));
+        for (const group of [...deletes, ...marked, ...values]) {
+          const keys = group.map(({ key }) => key);
+          await attempt(group[0], () => announce({ keys }, sendInTurn));
+        }
       }
       await Promise.all(
         sets.map((set) =>
@@ -152,8 +176,10 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
           ),
         ),
       );
-      for (const { first, keys } of generations)
-        await attempt(first, () => renew(keys, first.rule, sendInTurn));
+      for (const group of generations) {
+        const keys = group.map(({ key }) => key);
+        await attempt(group[0], () => renew(keys, group[0].rule, sendInTurn));
+      }
       const [firstScope] = scopes;
       if (firstScope !== undefined) {
         await attempt(firstScope, async () => {
@@ -162,16 +188,13 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
           await announce({ patterns }, sendInTurn);
         });
       }
-      return resultOf(failures, { removed, swept });
+      return resultOf(failures, { removed, swept, ...(updates === undefined ? {} : { updates }) });
     },
   };
 }
 
 /** A fatal failure outweighs a poisoned command, and that a failure that may pass. */
-function resultOf(
-  failures: readonly Failure[],
-  counts: { readonly removed: number; readonly swept: number },
-): ApplyResult {
+function resultOf(failures: readonly Failure[], counts: Applied): ApplyResult {
   const fatal = failures.find(({ error }) => error.policy.directive === 'fatal');
   if (fatal !== undefined) throw fatal.error;
   const poisoned = failures.find(({ error }) => error.policy.directive === 'poisoned');
@@ -179,6 +202,15 @@ function resultOf(
   const [failure] = failures;
   if (failure !== undefined) return { outcome: 'retryable', error: failure.error };
   return { outcome: 'durable', ...counts };
+}
+
+function sumOf(one: UpdateCounts, other: UpdateCounts): UpdateCounts {
+  return {
+    stored: one.stored + other.stored,
+    skipped: one.skipped + other.skipped,
+    dropped: one.dropped + other.dropped,
+    refused: one.refused + other.refused,
+  };
 }
 
 function isAbort(error: unknown, signal: AbortSignal): boolean {

@@ -1,0 +1,125 @@
+import type { CacheCommand, CommandBatch, Guard, UpdateOutcome } from '../change/command.ts';
+import type { CommitMark } from '../change/source-event.ts';
+import { companionKey } from '../protocol/companion-key.ts';
+import type { Invalidation, Update } from '../protocol/scripts.ts';
+import type { RedisConnection } from './connection.ts';
+import { classifyRedisError } from './replies.ts';
+import type { Send } from './send.ts';
+
+export type DeleteCommand = Extract<CacheCommand, { kind: 'delete' }>;
+export type UpdateCommand = Extract<CacheCommand, { kind: 'update' }>;
+export type UpdateCounts = Record<UpdateOutcome, number>;
+
+/** What readers get to know of removals. */
+export interface MarkerOptions {
+  /** How long companions keep versions and holds, ms. */
+  readonly tombstone: number;
+}
+
+/**
+ * The key itself and, where readers take leases, its companion, which holds them. Both go in one command: a lease that
+ * outlived the key could fill it with what was read before.
+ */
+export function namesOf({ key, guard }: DeleteCommand): readonly string[] {
+  return guard === undefined ? [key] : [key, companionKey(key)];
+}
+
+/** The GTIDs of transactions as replicas know them, or '' where one has none. */
+export function gtidsOf(marks: readonly CommitMark[]): string {
+  const bySource = new Map<string, { first: number; last: number }[]>();
+  for (const { gtid } of marks) {
+    if (gtid === undefined) return '';
+    const ranges = bySource.get(gtid.source) ?? [];
+    bySource.set(gtid.source, ranges);
+    const last = ranges.at(-1);
+    if (last !== undefined && last.last + 1 === gtid.sequence) last.last = gtid.sequence;
+    else ranges.push({ first: gtid.sequence, last: gtid.sequence });
+  }
+  return [...bySource].map(([source, ranges]) => formatGtids(source, ranges)).join(',');
+}
+
+/** MySQL: `uuid:1-5:7`; MariaDB, whose sources are `domain-server`: the last one stands for those before. */
+function formatGtids(source: string, ranges: readonly { first: number; last: number }[]): string {
+  if (/^\d+-\d+$/.test(source)) return `${source}-${Math.max(...ranges.map(({ last }) => last))}`;
+  return [
+    source,
+    ...ranges.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)),
+  ].join(':');
+}
+
+/** Removes keys with a marker; resolves with how many existed. @throws UnstaleError of the command that failed. */
+export async function removeWithMarker(
+  connection: RedisConnection,
+  deletes: readonly DeleteCommand[],
+  { marks }: Pick<CommandBatch, 'marks'>,
+  { tombstone }: MarkerOptions,
+  send: Send,
+): Promise<number> {
+  let removed = 0;
+  for (const [holdMs, keys] of byHold(deletes)) {
+    const options = {
+      tombstoneMs: Math.max(tombstone, holdMs),
+      holdMs,
+      gtid: holdMs === 0 ? '' : gtidsOf(marks),
+    };
+    removed += await send(() => connection.invalidate(keys, options));
+  }
+  return removed;
+}
+
+function byHold(deletes: readonly DeleteCommand[]): ReadonlyMap<number, Invalidation[]> {
+  const groups = new Map<number, Invalidation[]>();
+  for (const { key, guard } of deletes) {
+    const holdMs = guard?.kind === 'marker' ? guard.holdMs : 0;
+    const group = groups.get(holdMs);
+    const invalidation = { key, version: markerVersion(guard) };
+    if (group === undefined) groups.set(holdMs, [invalidation]);
+    else group.push(invalidation);
+  }
+  return groups;
+}
+
+function markerVersion(guard: Guard | undefined): Invalidation['version'] {
+  return guard?.kind === 'marker' ? guard.version : undefined;
+}
+
+/**
+ * Stores values. A value that Redis refuses because a newer one is known, or because it is out of memory, is not left
+ * as it was: its key goes. @throws UnstaleError of the command that failed.
+ */
+export async function storeValues(
+  connection: RedisConnection,
+  commands: readonly UpdateCommand[],
+  { tombstone }: MarkerOptions,
+  send: Send,
+): Promise<UpdateCounts> {
+  const counts: UpdateCounts = { stored: 0, skipped: 0, dropped: 0, refused: 0 };
+  const updates = commands.map(toUpdate);
+  const options = { tombstoneMs: tombstone };
+  const replies = await send(() => connection.update(updates, options).catch(refusedWhenFull(updates)));
+  const refused: Invalidation[] = [];
+  for (const [index, reply] of replies.entries()) {
+    counts[reply] += 1;
+    const update = updates[index];
+    if (reply === 'refused' && update !== undefined)
+      refused.push({ key: update.key, version: update.version });
+  }
+  if (refused.length > 0)
+    await send(() => connection.invalidate(refused, { ...options, holdMs: 0, gtid: '' }));
+  return counts;
+}
+
+function toUpdate({ key, entry }: UpdateCommand): Update {
+  const { version, value, ttlMs, ttlJitter, create } = entry;
+  const jittered = Math.max(1, Math.round(ttlMs * (1 - ttlJitter * Math.random())));
+  return { key, version, value, ttlMs: jittered, create };
+}
+
+/** The script writes nothing before it is refused for want of memory; a removal is never refused for that. */
+function refusedWhenFull(updates: readonly Update[]): (error: unknown) => UpdateOutcome[] {
+  return (error) => {
+    const isFull = error instanceof Error && error.message.startsWith('OOM');
+    if (!isFull || classifyRedisError(error).code !== 'UNSTALE_REDIS_REFUSES_WRITES') throw error;
+    return updates.map(() => 'refused');
+  };
+}
