@@ -3,6 +3,8 @@ import type { SourcePosition } from './change/position.ts';
 import { createAdminServer } from './admin/http-server.ts';
 import { TailHub } from './admin/tail.ts';
 import { VisibilityBarrier } from './binlog/barrier/visibility-barrier.ts';
+import { readServerFacts } from './binlog/server-facts.ts';
+import { currentEnd } from './binlog/start-position.ts';
 import { RetentionWatch } from './binlog/retention-watch.ts';
 import type { Config, Settings } from './config/config.ts';
 import { openBarrierClients, openRedis, openSourceClient, openStateStore } from './connections.ts';
@@ -105,6 +107,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
         createRedisSink({
           connection: redis,
           scopeScanRate: config.redis.scopeScanRate,
+          tombstone: config.tombstone,
           publish: config.publish,
           sleep,
           log,
@@ -260,6 +263,10 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       // Stored before ready: a crash a moment later then resumes here, not at a later "latest".
       writer.advance(began);
       await writer.flush();
+    } else if (storesValues(config)) {
+      // An earlier run may have applied more than it stored.
+      const { file, offset } = await currentEnd(await readServerFacts(client), client);
+      pipeline.replayUntil({ epoch: began.epoch, file, offset });
     }
     phase = 'running';
     log.info(
@@ -325,6 +332,10 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
     await closeAll();
     throw asUnstaleError(error);
   }
+}
+
+function storesValues({ plan }: Config): boolean {
+  return plan.rules.some((rule) => rule.kind === 'table' && rule.action.kind === 'update');
 }
 
 function openBarrier(

@@ -2,11 +2,17 @@ import { checkBarrierServer } from './binlog/preflight/barrier-server.ts';
 import { formatPreflight } from './binlog/preflight/format.ts';
 import { runPreflight } from './binlog/preflight/preflight.ts';
 import type { PreflightProblem, PreflightReport } from './binlog/preflight/problem.ts';
-import type { ConditionColumn, KeyColumn } from './binlog/preflight/tables.ts';
+import type { ConditionColumn, KeyColumn, ValueColumn } from './binlog/preflight/tables.ts';
+import type { Guard } from './change/command.ts';
 import type { Filter } from './change/filter.ts';
 import { conditionUses } from './mapping/condition.ts';
 import { ruleColumns, ruleTemplates } from './mapping/compile-table-rule.ts';
+import { guardWithoutVersion } from './mapping/guard.ts';
+import { versionOf } from './mapping/compile-versioned-rule.ts';
 import { selectorOf } from './mapping/rule.ts';
+import type { Rule } from './mapping/rule.ts';
+import { valueFields } from './mapping/value-template.ts';
+import { companionKey } from './protocol/companion-key.ts';
 import { compileSelector, formatSelector } from './mapping/table-selector.ts';
 import { templateValues } from './mapping/template.ts';
 import type { KeyTemplate } from './mapping/template.ts';
@@ -93,6 +99,7 @@ export async function preflight(config: Config, client: SqlClient, log: Log): Pr
     interests: config.plan.interests,
     keyColumns: keyColumns(config),
     conditionColumns: conditionColumns(config),
+    valueColumns: valueColumns(config),
     patterns: patterns(config),
     hints: config.source.hints,
     serverId: config.source.serverId,
@@ -153,6 +160,20 @@ function conditionColumns({ plan }: Config): ConditionColumn[] {
   });
 }
 
+function valueColumns({ plan }: Config): ValueColumn[] {
+  return plan.rules.flatMap((rule): ValueColumn[] => {
+    if (rule.kind === 'outbox') return [];
+    const { matches: selects } = compileSelector(selectorOf(rule));
+    const version = versionOf(rule.action);
+    return [
+      ...(version?.kind === 'column' ? [{ selects, column: version.column, use: 'version' as const }] : []),
+      ...(rule.action.kind === 'update'
+        ? valueFields(rule.action.value).map(({ column, format }) => ({ selects, column, use: format }))
+        : []),
+    ];
+  });
+}
+
 /** The patterns of tables among the rules. */
 export function patterns({ plan }: Config): TablePattern[] {
   return plan.rules.flatMap((rule) => {
@@ -166,15 +187,28 @@ export function patterns({ plan }: Config): TablePattern[] {
 function sampleKeys({ plan, publish }: Config): WriteSample {
   const rules = plan.rules.filter((rule) => rule.kind === 'table');
   const outboxes = plan.rules.filter((rule) => rule.kind === 'outbox');
+  const named = [
+    ...rules.flatMap((rule) => rule.keys.map((template) => ({ rule, key: sampleKey(template) }))),
+    ...outboxes.flatMap((rule) => rule.prefixes.map((prefix) => ({ rule, key: `${prefix}${SAMPLE}` }))),
+  ];
+  const keysOf = (wanted: (rule: Rule) => boolean): string[] =>
+    named.filter(({ rule }) => wanted(rule)).map(({ key }) => key);
   return {
-    deletes: [
-      ...rules.flatMap(({ keys }) => keys.map(sampleKey)),
-      ...outboxes.flatMap(({ prefixes }) => prefixes.map((prefix) => `${prefix}${SAMPLE}`)),
-    ],
+    deletes: [...keysOf(() => true), ...keysOf((rule) => guardKind(rule) === 'lease').map(companionKey)],
+    scripts: keysOf((rule) => guardKind(rule) === 'marker'),
+    values: keysOf((rule) => rule.kind === 'table' && rule.action.kind === 'update'),
     generations: rules.flatMap(({ generation }) => (generation === undefined ? [] : [sampleKey(generation)])),
     sets: rules.flatMap(({ keysFromSet }) => keysFromSet.map(sampleKey)),
     publish,
   };
+}
+
+/** What protects the keys of a rule. */
+function guardKind(rule: Rule): Guard['kind'] | undefined {
+  if (rule.kind === 'table' && rule.action.kind === 'update') return 'marker';
+  const guard =
+    rule.kind === 'outbox' ? rule.guard : rule.action.kind === 'delete' ? rule.action.guard : undefined;
+  return guard === undefined ? undefined : guardWithoutVersion(guard)?.kind;
 }
 
 const SAMPLE = 'unstale-probe';

@@ -48,6 +48,7 @@ const FIXED = {
   redis: 'redis',
   batch: 'batch',
   lookups: 'lookups',
+  tombstone: 'tombstone',
   publish: 'publish',
   admin: 'admin',
   shutdownTimeout: 'shutdown_timeout',

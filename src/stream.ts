@@ -1,5 +1,6 @@
 import { MysqlSource } from './binlog/mysql-source.ts';
 import type { Config } from './config/config.ts';
+import { guardWithoutVersion } from './mapping/guard.ts';
 import { openLookupClient, sourceConnectionOptions } from './connections.ts';
 import { MysqlLookups } from './lookup/mysql-lookups.ts';
 import type { Logger } from './observability/logger.ts';
@@ -45,6 +46,7 @@ export function createStreamFactory(tools: StreamTools): (config: Config) => Str
       ? {}
       : { lookups: createLookups(config, lookupClientOf(config), tools) }),
     rateLimits: rateLimitsOf(config),
+    ...hintGuardOf(config),
   });
 }
 
@@ -93,4 +95,11 @@ function rateLimitsOf({ plan, maxDeletesPerSecond }: Config): RateLimits {
   const rules = new Map<string, number>();
   for (const { id, maxDeletesPerSecond: limit } of plan.rules) if (limit !== undefined) rules.set(id, limit);
   return maxDeletesPerSecond === undefined ? { rules } : { rules, global: maxDeletesPerSecond };
+}
+
+/** Of deletes that comments ask for. */
+function hintGuardOf({ guards: { guard: kind, replicaHold } }: Config): Pick<MappedStream, 'hintGuard'> {
+  // A comment knows no version.
+  const guard = guardWithoutVersion(kind === 'none' ? { kind } : { kind: 'lease', replicaHold });
+  return guard === undefined ? {} : { hintGuard: guard };
 }

@@ -75,7 +75,7 @@ describe('the transaction assembler', () => {
       {
         kind: 'slice',
         slice: {
-          mark: { gtid: { source: A, sequence: 10 }, file: 'binlog.000001', offset: 150 },
+          mark: { gtid: { source: A, sequence: 10 }, epoch: 0, file: 'binlog.000001', offset: 150 },
           sliceNo: 0,
           changes: [row(1), row(2)],
           bytes: 10,

@@ -1,5 +1,5 @@
 import type { CacheCommand, Guard } from '../change/command.ts';
-import type { BinlogPlace, SourcePosition } from '../change/position.ts';
+import type { SourcePosition } from '../change/position.ts';
 import type { MappingPlan } from '../mapping/plan.ts';
 import type { RateLimits } from './delivery.ts';
 import type { ChangeSource, LookupRunner } from './ports.ts';
@@ -13,8 +13,6 @@ export interface MappedStream {
   readonly rateLimits?: RateLimits;
   /** Guards deletes that comments ask for, and that belong to no rule. */
   readonly hintGuard?: Guard;
-  /** What begins before it may have been applied already, by this daemon or by an earlier one. */
-  readonly replayUntil?: BinlogPlace;
 }
 
 /** A stream that takes over, and what has to be done in Redis before anything of it is. */

@@ -90,7 +90,6 @@ export class Pipeline {
     this.#options = options;
     this.#open = new OpenBatch(options.limits);
     this.#stream = options;
-    this.#replayUntil = options.replayUntil;
     this.#mapper = new RowMapper(options.plan, options.observer);
     this.#deliveries = new Deliveries(this.#createDelivery(options), options.plan);
     if (options.barrier !== undefined) this.#doubtful = new DoubtfulBatches(options.barrier, options.sleep);
@@ -126,6 +125,11 @@ export class Pipeline {
     if (this.#draining) this.#giveUpSwitch();
     else await this.#stream.source.close();
     return promise;
+  }
+
+  /** What begins before `place` may have been applied already, by an earlier run: none of its values is stored. */
+  replayUntil(place: BinlogPlace): void {
+    this.#replayUntil = place;
   }
 
   /** Ends the source, so that `run` sends what was read and ends. */
@@ -207,7 +211,6 @@ export class Pipeline {
       return false;
     }
     this.#stream = stream;
-    this.#replayUntil = latest(this.#replayUntil, stream.replayUntil);
     this.#deliveries.replace(this.#createDelivery(stream), stream.plan, this.#seq, this.#window.oldestSeq);
     // The rest of a transaction that was cut off comes again from its beginning.
     this.#mapper = new RowMapper(stream.plan, this.#options.observer);
@@ -398,11 +401,6 @@ export class Pipeline {
     this.#wake?.();
     this.#wake = undefined;
   }
-}
-
-function latest(one: BinlogPlace | undefined, other: BinlogPlace | undefined): BinlogPlace | undefined {
-  if (one === undefined || other === undefined) return one ?? other;
-  return isBefore(one, other) ? other : one;
 }
 
 function redeletesOf({ rules }: MappingPlan): ReadonlyMap<string, readonly number[]> {

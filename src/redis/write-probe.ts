@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 
 import type { UnstaleError } from '../errors/unstale-error.ts';
+import { companionKey } from '../protocol/companion-key.ts';
 import { createClient } from './client.ts';
 import type { RedisConnectionOptions } from './client.ts';
 import type { PublishOptions } from './publisher.ts';
@@ -14,6 +15,9 @@ export type WriteProbeResult = 'permitted' | 'unknown';
 /** Keys as the rules could produce them, by what is done with them. */
 export interface WriteSample {
   readonly deletes: readonly string[];
+  /** Keys whose companions are kept, and with `values` those that get one. */
+  readonly scripts: readonly string[];
+  readonly values: readonly string[];
   readonly generations: readonly string[];
   /** Sets that name keys. */
   readonly sets: readonly string[];
@@ -73,18 +77,40 @@ async function probeOn(client: Redis, sample: WriteSample): Promise<WriteProbeRe
     if (refusal?.code === 'UNSTALE_REDIS_PERMISSION') return 'unknown';
     if (refusal !== undefined) throw refusal;
   }
-  return sample.generations.length > 0 || sample.publish !== undefined ? 'unknown' : 'permitted';
+  const isMore = [sample.generations, sample.scripts, sample.values].some(({ length }) => length > 0);
+  return isMore || sample.publish !== undefined ? 'unknown' : 'permitted';
 }
 
 /** What the sink does, one of each for every key. */
-function commandsOn({ deletes, generations, sets, publish }: WriteSample): Command[] {
+function commandsOn({ deletes, scripts, values, generations, sets, publish }: WriteSample): Command[] {
   const commands: Command[] = deletes.map((key) => ['UNLINK', key]);
+  if (scripts.length > 0) commands.push(['TIME']);
+  for (const key of scripts) commands.push(...companionCommands(key));
+  for (const key of values)
+    commands.push(['SET', key, ''], ['HSET', key, 'field', ''], ['PEXPIRE', key, '1']);
   for (const key of sets) commands.push(['SSCAN', key, '0'], ['SREM', key, 'member'], ['UNLINK', key]);
   if (generations.length > 0) commands.push(['TIME']);
   for (const key of generations) commands.push(['SET', key, '1', 'NX'], ['INCR', key]);
   if (publish?.channel !== undefined) commands.push(['PUBLISH', publish.channel, '']);
   if (publish?.stream !== undefined) commands.push(['XADD', publish.stream, '*', 'message', '']);
   return commands;
+}
+
+/** What the scripts do. A user needs the rights to the commands inside a script as well as to the script. */
+function companionCommands(key: string): Command[] {
+  const companion = companionKey(key);
+  return [
+    ['EVALSHA', '0', '2', key, companion],
+    ['EVAL', 'return 0', '2', key, companion],
+    ['EXISTS', key],
+    ['UNLINK', key, companion],
+    ['TYPE', companion],
+    ['HGET', companion, 'f'],
+    ['HSET', companion, 'f', ''],
+    ['HDEL', companion, 'l'],
+    ['PTTL', companion],
+    ['PEXPIRE', companion, '1'],
+  ];
 }
 
 async function refusalOf(reply: Promise<unknown>): Promise<UnstaleError | undefined> {

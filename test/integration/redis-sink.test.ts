@@ -763,6 +763,8 @@ describe.each(await installedRedisImplementations())('on %s', (implementation) =
 
   describe('the probe', () => {
     const everything = {
+      scripts: [],
+      values: [],
       deletes: ['user:1'],
       generations: ['gen'],
       sets: ['deps'],

@@ -85,7 +85,7 @@ export function scopeOf(pattern: string, members = false): CacheCommand {
 
 /** What to probe for rules that only delete. */
 export function deletesOnly(deletes: readonly string[]): WriteSample {
-  return { deletes, generations: [], sets: [], publish: undefined };
+  return { deletes, scripts: [], values: [], generations: [], sets: [], publish: undefined };
 }
 
 export function batchOf(commands: readonly CacheCommand[], seq = 1): CommandBatch {

@@ -95,6 +95,57 @@ export function isComparable({ dataType }: ColumnFacts, compares: 'value' | 'cha
   return compares === 'change' && BINARY_TYPES.includes(dataType);
 }
 
+/** How a column is written in a value; see the mapping's formats. */
+export type ColumnFormat = 'auto' | 'text' | 'number' | 'boolean' | 'json' | 'iso' | 'utc' | 'base64' | 'hex';
+
+/** Why a column cannot stand in a value in this format, and what to use instead; undefined if it can. */
+export function valueColumnRefusal({ dataType }: ColumnFacts, format: ColumnFormat): string | undefined {
+  if (BINARY_TYPES.includes(dataType)) {
+    return format === 'base64' || format === 'hex'
+      ? undefined
+      : 'it holds bytes. Write {column: …, format: base64} or hex';
+  }
+  if (!EXACT_TYPES.has(dataType) && dataType !== 'double')
+    return 'its value is not in the binlog as a SELECT gives it. Leave it out, or let the rule delete';
+  switch (format) {
+    case 'auto':
+    case 'text':
+    case 'base64':
+    case 'hex':
+      return undefined;
+    case 'number':
+    case 'boolean':
+      return NUMERIC_TYPES.includes(dataType) || dataType === 'double'
+        ? undefined
+        : `the format ${format} takes numbers`;
+    case 'json':
+      return dataType.endsWith('text') || dataType === 'varchar' ? undefined : 'the format json takes text';
+    case 'iso':
+    case 'utc':
+      return TEMPORAL_TYPES.includes(dataType) && dataType !== 'time'
+        ? undefined
+        : `the format ${format} takes DATE, DATETIME and TIMESTAMP`;
+  }
+}
+
+const VERSION_TYPES = ['tinyint', 'smallint', 'mediumint', 'int', 'bigint', 'datetime', 'timestamp'];
+
+/** Why a column cannot order the values of a key; undefined if it can. */
+export function versionColumnRefusal({ dataType }: ColumnFacts): string | undefined {
+  if (VERSION_TYPES.includes(dataType)) return undefined;
+  return 'use a BIGINT UNSIGNED that grows with each change of the row, or DATETIME(6)';
+}
+
+/** How two changes of a row may come to the same version, or to one in the wrong order; undefined if they cannot. */
+export function versionColumnCaveat({ dataType, columnType, nullable }: ColumnFacts): string | undefined {
+  const isTime = dataType === 'datetime' || dataType === 'timestamp';
+  if (isTime && !columnType.includes('(6)'))
+    return 'two changes within its precision have the same version. Use a BIGINT UNSIGNED, or DATETIME(6)';
+  if (isTime)
+    return 'NOW(6) is the time at which a statement begins, so that it can fall where statements wait for locks. Keys are removed then';
+  return nullable ? 'a row with NULL has no version, and its value is never stored' : undefined;
+}
+
 /** MariaDB's temporal types of before 10.0, which tables keep until they are rebuilt. */
 export function isOldTemporal({ columnType }: ColumnFacts): boolean {
   return columnType.includes('/* mariadb-5.3 */');

@@ -10,7 +10,7 @@ import { checkLogFilters, checkServerIds, listReplicas } from './server.ts';
 import { CHECKED_VARIABLES, checkSettings } from './settings.ts';
 import type { RowMetadata } from './settings.ts';
 import { checkColumns, checkTables } from './tables.ts';
-import type { ConditionColumn, KeyColumn, NearestName } from './tables.ts';
+import type { ConditionColumn, KeyColumn, NearestName, ValueColumn } from './tables.ts';
 import { readGlobalVariables, readServerFacts } from '../server-facts.ts';
 
 export interface PreflightOptions {
@@ -22,6 +22,8 @@ export interface PreflightOptions {
   /** How key templates use the columns of `interests`; those that are not here stand in keys as they are. */
   readonly keyColumns?: readonly KeyColumn[];
   readonly conditionColumns?: readonly ConditionColumn[];
+  /** Columns whose values are stored, or order them; default: none. */
+  readonly valueColumns?: readonly ValueColumn[];
   /** The daemon's own server_id. */
   readonly serverId: number;
   /** The name that the daemon logs in with. */
@@ -67,6 +69,7 @@ export async function runPreflight(options: PreflightOptions): Promise<Preflight
     interests: interests.named,
     keyColumns: options.keyColumns,
     conditionColumns: options.conditionColumns ?? [],
+    valueColumns: options.valueColumns ?? [],
     account,
     rowImage,
     nearestName,

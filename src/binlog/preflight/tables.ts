@@ -11,8 +11,11 @@ import {
   isOldTemporal,
   keyColumnCaveat,
   keyColumnRefusal,
+  valueColumnRefusal,
+  versionColumnCaveat,
+  versionColumnRefusal,
 } from './column-type.ts';
-import type { ColumnFacts } from './column-type.ts';
+import type { ColumnFacts, ColumnFormat } from './column-type.ts';
 import { quoteName, quoteTable } from './problem.ts';
 import type { PreflightProblem } from './problem.ts';
 import type { Account } from './privileges.ts';
@@ -34,6 +37,13 @@ export interface ConditionColumn {
   readonly compares: 'value' | 'change';
 }
 
+/** A column whose value is stored, in this format, or orders the values. */
+export interface ValueColumn {
+  readonly selects: (schema: string, table: string) => boolean;
+  readonly column: string;
+  readonly use: ColumnFormat | 'version';
+}
+
 /** The known name that a mistyped one most likely meant. */
 export type NearestName = (name: string, known: readonly string[]) => string | undefined;
 
@@ -45,6 +55,7 @@ export interface TableCheckOptions {
   /** Undefined: every column stands in keys as it is. */
   readonly keyColumns: readonly KeyColumn[] | undefined;
   readonly conditionColumns: readonly ConditionColumn[];
+  readonly valueColumns: readonly ValueColumn[];
   readonly account: Account;
   /** The server's binlog_row_image. */
   readonly rowImage: string;
@@ -131,6 +142,7 @@ export async function checkColumns(
         ...(uses.length > 0
           ? checkKeyColumn(interest, column, uses)
           : checkConditionColumn(options, interest, column)),
+        ...checkValueColumn(options, interest, column),
       );
     }
   }
@@ -237,6 +249,31 @@ function checkConditionColumn(
   const subject = `${formatTable(table)}.${column.name}`;
   const message = `${subject} is ${column.columnType.toUpperCase()}, whose values cannot be compared: a condition on it holds for every change.`;
   return [{ code: 'UNSTALE_COLUMN_TYPE', severity: 'warning', subject, message }];
+}
+
+/** A value that cannot be told is never stored, so that such a rule would only delete. */
+function checkValueColumn(
+  { valueColumns }: TableCheckOptions,
+  { table }: TableInterest,
+  column: ColumnFacts,
+): readonly PreflightProblem[] {
+  const subject = `${formatTable(table)}.${column.name}`;
+  const problem = { code: 'UNSTALE_COLUMN_TYPE', subject } as const;
+  const named = `${subject} is ${column.columnType.toUpperCase()}`;
+  return valueColumns
+    .filter(({ column: name }) => name.toLowerCase() === column.name.toLowerCase())
+    .filter(({ selects }) => selects(table.schema, table.table))
+    .flatMap(({ use }): PreflightProblem[] => {
+      const refusal = use === 'version' ? versionColumnRefusal(column) : valueColumnRefusal(column, use);
+      if (refusal !== undefined) {
+        const purpose = use === 'version' ? 'cannot order the values' : 'cannot stand in a value';
+        return [{ ...problem, severity: 'error', message: `${named} and ${purpose}: ${refusal}.` }];
+      }
+      const caveat = use === 'version' ? versionColumnCaveat(column) : undefined;
+      return caveat === undefined
+        ? []
+        : [{ ...problem, severity: 'warning', message: `${named}: ${caveat}.` }];
+    });
 }
 
 /** Columns that spoil the reading of a row even where no rule uses them: their length cannot be known. */
