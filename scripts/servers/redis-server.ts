@@ -1,4 +1,4 @@
-import { rm, symlink } from 'node:fs/promises';
+import { rm, symlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 
@@ -36,6 +36,8 @@ export interface RedisServerOptions {
   /** Options of the server, e.g. `['--maxmemory', '10mb']`; they win over the defaults here. */
   readonly args?: readonly string[];
   readonly implementation?: RedisImplementation;
+  /** Text of a configuration file, which the server may rewrite; a sentinel cannot do without. */
+  readonly config?: string;
 }
 
 /**
@@ -48,12 +50,17 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
   const directory = await temporaryDirectory(implementation);
   const program = await underItsName(redisProgram(implementation), directory);
 
+  const configFile = join(directory, 'server.conf');
+  if (options.config !== undefined) await writeFile(configFile, options.config);
+
   let version = '';
   const server = createLocalProcess({
     name: `${implementation} on port ${port}`,
     command: program.command,
     args: [
       ...program.args,
+      // Has to come first.
+      ...(options.config === undefined ? [] : [configFile]),
       ...redisArgs({ port: String(port), bind: '127.0.0.1', dir: directory, save: '', appendonly: 'no' }),
       ...(await debugArgs(program)),
       ...(options.args ?? []),
