@@ -65,10 +65,14 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
     const server = await startRedisServer({
       implementation: options.implementation ?? 'redis',
       args: [
-        ...['--cluster-enabled', 'yes', '--cluster-port', String(busPort)],
-        ...['--cluster-node-timeout', String(NODE_TIMEOUT), '--cluster-replica-validity-factor', '0'],
-        ...['--repl-diskless-sync-delay', '0', ...(options.args ?? [])],
-      ],
+        '--cluster-enabled yes',
+        `--cluster-port ${busPort}`,
+        `--cluster-node-timeout ${NODE_TIMEOUT}`,
+        '--cluster-replica-validity-factor 0',
+        '--repl-diskless-sync-delay 0',
+      ]
+        .flatMap((option) => option.split(' '))
+        .concat(options.args ?? []),
     });
     const call: ClusterNode['call'] = async (...command) => admin.call(server.port, ...command);
     const id = String(await call('CLUSTER', 'MYID'));

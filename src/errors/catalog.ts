@@ -282,6 +282,16 @@ export const ERROR_CATALOG = {
     exitCode: 3,
     hint: 'Redis refuses writes (persistence error, missing replicas, memory); mend Redis, the daemon goes on by itself.',
   },
+  UNSTALE_REDIS_REPLICAS: {
+    directive: 'retry',
+    exitCode: 3,
+    hint: 'Too few replicas have what was written; see why they lag, or lower redis.wait_replicas.',
+  },
+  UNSTALE_REDIS_MODE: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'For a cluster write redis.cluster, for a server that is none redis.url.',
+  },
   UNSTALE_REDIS_AUTH: {
     directive: 'fatal',
     exitCode: 3,

@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 import type { RedisOptions } from 'ioredis';
 
-/** Where Redis is and how long to wait for it. All times are in ms. */
-export interface RedisConnectionOptions {
+/** How to reach one server and how long to wait for it. All times are in ms. */
+export interface ServerOptions {
   readonly host: string;
   readonly port: number;
   /** A Unix domain socket, instead of `host` and `port`. */
@@ -26,8 +26,35 @@ export interface RedisConnectionOptions {
   readonly clientName: string;
 }
 
+export interface ServerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Sentinels, which know the address of the master. */
+export interface SentinelOptions {
+  /** Of the master, as the sentinels call it. */
+  readonly name: string;
+  readonly nodes: readonly ServerAddress[];
+  readonly username?: string;
+  readonly password?: string;
+  /** Whether the sentinels themselves are spoken to by TLS, with the settings of `tls`. */
+  readonly tls: boolean;
+}
+
+/** Where Redis is: one server; or with `sentinel` or `cluster` what these say, and `host` and `port` stand for nothing. */
+export interface RedisConnectionOptions extends ServerOptions {
+  readonly sentinel?: SentinelOptions;
+  /** Some nodes of a cluster, from which the others are learnt. */
+  readonly cluster?: readonly ServerAddress[];
+  /** Replicas that have to acknowledge what `settle` is asked for; default 0. */
+  readonly waitReplicas?: number;
+  /** How long they have for that, ms; shorter than `commandTimeout`. */
+  readonly waitTimeout?: number;
+}
+
 /** How people call the server: `host:port` or the socket's path, and the database. */
-export function endpointOf(options: RedisConnectionOptions): string {
+export function endpointOf(options: Pick<ServerOptions, 'host' | 'port' | 'socketPath' | 'db'>): string {
   return `${options.socketPath ?? `${options.host}:${options.port}`}/${options.db}`;
 }
 
@@ -35,11 +62,11 @@ export function endpointOf(options: RedisConnectionOptions): string {
 export type ClientUse = Pick<RedisOptions, 'lazyConnect' | 'retryStrategy' | 'reconnectOnError'>;
 
 /** An ioredis client that never repeats or keeps back a command on its own: that is the pipeline's decision. */
-export function createClient(options: RedisConnectionOptions, use: ClientUse): Redis {
+export function createClient(options: ServerOptions, use: ClientUse): Redis {
   return new Redis({ ...commonOptions(options), ...use });
 }
 
-function commonOptions(options: RedisConnectionOptions) {
+function commonOptions(options: ServerOptions) {
   const { username, password, tls } = options;
   return {
     ...(options.socketPath === undefined

@@ -55,19 +55,19 @@ export interface RedisCommands {
   append(stream: string, message: string, maxLen: number): Promise<void>;
 }
 
-/** Runs `send` while there is a connection, and rejects with the reason else. */
-type Command = <T>(send: () => Promise<T>) => Promise<T>;
+/** Runs `send` on the connection while there is one, and rejects with the reason else. */
+type Command = <T>(send: (client: Redis) => Promise<T>) => Promise<T>;
 
 const UNUSABLE = /^WRONGTYPE|^ERR value is not an integer|^ERR increment or decrement would overflow/;
 
-export function createCommands(client: Redis, command: Command): RedisCommands {
+export function createCommands(command: Command): RedisCommands {
   const run = async <Reply>(call: ScriptCall<Reply>): Promise<Reply> => {
     const { script, keys, args } = call;
-    const reply = await command<unknown>(() =>
+    const reply = await command<unknown>((client) =>
       client.evalsha(script.sha1, keys.length, ...keys, ...args),
     ).catch((error: unknown) => {
       if (!isUnknownScript(error)) throw error;
-      return command<unknown>(() => client.eval(script.source, keys.length, ...keys, ...args));
+      return command<unknown>((client) => client.eval(script.source, keys.length, ...keys, ...args));
     });
     try {
       return call.read(reply);
@@ -79,15 +79,17 @@ export function createCommands(client: Redis, command: Command): RedisCommands {
     invalidate: (keys, options) => run(invalidate(keys, options)),
     update: (updates, options) => run(update(updates, options)),
     async unlink(keys) {
-      return numberOf(await command<unknown>(() => client.unlink(keys)), 'UNLINK');
+      return numberOf(await command<unknown>((client) => client.unlink(keys)), 'UNLINK');
     },
     async scan(cursor, pattern, count) {
-      const [next, keys] = await command(() => client.scanBuffer(cursor, 'MATCH', pattern, 'COUNT', count));
+      const [next, keys] = await command((client) =>
+        client.scanBuffer(cursor, 'MATCH', pattern, 'COUNT', count),
+      );
       return { cursor: next.toString(), keys };
     },
     async scanSet(key, cursor, count) {
       try {
-        const [next, keys] = await command(() => client.sscanBuffer(key, cursor, 'COUNT', count));
+        const [next, keys] = await command((client) => client.sscanBuffer(key, cursor, 'COUNT', count));
         return { cursor: next.toString(), keys };
       } catch (error) {
         if (isWrongType(error)) return 'not a set';
@@ -95,7 +97,7 @@ export function createCommands(client: Redis, command: Command): RedisCommands {
       }
     },
     async unlinkMembers(key, members) {
-      const transaction = command(() => client.multi().unlink(members).srem(key, members).exec());
+      const transaction = command((client) => client.multi().unlink(members).srem(key, members).exec());
       const [unlinked, srem] = await transaction.then(repliesOf, (error: unknown) => {
         throw causeOf(error);
       });
@@ -104,11 +106,11 @@ export function createCommands(client: Redis, command: Command): RedisCommands {
       return numberOf(unlinked?.value, 'UNLINK');
     },
     async time() {
-      const [seconds, micros] = await command(() => client.time());
+      const [seconds, micros] = await command((client) => client.time());
       return numberOf(Number(seconds) * 1_000_000 + Number(micros), 'TIME');
     },
     async increment(keys, start) {
-      const sent = command(() => {
+      const sent = command((client) => {
         const pipeline = client.pipeline();
         for (const key of keys) pipeline.set(key, start, 'NX').incr(key);
         return pipeline.exec();
@@ -130,7 +132,7 @@ export function createCommands(client: Redis, command: Command): RedisCommands {
       return { vanished, unusable };
     },
     async setAll(keys, value) {
-      const sent = command(() => {
+      const sent = command((client) => {
         const pipeline = client.pipeline();
         for (const key of keys) pipeline.set(key, value);
         return pipeline.exec();
@@ -139,10 +141,10 @@ export function createCommands(client: Redis, command: Command): RedisCommands {
       if (failed?.error !== undefined) throw failed.error;
     },
     async publish(channel, message) {
-      await command(() => client.publish(channel, message));
+      await command((client) => client.publish(channel, message));
     },
     async append(stream, message, maxLen) {
-      await command(() => client.xadd(stream, 'MAXLEN', '~', maxLen, '*', 'message', message));
+      await command((client) => client.xadd(stream, 'MAXLEN', '~', maxLen, '*', 'message', message));
     },
   };
 }

@@ -5,6 +5,13 @@ export interface RedisServerInfo {
   /** Changes with every start of the server. */
   readonly runId: string | undefined;
   readonly role: string | undefined;
+  /** Names the history of writes that it goes on with; a replica has its master's. */
+  readonly replicationId: string | undefined;
+  /** The one before it was promoted. */
+  readonly formerReplicationId: string | undefined;
+  readonly isCluster: boolean;
+  /** It reads its data from disk; its history is not known before it has. */
+  readonly isLoading: boolean;
   /** E.g. `noeviction`, `allkeys-lru`. */
   readonly maxmemoryPolicy: string | undefined;
 }
@@ -20,11 +27,16 @@ export function parseServerInfo(text: string): RedisServerInfo | undefined {
   const valkey = fields.get('valkey_version');
   const version = valkey ?? fields.get('redis_version');
   if (version === undefined) return undefined;
+  const former = fields.get('master_replid2');
   return {
     implementation: valkey === undefined ? 'redis' : 'valkey',
     version,
     runId: fields.get('run_id'),
     role: fields.get('role'),
+    replicationId: fields.get('master_replid'),
+    formerReplicationId: former === undefined || /^0*$/.test(former) ? undefined : former,
+    isCluster: fields.get('cluster_enabled') === '1',
+    isLoading: fields.get('loading') === '1',
     maxmemoryPolicy: fields.get('maxmemory_policy'),
   };
 }

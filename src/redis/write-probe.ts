@@ -5,12 +5,20 @@ import type { Redis } from 'ioredis';
 import type { UnstaleError } from '../errors/unstale-error.ts';
 import { companionKey } from '../protocol/companion-key.ts';
 import { createClient } from './client.ts';
-import type { RedisConnectionOptions } from './client.ts';
+import type { ServerOptions } from './client.ts';
 import type { PublishOptions } from './publisher.ts';
 import { classifyRedisError } from './replies.ts';
 
 /** `unknown`: the user may not run what the probe needs, so only a real write will tell. */
 export type WriteProbeResult = 'permitted' | 'unknown';
+
+/** What is done beside the rules' own commands. */
+export interface ProbedUses {
+  /** Whether replicas are waited for. */
+  readonly waits?: boolean;
+  /** Whether it is a node of a cluster, which serves some of the keys. */
+  readonly isCluster?: boolean;
+}
 
 /** Keys as the rules could produce them, by what is done with them. */
 export interface WriteSample {
@@ -40,8 +48,9 @@ export interface WriteSample {
  * @throws UnstaleError as a write to the keys would have failed.
  */
 export async function probeRights(
-  options: RedisConnectionOptions,
+  options: ServerOptions,
   sample: WriteSample,
+  uses: ProbedUses = {},
 ): Promise<WriteProbeResult> {
   const client = createClient(options, { lazyConnect: true, retryStrategy: null });
   let failure: unknown;
@@ -49,7 +58,7 @@ export async function probeRights(
   try {
     await client.connect();
     if (failure !== undefined) throw failure;
-    return await probeOn(client, sample);
+    return await probeOn(client, sample, uses);
   } catch (error) {
     // What connect() rejects with names no reason; the event before it does.
     throw classifyRedisError(failure ?? error);
@@ -60,7 +69,11 @@ export async function probeRights(
 
 type Command = [name: string, ...args: string[]];
 
-async function probeOn(client: Redis, sample: WriteSample): Promise<WriteProbeResult> {
+async function probeOn(
+  client: Redis,
+  sample: WriteSample,
+  { waits = false, isCluster = false }: ProbedUses,
+): Promise<WriteProbeResult> {
   // Awaited: a command behind a refused MULTI would run.
   const transaction = await refusalOf(client.call('MULTI'));
   if (transaction === undefined) {
@@ -68,7 +81,15 @@ async function probeOn(client: Redis, sample: WriteSample): Promise<WriteProbeRe
       await client.call('EXEC');
       await client.call('MULTI');
     }
-    for (const [name, ...args] of commandsOn(sample)) await client.call(name, ...args);
+    const commands = commandsOn(sample);
+    if (waits) commands.push(['WAIT', '0', '0']);
+    if (isCluster) commands.push(['ASKING']);
+    for (const [name, ...args] of commands) {
+      await client.call(name, ...args).catch((error: unknown) => {
+        // Of another node's key; the right to it was checked before.
+        if (!isCluster || !isElsewhere(error)) throw error;
+      });
+    }
     return 'permitted';
   }
   if (transaction.code !== 'UNSTALE_REDIS_PERMISSION' || sample.sets.length > 0) throw transaction;
@@ -111,6 +132,10 @@ function companionCommands(key: string): Command[] {
     ['PTTL', companion],
     ['PEXPIRE', companion, '1'],
   ];
+}
+
+function isElsewhere(error: unknown): boolean {
+  return error instanceof Error && /^(?:MOVED|ASK|TRYAGAIN) /.test(error.message);
 }
 
 async function refusalOf(reply: Promise<unknown>): Promise<UnstaleError | undefined> {
