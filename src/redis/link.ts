@@ -76,6 +76,8 @@ export function openLink(options: LinkOptions): Link {
   };
   const reportLoss = (): void => {
     if (reported === failure.code) return;
+    // A replica where the master was: who sends commands says so, as with any other refusal.
+    if (reported === 'connected' && failure.code === 'UNSTALE_REDIS_READONLY') return;
     const message = reported === 'connected' ? 'lost the Redis connection' : 'cannot connect to Redis';
     reported = failure.code;
     log.warn({ endpoint, code: failure.code, reason: failure.message }, message);

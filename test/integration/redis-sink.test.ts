@@ -881,6 +881,10 @@ describe.each(await installedRedisImplementations())('on %s', (implementation) =
         version: server.version,
         runId: expect.stringMatching(/^[0-9a-f]{40}$/),
         role: 'master',
+        replicationId: expect.stringMatching(/^[0-9a-f]{40}$/),
+        formerReplicationId: undefined,
+        isCluster: false,
+        isLoading: false,
         maxmemoryPolicy: 'noeviction',
       });
 
