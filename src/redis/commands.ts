@@ -1,25 +1,18 @@
 import type { Redis } from 'ioredis';
 
-import { UnstaleError } from '../errors/unstale-error.ts';
 import type { ScriptCall } from '../protocol/script.ts';
 import { invalidate, update } from '../protocol/scripts.ts';
 import type { Invalidation, InvalidateOptions, Update, UpdateReply } from '../protocol/scripts.ts';
 import { isErrorReply } from './replies.ts';
+import { isWrongType, numberOf, readIncrements, unexpected } from './reply-values.ts';
+import type { NotIncremented, Reply } from './reply-values.ts';
 
 /** One page of SCAN or SSCAN. */
-interface ScanPage {
+export interface ScanPage {
   /** `0` when the scan is complete. */
   readonly cursor: string;
   /** Bytes, because a key need not be valid UTF-8. */
   readonly keys: Buffer[];
-}
-
-/** Keys of counters that are not incremented. */
-interface NotIncremented {
-  /** Were gone when they were incremented, so that they began at 1. */
-  readonly vanished: string[];
-  /** Hold no integer, or the largest one. */
-  readonly unusable: string[];
 }
 
 /** The commands of the sink. They reject with what `classifyRedisError` understands. */
@@ -57,8 +50,6 @@ export interface RedisCommands {
 
 /** Runs `send` on the connection while there is one, and rejects with the reason else. */
 type Command = <T>(send: (client: Redis) => Promise<T>) => Promise<T>;
-
-const UNUSABLE = /^WRONGTYPE|^ERR value is not an integer|^ERR increment or decrement would overflow/;
 
 export function createCommands(command: Command): RedisCommands {
   const run = async <Reply>(call: ScriptCall<Reply>): Promise<Reply> => {
@@ -115,21 +106,7 @@ export function createCommands(command: Command): RedisCommands {
         for (const key of keys) pipeline.set(key, start, 'NX').incr(key);
         return pipeline.exec();
       });
-      const replies = repliesOf(await sent);
-      const vanished: string[] = [];
-      const unusable: string[] = [];
-      keys.forEach((key, index) => {
-        const set = replies[2 * index];
-        const increment = replies[2 * index + 1];
-        // SET NX has no reason to fail that INCR has not, but for the right to it.
-        if (set?.error !== undefined) throw set.error;
-        if (increment?.error === undefined) {
-          if (numberOf(increment?.value, 'INCR') === 1) vanished.push(key);
-        } else if (isErrorReply(increment.error) && UNUSABLE.test(increment.error.message))
-          unusable.push(key);
-        else throw increment.error;
-      });
-      return { vanished, unusable };
+      return readIncrements(keys, repliesOf(await sent));
     },
     async setAll(keys, value) {
       const sent = command((client) => {
@@ -149,11 +126,6 @@ export function createCommands(command: Command): RedisCommands {
   };
 }
 
-interface Reply {
-  readonly error: Error | undefined;
-  readonly value: unknown;
-}
-
 function repliesOf(replies: [error: Error | null, result: unknown][] | null): Reply[] {
   // Null: a watched key changed; nothing is watched.
   if (replies === null) throw unexpected('EXEC', replies);
@@ -167,22 +139,6 @@ function causeOf(error: unknown): unknown {
   return Array.isArray(previousErrors) ? (previousErrors[0] ?? error) : error;
 }
 
-function isWrongType(error: unknown): boolean {
-  return error instanceof Error && isErrorReply(error) && error.message.startsWith('WRONGTYPE');
-}
-
 function isUnknownScript(error: unknown): boolean {
   return error instanceof Error && isErrorReply(error) && error.message.startsWith('NOSCRIPT');
-}
-
-function numberOf(reply: unknown, name: string): number {
-  if (typeof reply === 'number' && !Number.isNaN(reply)) return reply;
-  throw unexpected(name, reply);
-}
-
-function unexpected(name: string, reply: unknown): UnstaleError {
-  return new UnstaleError(
-    'UNSTALE_REDIS_UNEXPECTED_REPLY',
-    `${name} replied ${typeof reply}, not what it should`,
-  );
 }

@@ -7,7 +7,7 @@ import { ScopeSweep } from './scope.ts';
 import type { Send } from './send.ts';
 
 interface ScopeRemoverOptions {
-  readonly nodes: readonly RedisConnection[];
+  readonly nodes: () => readonly RedisConnection[];
   readonly keysPerCommand: number;
   readonly scopeScanRate: number;
   /** Removes the keys that a set names, for a scope; resolves with how many existed. */

@@ -4,8 +4,8 @@ import { commonGlob, globMatcher } from './glob.ts';
 import type { Send } from './send.ts';
 
 export interface SweepOptions {
-  /** All that hold keys. */
-  readonly nodes: readonly RedisConnection[];
+  /** All that hold keys now; in a cluster they change, and so do the keys that each holds. */
+  readonly nodes: () => readonly RedisConnection[];
   /** Removes keys that were found, and what hangs on them; resolves with how many existed. */
   readonly remove: (
     node: RedisConnection,
@@ -39,6 +39,8 @@ interface NodeSweep {
   /** Of the connection, and the process that it goes to; undefined where the user may not ask. */
   session: number;
   runId: string | undefined;
+  /** Of the node's arrivals, before its first page. */
+  revision: number | undefined;
   cursor: string;
   complete: boolean;
   /** Read up to `cursor`, and not removed yet. */
@@ -58,30 +60,24 @@ export class ScopeSweep {
   readonly #glob: string;
   /** Undefined when the server's own matching is exact. */
   readonly #matches: ((key: Buffer) => boolean) | undefined;
-  readonly #parts: readonly NodeSweep[];
+  readonly #matchesAlways: (key: Buffer) => boolean;
+  readonly #parts = new Map<RedisConnection, NodeSweep>();
+  /** Of nodes that are gone. */
+  readonly #former: SweepProgress[] = [];
   #reportedAt = performance.now();
 
   constructor(patterns: readonly string[], options: SweepOptions) {
     const distinct = [...new Set(patterns)];
     this.#options = options;
     this.#glob = commonGlob(distinct);
-    this.#matches = distinct.length > 1 ? globMatcher(distinct) : undefined;
-    this.#parts = options.nodes.map((node) => ({
-      node,
-      session: 0,
-      runId: undefined,
-      cursor: '0',
-      complete: false,
-      found: [],
-      lookedAt: 0,
-      removed: 0,
-      due: 0,
-    }));
+    this.#matchesAlways = globMatcher(distinct);
+    this.#matches = distinct.length > 1 ? this.#matchesAlways : undefined;
   }
 
   get progress(): SweepProgress {
-    const sum = (of: (part: NodeSweep) => number): number =>
-      this.#parts.reduce((total, part) => total + of(part), 0);
+    const all = [...this.#former, ...this.#parts.values()];
+    const sum = (of: (part: SweepProgress) => number): number =>
+      all.reduce((total, part) => total + of(part), 0);
     return { lookedAt: sum((part) => part.lookedAt), removed: sum((part) => part.removed) };
   }
 
@@ -91,13 +87,62 @@ export class ScopeSweep {
    * @throws UnstaleError of the command that failed, or the abort's reason; no command is out any more then.
    */
   async run(send: Send, signal: AbortSignal): Promise<void> {
-    const outcomes = await Promise.allSettled(this.#parts.map((part) => this.#sweep(part, send, signal)));
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    for (;;) {
+      const open = this.#openParts();
+      if (open.length > 0) {
+        await all(open.map((part) => this.#sweep(part, send, signal)));
+      } else {
+        // Only now: until all nodes were looked through, keys could still come from where nobody had looked.
+        await all([...this.#parts.values()].map((part) => this.#followUp(part, send, signal)));
+        if (this.#openParts().length === 0) return;
+      }
+    }
+  }
+
+  /** What is not looked through yet. A node that took over from another one begins anew. */
+  #openParts(): NodeSweep[] {
+    const nodes = this.#options.nodes();
+    for (const [node, part] of this.#parts) {
+      if (nodes.includes(node)) continue;
+      this.#former.push(part);
+      this.#parts.delete(node);
+    }
+    for (const node of nodes) {
+      if (this.#parts.has(node)) continue;
+      this.#parts.set(node, {
+        node,
+        session: 0,
+        runId: undefined,
+        revision: undefined,
+        cursor: '0',
+        complete: false,
+        found: [],
+        lookedAt: 0,
+        removed: 0,
+        due: 0,
+      });
+    }
+    return [...this.#parts.values()].filter(({ complete, found }) => !complete || found.length > 0);
+  }
+
+  /** Removes keys that came from another node while this one was looked through. */
+  async #followUp(part: NodeSweep, send: Send, signal: AbortSignal): Promise<void> {
+    const { node } = part;
+    const { keysPerRemoval, remove } = this.#options;
+    const { slots } = await node.arrivals(part.revision ?? 0);
+    for (const slot of slots) {
+      await this.#wait(part, signal);
+      const keys = (await send(() => node.scanSlot(slot))).filter(this.#matchesAlways);
+      for (let at = 0; at < keys.length; at += keysPerRemoval) {
+        part.removed += await remove(node, keys.slice(at, at + keysPerRemoval), send, signal);
+      }
+    }
   }
 
   async #sweep(part: NodeSweep, send: Send, signal: AbortSignal): Promise<void> {
     const { node } = part;
     const { keysPerRemoval, remove } = this.#options;
+    part.revision ??= (await node.arrivals(0)).revision;
     await this.#identify(part, send);
     for (;;) {
       // What does not fill a command waits for the next page.
@@ -156,4 +201,10 @@ export class ScopeSweep {
     this.#reportedAt = now;
     this.#options.onProgress(this.progress);
   }
+}
+
+/** Waits for all of them. @throws what the first of those that failed threw. */
+async function all(work: readonly Promise<void>[]): Promise<void> {
+  const outcomes = await Promise.allSettled(work);
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }

@@ -22,8 +22,6 @@ interface RedisSinkObserver {
 
 export interface RedisSinkOptions {
   readonly connection: RedisConnection;
-  /** All that hold keys, for scopes; default: `connection` alone. */
-  readonly nodes?: readonly RedisConnection[];
   /** Keys that a scope looks at in a second, on each node; Infinity for no limit. */
   readonly scopeScanRate: number;
   readonly sleep: Sleep;
@@ -96,7 +94,7 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
 
   const removeScopes = createScopeRemover({
     ...options,
-    nodes: options.nodes ?? [connection],
+    nodes: () => connection.nodes(),
     keysPerCommand,
     drain,
   });

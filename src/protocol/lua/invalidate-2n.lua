@@ -1,6 +1,6 @@
 -- Removes keys, and refuses what was read before: leases are void, older versions are below the floor.
 --
--- KEYS     K and M of each key, in turn
+-- KEYS     K and M of each key, in turn; M and M where only the companion is meant
 -- ARGV[1]  how long versions and holds are kept, ms
 -- ARGV[2]  how long readers have to read the primary, ms; 0: not at all
 -- ARGV[3]  GTIDs of the change, '' if unknown
@@ -16,7 +16,7 @@ local removed = 0
 for index = 1, #KEYS, 2 do
   local key, companion = KEYS[index], KEYS[index + 1]
   -- First, so that Redis executes the rest even where it is out of memory.
-  removed = removed + redis.call('UNLINK', key)
+  if key ~= companion then removed = removed + redis.call('UNLINK', key) end
   local kind = redis.call('TYPE', companion).ok
   if kind ~= 'hash' and kind ~= 'none' then redis.call('UNLINK', companion) end
   redis.call('HDEL', companion, 'l', 'x')
