@@ -168,6 +168,17 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
     const endMigration: RedisCluster['endMigration'] = async (slot, from, to) => {
       const others = alive().filter((node) => masters.includes(node) && node !== from && node !== to);
       for (const node of [to, from, ...others]) await node.call('CLUSTER', 'SETSLOT', slot, 'NODE', to.id);
+      // A later move begins with what all know, or its old owner could win the slot back.
+      const epochIn = (nodes: unknown): string | undefined =>
+        new RegExp(`^${to.id} (?:\\S+ ){5}(\\d+)`, 'm').exec(String(nodes))?.[1];
+      const epoch = epochIn(await to.call('CLUSTER', 'NODES'));
+      for (const node of [from, ...others]) {
+        await admin.until(
+          `${node.address} knows of the move`,
+          async () => epochIn(await node.call('CLUSTER', 'NODES')) === epoch,
+          (reply) => reply === 'true',
+        );
+      }
     };
     return {
       masters,
