@@ -144,13 +144,13 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
     for (const [index, replica] of replicas.entries()) {
       await replica.call('CLUSTER', 'REPLICATE', masters[index]?.id ?? '');
     }
-    for (const replica of replicas) {
-      await admin.until(
+    const replicating = async (replica: ClusterNode): Promise<void> =>
+      admin.until(
         `${replica.address} has its master's data`,
         () => replica.call('INFO', 'replication'),
         (info) => info.includes('role:slave') && info.includes('master_link_status:up'),
       );
-    }
+    for (const replica of replicas) await replicating(replica);
     await agreed();
 
     const beginMigration: RedisCluster['beginMigration'] = async (slot, from, to) => {
@@ -202,7 +202,20 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
         await endMigration(slot, from, to);
       },
       async failover(replica) {
-        await replica.call('CLUSTER', 'FAILOVER');
+        await replicating(replica);
+        // The others vote only once about a master within twice the node timeout; what they refuse is given up later.
+        let askedAt = -Infinity;
+        await admin.until(
+          `${replica.address} is a master`,
+          async () => {
+            const role = await replica.call('ROLE');
+            if (Array.isArray(role) && role[0] === 'master') return 'master';
+            if (performance.now() - askedAt < NODE_TIMEOUT) return 'not yet';
+            askedAt = performance.now();
+            return replica.call('CLUSTER', 'FAILOVER');
+          },
+          (reply) => reply === 'master',
+        );
         await promoted(replica);
       },
       promoted,

@@ -105,7 +105,7 @@ export class ClusterNodes {
   /** A node that a slot is moving to; it need not serve any yet. */
   async receiver(address: string): Promise<ClusterNode> {
     const node = this.#nodes.get(address) ?? this.#open(address, undefined);
-    node.neededAt = performance.now();
+    if (!this.#owners.includes(address)) node.neededAt = performance.now();
     // Commands on it fail at once while it has no session.
     if (node.link.sessions() === 0 && !node.link.isReachable())
       await node.link.changeWithin(this.#options.connectTimeout);
@@ -219,7 +219,10 @@ export class ClusterNodes {
       const node = this.#nodes.get(address);
       const tookOver = takeovers.get(address);
       if (node === undefined) this.#open(address, tookOver);
-      else if (tookOver !== undefined) this.#report(node, tookOver);
+      else {
+        node.neededAt = -KEEP;
+        if (tookOver !== undefined) this.#report(node, tookOver);
+      }
     }
     this.#map = map;
     this.#owners = [...map.owners];
