@@ -32,8 +32,6 @@ export interface RedisSentinelsOptions {
   readonly implementation?: RedisImplementation;
   /** Options of master and replica; they win over the defaults here. */
   readonly args?: readonly string[];
-  /** Lines for the configuration of each sentinel. */
-  readonly sentinelConfig?: readonly string[];
 }
 
 const NAME = 'shop';
@@ -43,7 +41,7 @@ const DOWN_AFTER = 500;
 
 /** Starts all of them; about two seconds. @throws Error when one does not start. */
 export async function startRedisSentinels(options: RedisSentinelsOptions = {}): Promise<RedisSentinels> {
-  const { implementation = 'redis', args = [], sentinelConfig = [] } = options;
+  const { implementation = 'redis', args = [] } = options;
   const admin = createRedisAdmin();
   const started: RedisServer[] = [];
   const start = async (more: { args?: readonly string[]; config?: string }): Promise<RedisServer> => {
@@ -65,7 +63,7 @@ export async function startRedisSentinels(options: RedisSentinelsOptions = {}): 
       `sentinel monitor ${NAME} ${first.host} ${first.port} 2`,
       `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER}`,
       `sentinel failover-timeout ${NAME} 3000`,
-      ...sentinelConfig,
+      '',
     ].join('\n');
     const replicating: RedisSentinels['replicating'] = async (server) =>
       admin.until(
