@@ -39,6 +39,8 @@ describe('a configuration', () => {
       connectTimeout: 10_000,
     };
     expect(config).toEqual({
+      guards: { guard: 'lease', replicaHold: 0 },
+      tombstone: 600_000,
       clientId: 'shop',
       source: {
         connection,
@@ -207,7 +209,7 @@ log: {level: debug, format: pretty}
         id: 'rules[0]',
         keys: [{ text: 'user:{id}' }, { text: 'mail:{email}' }],
         on: new Set(['insert', 'delete', 'truncate']),
-        action: 'delete',
+        action: { kind: 'delete', guard: { kind: 'none' } },
       },
     ]);
   });

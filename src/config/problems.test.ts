@@ -49,7 +49,7 @@ source:
 redis:
   command_timeout: 5s 
   cluster: [a]
-guard: lease
+guard: leese
 rules:
   - table: users
     key: "user:{id|uper}"
@@ -80,7 +80,7 @@ log: [a]
       ['7:13 source.ssl_mode', 'did you mean verify_ca?'],
       ['8:11 source.ssl_ca', 'ENOENT'],
       ['11:3 redis.cluster', 'not available in this version', 'single Redis'],
-      ['12:8 guard', 'not available in this version', 'write none'],
+      ['12:8 guard', 'is not one of none, lease, version', 'did you mean lease?'],
       ['14:12 rules[0].table', 'schema.table'],
       ['15:20 rules[0].key', 'no filter uper', 'did you mean upper?'],
       ['17:11 rules[1].keys', 'empty'],
@@ -171,7 +171,6 @@ rules: x
 
   it('every field of a coming version is refused with what to do instead, never ignored', async () => {
     const later = SCHEMA_FIELDS.flatMap(({ path, kind }) => (kind === 'later' ? [path] : []));
-    expect(later.length).toBeGreaterThan(8);
     for (const path of later) {
       const [section = '', name] = path.split('.');
       let text = `${VALID}${section}: 1\n`;
