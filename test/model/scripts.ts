@@ -55,6 +55,7 @@ export const LINES = [
   'invalidate sets the hold',
   'invalidate notes the GTID',
   'invalidate forgets a GTID where it has none',
+  'invalidate forgets the GTID of a running hold',
   'update compares only versions of one length',
   'update refuses a version below the floor',
   'update drops a value of unknown age',
@@ -192,13 +193,17 @@ export function modelScripts(missing?: Line): ModelScripts {
           companion = { ...companion, f: version };
       }
       if (holdMs > 0 && has('invalidate sets the hold')) {
-        const known = companion.p;
-        if (known === undefined || known < now + holdMs) companion = { ...companion, p: now + holdMs };
-        if (gtid === '') {
-          if (has('invalidate forgets a GTID where it has none')) companion = { ...companion, g: undefined };
+        const known = companion.p ?? 0;
+        if (known < now + holdMs) companion = { ...companion, p: now + holdMs };
+        const other =
+          known > now && companion.g !== gtid && has('invalidate forgets the GTID of a running hold');
+        if (gtid === '' || other) {
+          if (other || has('invalidate forgets a GTID where it has none'))
+            companion = { ...companion, g: undefined };
         } else if (has('invalidate notes the GTID')) companion = { ...companion, g: gtid };
       }
-      return { cache: { key, companion: unlessEmpty(kept(companion, tombstoneMs)) }, reply: removed };
+      const keep = Math.max(tombstoneMs, holdMs);
+      return { cache: { key, companion: unlessEmpty(kept(companion, keep)) }, reply: removed };
     },
 
     update(cache, { version, form, value, ttlMs, create, tombstoneMs }) {
