@@ -24,6 +24,8 @@ export interface Configuration {
   readonly versions?: boolean;
   /** Readers may read a replica, unless they are told of a hold. */
   readonly replicaReads?: boolean;
+  /** Readers read a replica although they are told of a hold. */
+  readonly heedless?: boolean;
   /** During a hold they may read a replica that has executed the lease's GTID. */
   readonly caughtUpReads?: boolean;
 
@@ -42,8 +44,9 @@ export interface Configuration {
   /** A second delete, once a plain reader that read before the first has done its SET. */
   readonly redelete?: boolean;
 
-  /** How often K or M goes by itself. */
+  /** How often something goes by itself, and what; without `evicts` K, M or both. */
   readonly evictions?: number;
+  readonly evicts?: 'K' | 'M';
   /** How often the daemon goes back to an earlier event, knowing how far it was. */
   readonly rewinds?: number;
   /** How often it goes back, knowing only the earlier event. */
@@ -57,17 +60,29 @@ export interface Configuration {
   /** Events are purged; what is flushed then. `K after the leases` waits until all have expired. */
   readonly gap?: 'K' | 'K after the leases' | 'K and M';
 
+  /** The line that the scripts lack. */
   readonly missing?: Line;
   readonly property?: Property;
+}
+
+/** With the number of states that all its schedules lead to, so that nobody makes the model smaller unseen. */
+export interface Counted extends Configuration {
+  readonly states: number;
 }
 
 /**
  * `converges`: once nothing is left to apply, K is absent or as the row is. `never goes back`: no value follows a
  * newer one. `one reader a lease`: no lease is given while another is live. `no idle lease`: no live lease belongs to a
  * reader that has filled. `only what was asked for`: nothing is cached that no reader has stored before.
+ * `a replica waits for the hold`: what a replica gave is not stored during a hold.
  */
 export type Property =
-  'converges' | 'never goes back' | 'one reader a lease' | 'no idle lease' | 'only what was asked for';
+  | 'converges'
+  | 'never goes back'
+  | 'one reader a lease'
+  | 'no idle lease'
+  | 'only what was asked for'
+  | 'a replica waits for the hold';
 
 /** Texts that stand for the states of a configuration. */
 export interface Tokens {

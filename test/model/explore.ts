@@ -11,7 +11,19 @@ export interface Exploration {
 }
 
 /** Visits every world that any schedule leads to, the nearest first, up to the first that breaks the property. */
-export function explore(configuration: Configuration, { upTo = 20_000_000 } = {}): Exploration {
+export function explore(configuration: Configuration): Exploration {
+  return search(configuration, (setting, world) => breaks(setting, world));
+}
+
+/** The shortest schedule that ends with a step whose name holds `text`; undefined if there is none. */
+export function scheduleTo(configuration: Configuration, text: string): readonly string[] | undefined {
+  return search(configuration, (_setting, _world, step) => step.includes(text)).counterexample;
+}
+
+function search(
+  configuration: Configuration,
+  isFound: (setting: Setting, world: World, step: string) => boolean,
+): Exploration {
   const setting = settingOf(configuration);
   const codec = worldCodec(setting.tokens);
   const mono = configuration.property === 'never goes back';
@@ -21,21 +33,23 @@ export function explore(configuration: Configuration, { upTo = 20_000_000 } = {}
   let visiting = -1;
   let bad = -1;
 
-  const visit = (_step: string, next: World): void => {
+  const visit = (step: string, next: World): void => {
     if (bad >= 0) return;
     const world = mono ? withNewest(next) : next;
     const key = codec.encode(settled(setting, world));
-    if (known.has(key)) return;
+    const found = isFound(setting, world, step);
+    if (known.has(key) && !found) return;
     known.add(key);
     keys.push(key);
     parents.push(visiting);
-    if (breaks(setting, world)) bad = keys.length - 1;
+    if (found) bad = keys.length - 1;
   };
 
   visit('', firstWorld(configuration));
-  for (visiting = 0; visiting < keys.length && bad < 0; visiting += 1) {
-    if (keys.length > upTo) throw new RangeError(`more than ${upTo} states`);
-    eachStep(setting, codec.decode(keys[visiting]!), visit);
+  for (const key of keys) {
+    visiting += 1;
+    eachStep(setting, codec.decode(key), visit);
+    if (bad >= 0) break;
   }
   const states = keys.length;
   if (bad < 0) return { states, counterexample: undefined };
@@ -88,6 +102,7 @@ function breaks({ configuration }: Setting, world: World): boolean {
       return state !== undefined && !world.asked;
     case 'one reader a lease':
     case 'no idle lease':
+    case 'a replica waits for the hold':
       return world.flaw;
   }
 }

@@ -26,8 +26,9 @@ function evictionSteps({ configuration }: Setting, world: World, emit: Emit): vo
   if (world.evicted >= (configuration.evictions ?? 0)) return;
   const { cache } = world;
   const without = (rest: Cache): World => ({ ...world, cache: rest, evicted: world.evicted + 1 });
-  const hasKey = cache.key !== undefined;
-  const hasCompanion = cache.companion !== undefined;
+  const { evicts } = configuration;
+  const hasKey = cache.key !== undefined && evicts !== 'M';
+  const hasCompanion = cache.companion !== undefined && evicts !== 'K';
   if (hasKey) emit('K is evicted', without({ ...cache, key: undefined }));
   if (hasCompanion) emit('M is evicted', without({ ...cache, companion: undefined }));
   if (hasKey && hasCompanion) emit('K and M are evicted', without({ key: undefined, companion: undefined }));

@@ -1,5 +1,17 @@
 import type { Emit, Setting } from './steps.ts';
-import { cachedState, DONE, hasLiveLease, IDLE, LEASE, LEASED, NAMES, NOW, READ, SOURCES } from './world.ts';
+import {
+  cachedState,
+  DONE,
+  hasLiveLease,
+  holdSetAt,
+  IDLE,
+  LEASE,
+  LEASED,
+  NAMES,
+  NOW,
+  READ,
+  SOURCES,
+} from './world.ts';
 import type { Reader, World } from './world.ts';
 
 /**
@@ -44,7 +56,7 @@ function askForLease(setting: Setting, world: World, index: number, reader: Read
     const needless =
       configuration.property === 'one reader a lease' && !refresh && world.cache.key !== undefined;
     const told = {
-      held: configuration.replicaReads === true && reply.holdMs > 0,
+      held: configuration.replicaReads === true && configuration.heedless !== true && reply.holdMs > 0,
       gtid: configuration.caughtUpReads === true && reply.gtid !== '' ? Number(reply.gtid) + 1 : 0,
     };
     const next = withReader(world, index, { ...reader, at: LEASED, ...told });
@@ -91,6 +103,9 @@ function fill(setting: Setting, world: World, index: number, reader: Reader, emi
     source: SOURCES[reader.source]!,
     tombstoneMs: LEASE,
   });
+  const held =
+    reply === 'stored' && SOURCES[reader.source] === 'replica' && holdSetAt(world.cache) !== undefined;
+  const early = configuration.property === 'a replica waits for the hold' && held;
   const idle = configuration.property === 'no idle lease' && holds(cache, index) && hasLiveLease(cache);
   const next = withReader(world, index, { ...reader, at: DONE, read: 0, source: 0 });
   emit(`reader ${index} fills ${reader.read}: ${reply}`, {
@@ -99,7 +114,7 @@ function fill(setting: Setting, world: World, index: number, reader: Reader, emi
     asked:
       world.asked ||
       (cachedState(cache) !== undefined && configuration.property === 'only what was asked for'),
-    flaw: idle,
+    flaw: idle || early,
   });
 }
 

@@ -12,7 +12,7 @@ export function holdAt(visible: number): number {
 }
 
 /** Of states, and of readers' tokens. */
-export const NAMES: readonly string[] = [...'0123456789'];
+export const NAMES: readonly string[] = '0123456789'.split('');
 
 export const SOURCES = ['primary', 'caught-up', 'replica'] as const;
 
