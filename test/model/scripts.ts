@@ -143,7 +143,7 @@ export function modelScripts(missing?: Line): ModelScripts {
       if (fields === undefined || fields === 'other type') return { cache, reply: 'voided' };
       if (has('fill refuses another token') && fields.l !== token) return { cache, reply: 'voided' };
 
-      const left = has('fill removes the lease') ? { ...fields, l: undefined, x: undefined } : fields;
+      const left = has('fill removes the lease') ? withoutLease(fields) : fields;
       const refused = { key: cache.key, companion: unlessEmpty(left) };
       // A mutant gets here without a lease.
       if (has('fill refuses an expired lease') && fields.x !== undefined && fields.x <= now)
@@ -183,7 +183,7 @@ export function modelScripts(missing?: Line): ModelScripts {
       const removed = removes && cache.key !== undefined ? 1 : 0;
       const key = removes ? undefined : cache.key;
       if (has('invalidate voids the lease') && !spared('invalidate voids the lease whatever its version'))
-        companion = { ...companion, l: undefined, x: undefined };
+        companion = withoutLease(companion);
 
       if (version !== '' && has('invalidate raises the floor')) {
         const other =
@@ -226,7 +226,7 @@ export function modelScripts(missing?: Line): ModelScripts {
         key = { type: form, value, ttl: ttlMs };
       }
       let companion = fields;
-      if (has('update voids the lease')) companion = { ...companion, l: undefined, x: undefined };
+      if (has('update voids the lease')) companion = withoutLease(companion);
       if (has('update raises the floor')) companion = { ...companion, f: version };
       const keep = tombstoneMs + (reply === 'stored' ? ttlMs : 0);
       return { cache: { key, companion: unlessEmpty(kept(companion, keep)) }, reply };
@@ -236,6 +236,11 @@ export function modelScripts(missing?: Line): ModelScripts {
 
 function kept(companion: Companion, ms: number): Companion {
   return companion.ttl < ms ? { ...companion, ttl: ms } : companion;
+}
+
+/** Where the lease was all, M goes with it, and with its TTL. */
+function withoutLease(companion: Companion): Companion {
+  return unlessEmpty({ ...companion, l: undefined, x: undefined }) ?? EMPTY;
 }
 
 function unlessEmpty(companion: Companion): Companion | undefined {
