@@ -44,7 +44,6 @@ type Action = readonly [weight: number, act: () => Promise<void> | void];
 const ROWS = 2;
 const COMMITS = 6;
 const READERS = 12;
-export const LEASE_MS = 600_000;
 
 /** Runs one schedule, which the seed decides, on an empty Redis. */
 export async function simulate(redis: Redis, mode: SimulationMode, seed: number): Promise<SimulationResult> {

@@ -2,12 +2,13 @@ import { rowVersion } from '../../src/change/version.ts';
 import { fill, getOrLease } from '../../src/protocol/scripts.ts';
 import type { LeaseReply, ReadSource } from '../../src/protocol/scripts.ts';
 import { callScript } from './protocol-client.ts';
-import { LEASE_MS } from './protocol-simulation.ts';
 import type { Simulation } from './protocol-simulation.ts';
 import { cachedText } from './simulated-source.ts';
 import type { SimulatedRow } from './simulated-source.ts';
 
 const TTL_MS = 3_600_000;
+/** Only a step of the schedule makes a lease expire. */
+const LEASE_MS = 600_000;
 type Lease = Extract<LeaseReply, { kind: 'lease' }>;
 
 /** Wants one value once: each of its round trips is a step, between which anything can happen. */
