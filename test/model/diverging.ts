@@ -78,4 +78,19 @@ export const diverging: Readonly<Record<string, Configuration>> = {
     oldDaemon: true,
     evictions: 1,
   },
+  'no barrier where a row is inserted and its absence is cached, even with floors': {
+    history: ['gone', 'row'],
+    readers: 1,
+    command: 'invalidate',
+    versions: true,
+    barrier: false,
+  },
+  'a binlog gap and a flush of K alone once all leases have expired, floors and reads of replicas': {
+    history: rows(1),
+    readers: 2,
+    command: 'invalidate',
+    versions: true,
+    replicaReads: true,
+    gap: 'K after the leases',
+  },
 };
