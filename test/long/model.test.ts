@@ -6,15 +6,18 @@ import { explore } from '../model/explore.ts';
 import { rows } from '../model/histories.ts';
 import { monotone } from '../model/monotone.ts';
 
-/** Three readers, three commits and two evictions where the short suite has fewer. */
+/**
+ * Three readers, three commits and two evictions where the short suite has fewer. With failovers, which double what
+ * there is to know, evictions stay as they are: two gigabytes are enough.
+ */
 function deeper(configuration: Configuration): Configuration {
-  const { readers, history, clock, evictions } = configuration;
+  const { readers, history, clock, evictions, failovers } = configuration;
   const isPlain = clock === undefined && history.every((commit) => commit === 'row');
   return {
     ...configuration,
     ...(readers === 0 ? {} : { readers: 3 }),
     ...(isPlain ? { history: rows(3) } : {}),
-    ...(evictions === undefined ? {} : { evictions: Math.max(2, evictions) }),
+    ...(evictions === undefined || failovers !== undefined ? {} : { evictions: Math.max(2, evictions) }),
   };
 }
 
