@@ -17,6 +17,7 @@ import { startRedisServer } from '../support/provider.ts';
 import type { TestRedisServer } from '../support/provider.ts';
 
 const CASES = 2_500;
+const MINUTE = 60_000;
 const model = modelScripts();
 
 describe('the random cases', () => {
@@ -124,8 +125,8 @@ describe.each(await installedRedisImplementations())('the scripts on %s', (imple
   it('let M outlive the value, the tombstone, the hold and the lease', async () => {
     const key = 'lifetimes';
     const companion = companionKey(key);
-    const left = async (): Promise<number> => Math.ceil((await redis.pttl(companion)) / 1000);
-    await callScript(redis, getOrLease({ key, token: 'a', leaseMs: 10_000 }));
+    const left = async (): Promise<number> => Math.ceil((await redis.pttl(companion)) / MINUTE);
+    await callScript(redis, getOrLease({ key, token: 'a', leaseMs: 10 * MINUTE }));
     expect(await left()).toBe(10);
     await callScript(
       redis,
@@ -133,18 +134,21 @@ describe.each(await installedRedisImplementations())('the scripts on %s', (imple
         key,
         token: 'a',
         value: 'v',
-        ttlMs: 20_000,
+        ttlMs: 20 * MINUTE,
         version: rowVersion(1)!,
         source: 'primary',
-        tombstoneMs: 30_000,
+        tombstoneMs: 30 * MINUTE,
       }),
     );
     expect(await left()).toBe(50);
-    await callScript(redis, invalidate([{ key }], { tombstoneMs: 60_000, holdMs: 0, gtid: '' }));
+    await callScript(redis, invalidate([{ key }], { tombstoneMs: 60 * MINUTE, holdMs: 0, gtid: '' }));
     expect(await left()).toBe(60);
-    await callScript(redis, invalidate([{ key }], { tombstoneMs: 60_000, holdMs: 70_000, gtid: '' }));
+    await callScript(
+      redis,
+      invalidate([{ key }], { tombstoneMs: 60 * MINUTE, holdMs: 70 * MINUTE, gtid: '' }),
+    );
     expect(await left()).toBe(70);
-    await callScript(redis, getOrLease({ key, token: 'b', leaseMs: 10_000 }));
+    await callScript(redis, getOrLease({ key, token: 'b', leaseMs: 10 * MINUTE }));
     expect(await left()).toBe(70);
   });
 });
