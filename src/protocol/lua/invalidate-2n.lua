@@ -19,7 +19,7 @@ for index = 1, #KEYS, 2 do
   removed = removed + redis.call('UNLINK', key)
   local kind = redis.call('TYPE', companion).ok
   if kind ~= 'hash' and kind ~= 'none' then redis.call('UNLINK', companion) end
-  redis.call('HDEL', companion, 'l', 'x')
+  redis.call('HDEL', companion, 'l', 'x', 'u')
 
   local version = ARGV[4 + (index - 1) / 2]
   if version ~= '' then
