@@ -53,7 +53,7 @@ export const harmlessClocks: Readonly<Record<string, Counted>> = {
     clock: [3, 3, 1],
     evictions: 1,
     crashes: 1,
-    states: 2_665,
+    states: 2_779,
   },
   'changes of another table without a version, reads of replicas, a hold, and M evicted': {
     ...replicas,

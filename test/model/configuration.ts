@@ -74,7 +74,8 @@ export interface Counted extends Configuration {
  * `converges`: once nothing is left to apply, K is absent or as the row is. `never goes back`: no value follows a
  * newer one. `one reader a lease`: no lease is given while another is live. `no idle lease`: no live lease belongs to a
  * reader that has filled. `only what was asked for`: nothing is cached that no reader has stored before.
- * `a replica waits for the hold`: what a replica gave is not stored during a hold.
+ * `a replica waits for the hold`: what a replica gave is not stored during a hold. `what is known stays`: no update drops
+ * a value whose version is the floor.
  */
 export type Property =
   | 'converges'
@@ -82,7 +83,8 @@ export type Property =
   | 'one reader a lease'
   | 'no idle lease'
   | 'only what was asked for'
-  | 'a replica waits for the hold';
+  | 'a replica waits for the hold'
+  | 'what is known stays';
 
 /** Texts that stand for the states of a configuration. */
 export interface Tokens {

@@ -191,7 +191,7 @@ export const converging: Readonly<Record<string, Counted>> = {
     replicaReads: true,
     evictions: 1,
     crashes: 1,
-    states: 50_715,
+    states: 52_543,
   },
   'a row that is inserted, deleted and inserted again, and absence that is cached': {
     history: ['gone', 'row', 'gone', 'row'],
@@ -200,7 +200,7 @@ export const converging: Readonly<Record<string, Counted>> = {
     versions: true,
     replicaReads: true,
     evictions: 1,
-    states: 90_715,
+    states: 93_580,
   },
   'versions that disagree with the order of commits': {
     history: rows(3),
@@ -320,5 +320,14 @@ export const converging: Readonly<Record<string, Counted>> = {
     failovers: 1,
     replay: true,
     states: 13_425,
+  },
+  'two daemons, one of them paused, that update a row that comes and goes, M evicted too': {
+    history: ['row', 'gone', 'row', 'gone'],
+    readers: 3,
+    command: 'update',
+    versions: true,
+    oldDaemon: true,
+    evictions: 2,
+    states: 54_377,
   },
 };

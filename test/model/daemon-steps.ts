@@ -1,6 +1,6 @@
 import type { Cache } from './scripts.ts';
 import type { Emit, Setting } from './steps.ts';
-import { hasLiveLease, holdAt, LEASE, NAMES, NOW, READ } from './world.ts';
+import { cachedState, companionOf, hasLiveLease, holdAt, LEASE, NAMES, NOW, READ } from './world.ts';
 import type { World } from './world.ts';
 
 /** What the daemon, and another one that may be far behind, can do next. */
@@ -23,8 +23,15 @@ export function daemonSteps(setting: Setting, world: World, emit: Emit): void {
       emit(`the daemon invalidates ${event}, which was refused`, applied(invalidated(setting, world, event)));
     } else if (isUpdate(setting, event) && !isReplay) {
       const { cache, reply } = updated(setting, world.cache, event);
+      const flaw =
+        configuration.property === 'what is known stays' &&
+        reply === 'dropped' &&
+        isKnown(setting, world.cache);
       const again = reply === 'refused' && configuration.refusedInvalidates !== false;
-      emit(`the daemon updates ${event}: ${reply}`, again ? { ...world, refused: true } : applied(cache));
+      emit(
+        `the daemon updates ${event}: ${reply}`,
+        again ? { ...world, refused: true } : { ...applied(cache), flaw },
+      );
     } else {
       emit(`the daemon invalidates ${event}`, applied(invalidated(setting, world, event)));
     }
@@ -64,6 +71,11 @@ function gapSteps({ configuration }: Setting, world: World, emit: Emit): void {
 
 function mayApply({ configuration }: Setting, world: World, event: number): boolean {
   return event <= (configuration.barrier === false ? world.logged : world.visible);
+}
+
+/** Whether the floor is the version of what K holds. */
+function isKnown({ tokens }: Setting, cache: Cache): boolean {
+  return tokens.row[cachedState(cache) ?? -1] === companionOf(cache)?.f;
 }
 
 function isUpdate({ configuration }: Setting, event: number): boolean {

@@ -103,6 +103,7 @@ function breaks({ configuration }: Setting, world: World): boolean {
     case 'one reader a lease':
     case 'no idle lease':
     case 'a replica waits for the hold':
+    case 'what is known stays':
       return world.flaw;
   }
 }

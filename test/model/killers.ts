@@ -8,6 +8,8 @@ const floors = { ...lease, history: rows(2), versions: true, replicaReads: true 
 const twoTables = { ...floors, history: ['row', 'unversioned'], hold: true } as const;
 const updates = { ...lease, history: rows(2), command: 'update', versions: true } as const;
 const reinserted = { ...floors, history: ['row', 'gone', 'row', 'gone'], evictions: 1, crashes: 1 } as const;
+/** Its absence is cached before the daemon has seen any of it. */
+const deleted = { ...updates, history: ['row', 'row', 'gone'], evictions: 1, evicts: 'K' } as const;
 const never = { property: 'never goes back' } as const;
 
 /** For each line of the scripts something that holds with it, and does not hold without it. */
@@ -34,6 +36,13 @@ export const killers: Readonly<Record<Line, Configuration>> = {
   'fill refuses a replica where versions say nothing': { ...floors, evictions: 1 },
   // The event of what was read comes later and removes what is too old; until then it would be seen.
   'fill raises the floor': { ...floors, ...never },
+  'fill notes a value without a version beside a floor': { ...deleted, ...never },
+  // An update would drop what it may replace.
+  'fill forgets that note with a version': {
+    ...deleted,
+    history: ['row', 'gone', 'row'],
+    property: 'what is known stays',
+  },
   'invalidate removes the value': lease,
   // Meta's outage: a delete that was skipped because its version was not higher.
   'invalidate removes the value whatever its version': {
@@ -60,6 +69,7 @@ export const killers: Readonly<Record<Line, Configuration>> = {
   'update compares only versions of one length': { ...updates, otherKind: [2], oldDaemon: true },
   'update refuses a version below the floor': { ...updates, create: true, oldDaemon: true },
   'update drops a value of unknown age': { ...updates, oldDaemon: true, evictions: 1 },
+  'update drops a value without a version': { ...deleted, ...never },
   // It fills the cache with what nobody asked for, and makes old values where K and M were evicted.
   'update creates only where it is told to': { ...updates, property: 'only what was asked for' },
   'update voids the lease': { ...updates, history: ['gone', 'row'] },

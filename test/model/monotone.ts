@@ -79,6 +79,17 @@ export const monotone: Readonly<Record<string, Counted>> = {
     rewinds: 2,
     states: 755,
   },
+  'a row that comes and goes, its absence cached, and updates of what is there': {
+    property,
+    history: ['gone', 'row', 'gone', 'row'],
+    readers: 3,
+    command: 'update',
+    versions: true,
+    evictions: 2,
+    rewinds: 1,
+    crashes: 1,
+    states: 203_780,
+  },
 };
 
 /** Where some schedule does. */
@@ -121,5 +132,13 @@ export const receding: Readonly<Record<string, Configuration>> = {
     evictions: 1,
     rewinds: 1,
     replaysInvalidate: false,
+  },
+  'a row whose absence is cached before its deletion is applied, and reads of replicas': {
+    property,
+    history: ['row', 'row', 'gone'],
+    readers: 2,
+    command: 'invalidate',
+    versions: true,
+    replicaReads: true,
   },
 };

@@ -18,6 +18,7 @@ export interface Companion {
   readonly f: string | undefined;
   readonly p: number | undefined;
   readonly g: string | undefined;
+  readonly u: string | undefined;
   /** Ms; -1: does not expire. */
   readonly ttl: number;
 }
@@ -45,6 +46,8 @@ export const LINES = [
   'fill refuses a replica during a hold',
   'fill refuses a replica where versions say nothing',
   'fill raises the floor',
+  'fill notes a value without a version beside a floor',
+  'fill forgets that note with a version',
   'invalidate removes the value',
   'invalidate removes the value whatever its version',
   'invalidate voids the lease',
@@ -59,6 +62,7 @@ export const LINES = [
   'update compares only versions of one length',
   'update refuses a version below the floor',
   'update drops a value of unknown age',
+  'update drops a value without a version',
   'update creates only where it is told to',
   'update voids the lease',
   'update raises the floor',
@@ -110,7 +114,15 @@ export interface ModelScripts {
   update(cache: Cache, args: UpdateArguments): Outcome<ModelUpdateReply>;
 }
 
-const EMPTY: Companion = { l: undefined, x: undefined, f: undefined, p: undefined, g: undefined, ttl: -1 };
+const EMPTY: Companion = {
+  l: undefined,
+  x: undefined,
+  f: undefined,
+  p: undefined,
+  g: undefined,
+  u: undefined,
+  ttl: -1,
+};
 
 /** The scripts, without the line `missing`. */
 export function modelScripts(missing?: Line): ModelScripts {
@@ -164,8 +176,15 @@ export function modelScripts(missing?: Line): ModelScripts {
       }
 
       const key: Value = { type: 'string', value, ttl: ttlMs };
-      if (version === '') return { cache: { key, companion: unlessEmpty(left) }, reply: 'stored' };
-      const raised = has('fill raises the floor') ? { ...left, f: version } : left;
+      if (version === '') {
+        const notes = floor !== undefined && has('fill notes a value without a version beside a floor');
+        return {
+          cache: { key, companion: unlessEmpty(notes ? { ...left, u: '1' } : left) },
+          reply: 'stored',
+        };
+      }
+      const noted = has('fill forgets that note with a version') ? { ...left, u: undefined } : left;
+      const raised = has('fill raises the floor') ? { ...noted, f: version } : noted;
       return {
         cache: { key, companion: unlessEmpty(kept(raised, ttlMs + tombstoneMs)) },
         reply: 'stored',
@@ -184,6 +203,8 @@ export function modelScripts(missing?: Line): ModelScripts {
       const key = removes ? undefined : cache.key;
       if (has('invalidate voids the lease') && !spared('invalidate voids the lease whatever its version'))
         companion = withoutLease(companion);
+
+      companion = withoutNote(companion);
 
       if (version !== '' && has('invalidate raises the floor')) {
         const other =
@@ -217,7 +238,9 @@ export function modelScripts(missing?: Line): ModelScripts {
 
       let { key } = cache;
       let reply: ModelUpdateReply = 'stored';
-      if (key !== undefined && floor === undefined && has('update drops a value of unknown age')) {
+      const isUnknown = floor === undefined && has('update drops a value of unknown age');
+      const isUnversioned = fields.u !== undefined && has('update drops a value without a version');
+      if (key !== undefined && (isUnknown || isUnversioned)) {
         key = undefined;
         reply = 'dropped';
       } else if (key === undefined && !create && has('update creates only where it is told to')) {
@@ -225,7 +248,7 @@ export function modelScripts(missing?: Line): ModelScripts {
       } else {
         key = { type: form, value, ttl: ttlMs };
       }
-      let companion = fields;
+      let companion = withoutNote(fields);
       if (has('update voids the lease')) companion = withoutLease(companion);
       if (has('update raises the floor')) companion = { ...companion, f: version };
       const keep = tombstoneMs + (reply === 'stored' ? ttlMs : 0);
@@ -243,7 +266,12 @@ function withoutLease(companion: Companion): Companion {
   return unlessEmpty({ ...companion, l: undefined, x: undefined }) ?? EMPTY;
 }
 
+function withoutNote(companion: Companion): Companion {
+  return unlessEmpty({ ...companion, u: undefined }) ?? EMPTY;
+}
+
 function unlessEmpty(companion: Companion): Companion | undefined {
-  const { l, f, p, g } = companion;
-  return l === undefined && f === undefined && p === undefined && g === undefined ? undefined : companion;
+  const { l, f, p, g, u } = companion;
+  const isEmpty = [l, f, p, g, u].every((field) => field === undefined);
+  return isEmpty ? undefined : companion;
 }

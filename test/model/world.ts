@@ -132,8 +132,11 @@ export function worldCodec(tokens: Tokens): Codec {
   const fieldsOf = (cache: Cache): number => {
     const companion = companionOf(cache);
     if (companion === undefined) return 0;
-    const { x, f, p, g } = companion;
-    const bits = (floorNumber.get(f)! << 9) | ((g === undefined ? 0 : Number(g) + 1) << 6);
+    const { x, f, p, g, u } = companion;
+    const bits =
+      (u === undefined ? 0 : 8192) |
+      (floorNumber.get(f)! << 9) |
+      ((g === undefined ? 0 : Number(g) + 1) << 6);
     return bits | (((p ?? NOW) - NOW) << 2) | ((x ?? 0) > NOW ? 2 : 0) | 1;
   };
   const cacheFrom = (value: number, bits: number, holder: string | undefined): Cache => ({
@@ -144,9 +147,10 @@ export function worldCodec(tokens: Tokens): Codec {
         : {
             l: holder,
             x: holder === undefined ? undefined : (bits & 2) === 0 ? EXPIRED : NOW + LEASE,
-            f: tokens.floors[bits >> 9],
+            f: tokens.floors[(bits >> 9) & 15],
             p: ((bits >> 2) & 15) === 0 ? undefined : NOW + ((bits >> 2) & 15),
             g: ((bits >> 6) & 7) === 0 ? undefined : NAMES[((bits >> 6) & 7) - 1],
+            u: (bits & 8192) === 0 ? undefined : '1',
             ttl: LEASE,
           },
   });

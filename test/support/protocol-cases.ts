@@ -76,6 +76,7 @@ const fields = fc
       gtid.filter((known) => known !== ''),
       { nil: undefined },
     ),
+    u: fc.constantFrom(undefined, undefined, '1'),
     ttl,
   })
   .map(({ lease, ...rest }) => ({ l: lease?.l, x: lease?.x, ...rest }));
@@ -86,7 +87,7 @@ const companion = fc.oneof(
   {
     weight: 9,
     arbitrary: fields.map((known) =>
-      [known.l, known.f, known.p, known.g].every((field) => field === undefined) ? undefined : known,
+      [known.l, known.f, known.p, known.g, known.u].every((field) => field === undefined) ? undefined : known,
     ),
   },
 );

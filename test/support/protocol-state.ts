@@ -64,8 +64,8 @@ function valueFrom(kind: string, reply: unknown, ttl: number): Value | undefined
 function companionFrom(kind: string, reply: unknown, ttl: number): Cache['companion'] {
   if (kind === 'none') return undefined;
   if (kind !== 'hash') return 'other type';
-  const { l, x, f, p, g } = reply as Partial<Record<string, string>>;
-  return { l, x: numberFrom(x), f, p: numberFrom(p), g, ttl };
+  const { l, x, f, p, g, u } = reply as Partial<Record<string, string>>;
+  return { l, x: numberFrom(x), f, p: numberFrom(p), g, u, ttl };
 }
 
 function numberFrom(text: string | undefined): number | undefined {
