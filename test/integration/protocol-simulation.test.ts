@@ -64,7 +64,7 @@ describe('at the end of random schedules on a real Redis', () => {
       stored += steps.filter((step) => step.endsWith(': stored')).length;
     }
     // Schedules in which nothing is ever cached would say nothing.
-    expect(stored).toBeGreaterThan(SCHEDULES / 2);
+    expect(stored).toBeGreaterThan(SCHEDULES / 4);
   });
 
   it('a plain cache-aside reader leaves keys stale', async () => {
