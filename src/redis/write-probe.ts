@@ -106,6 +106,7 @@ function companionCommands(key: string): Command[] {
     ['UNLINK', key, companion],
     ['TYPE', companion],
     ['HGET', companion, 'f'],
+    ['HMGET', companion, 'f'],
     ['HSET', companion, 'f', ''],
     ['HDEL', companion, 'l'],
     ['PTTL', companion],
