@@ -7,6 +7,10 @@ import type { RedisConnection } from './redis/connection.ts';
 import { createSqlClient } from './runtime/mysql-client.ts';
 import { resolveConnectionOptions } from './runtime/mysql-connection.ts';
 import { formatEndpoint } from './runtime/mysql-endpoint.ts';
+import type { HistoryStore } from './pipeline/position-history.ts';
+import { createDatasetStore } from './state/dataset-store.ts';
+import type { DatasetStore } from './state/dataset-store.ts';
+import { createHistoryStore } from './state/history-store.ts';
 import { createPositionStore, UNLOGGED_WRITES } from './state/position-store.ts';
 import type { MysqlPositionStore } from './state/position-store.ts';
 import { readOnlyStore } from './state/read-only-store.ts';
@@ -69,11 +73,16 @@ export function sourceConnectionOptions(config: Config): Promise<ConnectionOptio
   return resolveConnectionOptions(connection, connection.connectTimeout);
 }
 
+/** What a daemon keeps beyond its end. */
+export interface StateStores {
+  readonly store: MysqlPositionStore;
+  readonly history: HistoryStore;
+  readonly datasets: DatasetStore;
+  close(): Promise<void>;
+}
+
 /** The stored positions, which a dry run only reads. Connects when first asked. */
-export function openStateStore(
-  config: Config,
-  log: Log,
-): { readonly store: MysqlPositionStore; close(): Promise<void> } {
+export function openStateStore(config: Config, log: Log): StateStores {
   const client = createSqlClient(config.state.connection, {
     name: 'state',
     queryTimeout: QUERY_TIMEOUT,
@@ -86,7 +95,13 @@ export function openStateStore(
     clientId: config.clientId,
     log,
   });
-  return { store: config.dryRun ? readOnlyStore(store, log) : store, close: () => client.close() };
+  const tables = { client, database: config.state.database, clientId: config.clientId };
+  return {
+    store: config.dryRun ? readOnlyStore(store, log) : store,
+    history: createHistoryStore(tables),
+    datasets: createDatasetStore(tables),
+    close: () => client.close(),
+  };
 }
 
 /** The connection to Redis; connects at once and for ever. */

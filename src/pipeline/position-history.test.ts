@@ -35,9 +35,9 @@ describe('the history of positions', () => {
     at(0, 10);
     at(3600, 20);
     at(3601, 30);
-    expect(history.lowestSince(3601_000)).toEqual(place(10));
+    expect(history.lowestRecent()).toEqual(place(10));
     at(3725, 40);
-    expect(history.lowestSince(3725_000)).toEqual(place(30));
+    expect(history.lowestRecent()).toEqual(place(30));
   });
 
   it('gives the lowest position where a repetition went back within the window', () => {
@@ -47,11 +47,11 @@ describe('the history of positions', () => {
     at(101, 20);
     at(150, 60);
     at(230, 70);
-    expect(history.lowestSince(230_000)).toEqual(place(20));
+    expect(history.lowestRecent()).toEqual(place(20));
   });
 
   it('is empty at first', () => {
-    expect(historyOf().history.lowestSince(0)).toBeUndefined();
+    expect(historyOf().history.lowestRecent()).toBeUndefined();
   });
 
   it('outlives the process, with few entries', async () => {
@@ -63,7 +63,7 @@ describe('the history of positions', () => {
     expect(kept.length).toBe(16);
     const next = historyOf(kept);
     await next.history.load();
-    expect(next.history.lowestSince(600_000)?.offset).toBeLessThanOrEqual(480);
-    expect(next.history.lowestSince(600_000)?.offset).toBeGreaterThan(450);
+    expect(next.history.lowestRecent()?.offset).toBeLessThanOrEqual(480);
+    expect(next.history.lowestRecent()?.offset).toBeGreaterThan(450);
   });
 });

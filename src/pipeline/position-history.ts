@@ -60,9 +60,14 @@ export class PositionHistory {
     this.#forget(at);
   }
 
-  /** The lowest position up to which everything was acknowledged `window` ms before `moment` and since. */
-  lowestSince(moment: number): SourcePosition | undefined {
-    const from = this.#firstSince(moment - this.#options.window);
+  /**
+   * The lowest position up to which everything was acknowledged `window` ms before the newest acknowledgement, and
+   * since. While Redis is away time passes, and nothing more can be lost.
+   */
+  lowestRecent(): SourcePosition | undefined {
+    const newest = this.#entries.at(-1);
+    if (newest === undefined) return undefined;
+    const from = this.#firstSince(newest.at - this.#options.window);
     return this.#entries
       .slice(from)
       .map(({ position }) => position)
