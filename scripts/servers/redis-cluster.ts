@@ -37,7 +37,7 @@ export interface RedisCluster {
   /** `host:port` of every master of the beginning. */
   readonly addresses: readonly string[];
   /** One command on one node; follows nothing. */
-  call(node: RedisServer, name: string, ...args: (string | number)[]): Promise<unknown>;
+  readonly call: (node: RedisServer, name: string, ...args: (string | number)[]) => Promise<unknown>;
   slotOf(key: string): Promise<number>;
   /** The running master that owns a slot now, as it says itself. */
   ownerOf(slot: number): Promise<RedisServer>;

@@ -150,21 +150,6 @@ export function choiceOrTexts<const T extends string>(names: readonly T[]) {
     .optional();
 }
 
-/** A field of a coming version: an error wherever it stands, with what to do until then. */
-export function notYet(advice: string) {
-  return z
-    .unknown()
-    .superRefine((value, context) => {
-      if (value === undefined) return;
-      context.addIssue({
-        code: 'custom',
-        message: 'is not available in this version',
-        params: { remedy: advice, field: true },
-      });
-    })
-    .optional();
-}
-
 /** A value of any form, which is judged where it is resolved; `shape` is what editors know of it. */
 export function tree(shape: EditorShape = ANY_TREE) {
   return z
