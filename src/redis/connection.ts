@@ -5,6 +5,7 @@ import type { RedisConnectionOptions } from './client.ts';
 import { classifyRedisError, isErrorReply } from './replies.ts';
 import { parseServerInfo } from './server-info.ts';
 import type { RedisServerInfo } from './server-info.ts';
+import { noMaster, watchSentinels } from './sentinel-watch.ts';
 import { createCommands } from './commands.ts';
 import type { RedisCommands } from './commands.ts';
 import { probeRights } from './write-probe.ts';
@@ -48,12 +49,14 @@ export function connectRedis(options: RedisConnectionOptions, log: Log): RedisCo
   let closing = false;
   // An error during the handshake leaves a session in an unknown state, e.g. in database 0.
   let distrusted = false;
-  // We end the session ourselves, to look for the new master; no news for the log.
-  let leavingReplica = false;
+  // We end the session ourselves, to look for the new master; no loss for the log.
+  let leaving = false;
   let attempt = 0;
   let failure = new UnstaleError('UNSTALE_REDIS_UNREACHABLE', `not yet connected to Redis ${endpoint}`);
   let reported: string | undefined;
   let retryTimer: NodeJS.Timeout | undefined;
+  // What the last sentinel said that did not lead to a master.
+  let sentinelProblem: string | undefined;
   const waiters = new Set<() => void>();
 
   const nextDelay = (): number => {
@@ -68,7 +71,7 @@ export function connectRedis(options: RedisConnectionOptions, log: Log): RedisCo
       const refusal = classifyRedisError(error);
       if (refusal.code !== 'UNSTALE_REDIS_READONLY') return false;
       // Only a new connection follows a DNS name or a proxy to the new master.
-      leavingReplica = true;
+      leaving = true;
       failure = refusal;
       return true;
     },
@@ -87,10 +90,14 @@ export function connectRedis(options: RedisConnectionOptions, log: Log): RedisCo
 
   client.on('connecting', () => {
     distrusted = false;
+    sentinelProblem = undefined;
+  });
+  client.on('sentinelError', (error) => {
+    sentinelProblem = error.message;
   });
   client.on('error', (error) => {
-    failure = connectionFailure(error, options);
-    leavingReplica = false;
+    failure = connectionFailure(error, options, sentinelProblem);
+    leaving = false;
     if (client.status === 'connect' || client.status === 'ready') {
       distrusted = true;
       usable = false;
@@ -103,14 +110,14 @@ export function connectRedis(options: RedisConnectionOptions, log: Log): RedisCo
     usable = true;
     sessions += 1;
     attempt = 0;
-    leavingReplica = false;
+    leaving = false;
     failure = new UnstaleError('UNSTALE_REDIS_UNREACHABLE', `Redis ${endpoint} closed the connection`);
     if (reported !== 'connected') log.info({ endpoint }, 'connected to Redis');
     reported = 'connected';
     changed();
   });
   client.on('close', () => {
-    const intended = closing || (leavingReplica && usable);
+    const intended = closing || (leaving && usable);
     usable = false;
     if (!intended) reportLoss();
     changed();
@@ -122,6 +129,14 @@ export function connectRedis(options: RedisConnectionOptions, log: Log): RedisCo
     retryTimer = setTimeout(() => {
       client.connect().catch(() => undefined);
     }, nextDelay());
+  });
+
+  const stopWatching = watchSentinels(options, (master) => {
+    if (!usable) return;
+    log.info({ endpoint, master }, 'the sentinels name another master of Redis');
+    leaving = true;
+    failure = new UnstaleError('UNSTALE_REDIS_UNREACHABLE', `Redis ${endpoint} is changing to ${master}`);
+    client.disconnect(true);
   });
 
   const command = async <T>(send: () => Promise<T>): Promise<T> => {
@@ -178,6 +193,7 @@ export function connectRedis(options: RedisConnectionOptions, log: Log): RedisCo
         `the connection to Redis ${endpoint} is closed`,
       );
       clearTimeout(retryTimer);
+      stopWatching();
       // Between two attempts there is nothing to end, and no event would follow.
       const idle = client.status === 'end' || client.status === 'reconnecting';
       const ended = idle ? undefined : new Promise((resolve) => client.once('end', resolve));
@@ -188,7 +204,15 @@ export function connectRedis(options: RedisConnectionOptions, log: Log): RedisCo
 }
 
 /** Why there is no connection. Nothing of it is about a command, so nothing of it may poison one. */
-function connectionFailure(error: unknown, options: RedisConnectionOptions): UnstaleError {
+function connectionFailure(
+  error: unknown,
+  options: RedisConnectionOptions,
+  sentinelProblem: string | undefined,
+): UnstaleError {
+  if (options.sentinel !== undefined && sentinelProblem !== undefined) {
+    const problem = noMaster(options.sentinel.name, error, sentinelProblem);
+    if (problem !== undefined) return problem;
+  }
   const classified = classifyRedisError(error);
   if (classified.policy.directive !== 'poisoned') return classified;
   if (isErrorReply(error) && commandName(error) === 'select') {
