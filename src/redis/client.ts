@@ -34,6 +34,8 @@ export interface RedisConnectionOptions {
   readonly socketTimeout: number;
   /** The name in CLIENT LIST. */
   readonly clientName: string;
+  /** Replicas that have to have a batch before it counts as done; default 0. */
+  readonly waitReplicas?: number;
 }
 
 /** How people call the server: `host:port` or the socket's path, and the database. */

@@ -71,11 +71,14 @@ export interface NodeCommands extends RedisCommands {
    * Sends commands in one go; a reply for each, in their order, texts as bytes. Errors are among the replies, also
    * those of the connection. @throws UnstaleError when there is no connection: nothing was sent.
    */
-  sendAll(commands: readonly NodeCommand[]): Promise<readonly Reply[]>;
+  sendAll(commands: readonly NodeCommand[], effect?: Effect): Promise<readonly Reply[]>;
 }
 
-/** Runs `send` while there is a connection, and rejects with the reason else. */
-type Command = <T>(send: () => Promise<T>) => Promise<T>;
+/** What commands may do to the data. */
+export type Effect = 'write' | 'read';
+
+/** Runs `send` while there is a connection, and rejects with the reason else. The effect is a write if not given. */
+type Command = <T>(send: () => Promise<T>, effect?: Effect) => Promise<T>;
 
 export function createCommands(client: Redis, command: Command): NodeCommands {
   const run = async <Reply>(call: ScriptCall<Reply>): Promise<Reply> => {
@@ -93,7 +96,7 @@ export function createCommands(client: Redis, command: Command): NodeCommands {
     }
   };
   return {
-    async sendAll(commands) {
+    async sendAll(commands, effect) {
       const sent = command(() => {
         const pipeline = client.pipeline();
         for (const { args, asking } of commands) {
@@ -102,7 +105,7 @@ export function createCommands(client: Redis, command: Command): NodeCommands {
           pipeline.callBuffer(name, ...rest);
         }
         return pipeline.exec();
-      });
+      }, effect);
       const replies = repliesOf(await sent);
       let at = 0;
       return commands.map(({ asking }) => {
@@ -118,12 +121,15 @@ export function createCommands(client: Redis, command: Command): NodeCommands {
       return numberOf(await command<unknown>(() => client.unlink(keys)), 'UNLINK');
     },
     async scan(cursor, pattern, count) {
-      const [next, keys] = await command(() => client.scanBuffer(cursor, 'MATCH', pattern, 'COUNT', count));
+      const [next, keys] = await command(
+        () => client.scanBuffer(cursor, 'MATCH', pattern, 'COUNT', count),
+        'read',
+      );
       return { cursor: next.toString(), keys };
     },
     async scanSet(key, cursor, count) {
       try {
-        const [next, keys] = await command(() => client.sscanBuffer(key, cursor, 'COUNT', count));
+        const [next, keys] = await command(() => client.sscanBuffer(key, cursor, 'COUNT', count), 'read');
         return { cursor: next.toString(), keys };
       } catch (error) {
         if (isWrongType(error)) return 'not a set';
@@ -140,7 +146,7 @@ export function createCommands(client: Redis, command: Command): NodeCommands {
       return numberOf(unlinked?.value, 'UNLINK');
     },
     async time() {
-      const [seconds, micros] = await command(() => client.time());
+      const [seconds, micros] = await command(() => client.time(), 'read');
       return numberOf(Number(seconds) * 1_000_000 + Number(micros), 'TIME');
     },
     async increment(keys, start) {
