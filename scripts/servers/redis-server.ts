@@ -1,4 +1,4 @@
-import { rm, symlink } from 'node:fs/promises';
+import { rm, symlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 
@@ -35,6 +35,8 @@ export interface RedisServer {
 export interface RedisServerOptions {
   /** Options of the server, e.g. `['--maxmemory', '10mb']`; they win over the defaults here. */
   readonly args?: readonly string[];
+  /** Lines of a configuration file, which the server may rewrite and keeps over restarts; a sentinel needs one. */
+  readonly config?: readonly string[];
   readonly implementation?: RedisImplementation;
 }
 
@@ -47,6 +49,8 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
   const port = await freePort();
   const directory = await temporaryDirectory(implementation);
   const program = await underItsName(redisProgram(implementation), directory);
+  const configFile = join(directory, 'redis.conf');
+  if (options.config !== undefined) await writeFile(configFile, `${options.config.join('\n')}\n`);
 
   let version = '';
   const server = createLocalProcess({
@@ -54,6 +58,7 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
     command: program.command,
     args: [
       ...program.args,
+      ...(options.config === undefined ? [] : [configFile]),
       ...redisArgs({ port: String(port), bind: '127.0.0.1', dir: directory, save: '', appendonly: 'no' }),
       ...(await debugArgs(program)),
       ...(options.args ?? []),

@@ -282,6 +282,11 @@ export const ERROR_CATALOG = {
     exitCode: 3,
     hint: 'Redis refuses writes (persistence error, missing replicas, memory); mend Redis, the daemon goes on by itself.',
   },
+  UNSTALE_REDIS_REPLICAS: {
+    directive: 'retry',
+    exitCode: 3,
+    hint: 'Bring replicas of Redis back, or lower redis.wait_replicas.',
+  },
   UNSTALE_REDIS_AUTH: {
     directive: 'fatal',
     exitCode: 3,

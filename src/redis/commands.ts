@@ -1,25 +1,26 @@
 import type { Redis } from 'ioredis';
 
-import { UnstaleError } from '../errors/unstale-error.ts';
 import type { ScriptCall } from '../protocol/script.ts';
 import { invalidate, update } from '../protocol/scripts.ts';
 import type { Invalidation, InvalidateOptions, Update, UpdateReply } from '../protocol/scripts.ts';
-import { isErrorReply } from './replies.ts';
+import {
+  causeOf,
+  isUnknownScript,
+  isWrongType,
+  numberOf,
+  repliesOf,
+  sortCounters,
+  throwFirst,
+  unexpected,
+} from './reply-values.ts';
+import type { NotIncremented, Reply } from './reply-values.ts';
 
 /** One page of SCAN or SSCAN. */
-interface ScanPage {
+export interface ScanPage {
   /** `0` when the scan is complete. */
   readonly cursor: string;
   /** Bytes, because a key need not be valid UTF-8. */
   readonly keys: Buffer[];
-}
-
-/** Keys of counters that are not incremented. */
-interface NotIncremented {
-  /** Were gone when they were incremented, so that they began at 1. */
-  readonly vanished: string[];
-  /** Hold no integer, or the largest one. */
-  readonly unusable: string[];
 }
 
 /** The commands of the sink. They reject with what `classifyRedisError` understands. */
@@ -55,12 +56,31 @@ export interface RedisCommands {
   append(stream: string, message: string, maxLen: number): Promise<void>;
 }
 
-/** Runs `send` while there is a connection, and rejects with the reason else. */
-type Command = <T>(send: () => Promise<T>) => Promise<T>;
+/** A name and its arguments. */
+export type CommandArgs = readonly [name: string, ...args: (string | Buffer | number)[]];
 
-const UNUSABLE = /^WRONGTYPE|^ERR value is not an integer|^ERR increment or decrement would overflow/;
+/** A command for one node of a cluster. */
+export interface NodeCommand {
+  readonly args: CommandArgs;
+  /** Behind ASKING: the node serves a slot that it is only about to get. */
+  readonly asking?: boolean;
+}
 
-export function createCommands(client: Redis, command: Command): RedisCommands {
+export interface NodeCommands extends RedisCommands {
+  /**
+   * Sends commands in one go; a reply for each, in their order, texts as bytes. Errors are among the replies, also
+   * those of the connection. @throws UnstaleError when there is no connection: nothing was sent.
+   */
+  sendAll(commands: readonly NodeCommand[], effect?: Effect): Promise<readonly Reply[]>;
+}
+
+/** What commands may do to the data. */
+export type Effect = 'write' | 'read';
+
+/** Runs `send` while there is a connection, and rejects with the reason else. The effect is a write if not given. */
+type Command = <T>(send: () => Promise<T>, effect?: Effect) => Promise<T>;
+
+export function createCommands(client: Redis, command: Command): NodeCommands {
   const run = async <Reply>(call: ScriptCall<Reply>): Promise<Reply> => {
     const { script, keys, args } = call;
     const reply = await command<unknown>(() =>
@@ -76,18 +96,40 @@ export function createCommands(client: Redis, command: Command): RedisCommands {
     }
   };
   return {
+    async sendAll(commands, effect) {
+      const sent = command(() => {
+        const pipeline = client.pipeline();
+        for (const { args, asking } of commands) {
+          if (asking === true) pipeline.call('ASKING');
+          const [name, ...rest] = args;
+          pipeline.callBuffer(name, ...rest);
+        }
+        return pipeline.exec();
+      }, effect);
+      const replies = repliesOf(await sent);
+      let at = 0;
+      return commands.map(({ asking }) => {
+        if (asking === true) at += 1;
+        const reply = replies[at];
+        at += 1;
+        return reply ?? { error: unexpected('a pipeline', undefined), value: undefined };
+      });
+    },
     invalidate: (keys, options) => run(invalidate(keys, options)),
     update: (updates, options) => run(update(updates, options)),
     async unlink(keys) {
       return numberOf(await command<unknown>(() => client.unlink(keys)), 'UNLINK');
     },
     async scan(cursor, pattern, count) {
-      const [next, keys] = await command(() => client.scanBuffer(cursor, 'MATCH', pattern, 'COUNT', count));
+      const [next, keys] = await command(
+        () => client.scanBuffer(cursor, 'MATCH', pattern, 'COUNT', count),
+        'read',
+      );
       return { cursor: next.toString(), keys };
     },
     async scanSet(key, cursor, count) {
       try {
-        const [next, keys] = await command(() => client.sscanBuffer(key, cursor, 'COUNT', count));
+        const [next, keys] = await command(() => client.sscanBuffer(key, cursor, 'COUNT', count), 'read');
         return { cursor: next.toString(), keys };
       } catch (error) {
         if (isWrongType(error)) return 'not a set';
@@ -104,7 +146,7 @@ export function createCommands(client: Redis, command: Command): RedisCommands {
       return numberOf(unlinked?.value, 'UNLINK');
     },
     async time() {
-      const [seconds, micros] = await command(() => client.time());
+      const [seconds, micros] = await command(() => client.time(), 'read');
       return numberOf(Number(seconds) * 1_000_000 + Number(micros), 'TIME');
     },
     async increment(keys, start) {
@@ -114,20 +156,7 @@ export function createCommands(client: Redis, command: Command): RedisCommands {
         return pipeline.exec();
       });
       const replies = repliesOf(await sent);
-      const vanished: string[] = [];
-      const unusable: string[] = [];
-      keys.forEach((key, index) => {
-        const set = replies[2 * index];
-        const increment = replies[2 * index + 1];
-        // SET NX has no reason to fail that INCR has not, but for the right to it.
-        if (set?.error !== undefined) throw set.error;
-        if (increment?.error === undefined) {
-          if (numberOf(increment?.value, 'INCR') === 1) vanished.push(key);
-        } else if (isErrorReply(increment.error) && UNUSABLE.test(increment.error.message))
-          unusable.push(key);
-        else throw increment.error;
-      });
-      return { vanished, unusable };
+      return sortCounters(keys, replies);
     },
     async setAll(keys, value) {
       const sent = command(() => {
@@ -135,8 +164,7 @@ export function createCommands(client: Redis, command: Command): RedisCommands {
         for (const key of keys) pipeline.set(key, value);
         return pipeline.exec();
       });
-      const failed = repliesOf(await sent).find(({ error }) => error !== undefined);
-      if (failed?.error !== undefined) throw failed.error;
+      throwFirst(repliesOf(await sent));
     },
     async publish(channel, message) {
       await command(() => client.publish(channel, message));
@@ -145,42 +173,4 @@ export function createCommands(client: Redis, command: Command): RedisCommands {
       await command(() => client.xadd(stream, 'MAXLEN', '~', maxLen, '*', 'message', message));
     },
   };
-}
-
-interface Reply {
-  readonly error: Error | undefined;
-  readonly value: unknown;
-}
-
-function repliesOf(replies: [error: Error | null, result: unknown][] | null): Reply[] {
-  // Null: a watched key changed; nothing is watched.
-  if (replies === null) throw unexpected('EXEC', replies);
-  return replies.map(([error, value]) => ({ error: error ?? undefined, value }));
-}
-
-/** Why a transaction was not executed: the refusal of one of its commands says it, EXECABORT does not. */
-function causeOf(error: unknown): unknown {
-  if (!(error instanceof Error) || !('previousErrors' in error)) return error;
-  const { previousErrors } = error;
-  return Array.isArray(previousErrors) ? (previousErrors[0] ?? error) : error;
-}
-
-function isWrongType(error: unknown): boolean {
-  return error instanceof Error && isErrorReply(error) && error.message.startsWith('WRONGTYPE');
-}
-
-function isUnknownScript(error: unknown): boolean {
-  return error instanceof Error && isErrorReply(error) && error.message.startsWith('NOSCRIPT');
-}
-
-function numberOf(reply: unknown, name: string): number {
-  if (typeof reply === 'number' && !Number.isNaN(reply)) return reply;
-  throw unexpected(name, reply);
-}
-
-function unexpected(name: string, reply: unknown): UnstaleError {
-  return new UnstaleError(
-    'UNSTALE_REDIS_UNEXPECTED_REPLY',
-    `${name} replied ${typeof reply}, not what it should`,
-  );
 }

@@ -5,8 +5,12 @@ import type { RedisConnectionOptions } from './client.ts';
 import { classifyRedisError, isErrorReply } from './replies.ts';
 import { parseServerInfo } from './server-info.ts';
 import type { RedisServerInfo } from './server-info.ts';
+import { noMaster, watchSentinels } from './sentinel-watch.ts';
 import { createCommands } from './commands.ts';
-import type { RedisCommands } from './commands.ts';
+import type { Effect, NodeCommands, RedisCommands } from './commands.ts';
+import { createDatasetWatch, formatIdentity } from './dataset-watch.ts';
+import type { DatasetChange, DatasetWatch } from './dataset-watch.ts';
+import { createReplicaWait, lostTrack } from './replica-wait.ts';
 import { probeRights } from './write-probe.ts';
 import type { WriteProbeResult, WriteSample } from './write-probe.ts';
 
@@ -27,6 +31,20 @@ export interface RedisConnection extends RedisCommands {
   /** Whether writes to such keys are accepted; see `probeRights`. */
   probe(sample: WriteSample): Promise<WriteProbeResult>;
   /**
+   * Waits until so many replicas as are asked for have what was written.
+   * @param since what `sessions()` said before the first of the writes
+   * @throws UnstaleError if too few have it within a second, or nobody can say.
+   */
+  settle(since?: number): Promise<void>;
+  /** What the data is known by; it changes when acknowledged writes may be lost. Undefined when the user may not ask. */
+  identity(): Promise<string | undefined>;
+  /** Calls the listener when a new session finds other data than before; returns how to stop it. */
+  onDatasetChange(listener: (change: DatasetChange) => void): () => void;
+  /** All that hold keys, for scopes. */
+  nodes(): readonly RedisConnection[];
+  /** Where the keys are now. */
+  placement(): Promise<Placement>;
+  /**
    * What INFO says; undefined when the user may not ask.
    * @throws UnstaleError when there is no connection or no answer.
    */
@@ -35,25 +53,48 @@ export interface RedisConnection extends RedisCommands {
   close(): Promise<void>;
 }
 
+/** Where keys are, as far as it matters to a pass over all of them. */
+export interface Placement {
+  /** Another one: keys may have moved from one node to another meanwhile. */
+  readonly signature: string;
+  /** Whether keys are moving right now. */
+  readonly moving: boolean;
+}
+
+/** A connection to one process. */
+export type RedisNode = RedisConnection & NodeCommands;
+
+/** Where a node belongs, if not alone. */
+export interface Membership {
+  readonly name: string;
+  readonly watch: DatasetWatch;
+}
+
+const ONE_PLACE: Placement = { signature: '', moving: false };
+/** Before a server that gave no answer is asked again who it is, ms. */
+const OBSERVE_RETRY = 1_000;
 /** First and longest wait before a reconnect, ms; the random half keeps clients from returning together. */
 const RECONNECT_INITIAL = 50;
 const RECONNECT_MAX = 2_000;
 const READY_POLL = 100;
 
 /** Starts connecting and returns at once; the log gets one line for every change of the connection's state. */
-export function connectRedis(options: RedisConnectionOptions, log: Log): RedisConnection {
+export function connectRedis(options: RedisConnectionOptions, log: Log, membership?: Membership): RedisNode {
   const endpoint = endpointOf(options);
+  const { name, watch } = membership ?? { name: endpoint, watch: createDatasetWatch() };
   let usable = false;
   let sessions = 0;
   let closing = false;
   // An error during the handshake leaves a session in an unknown state, e.g. in database 0.
   let distrusted = false;
-  // We end the session ourselves, to look for the new master; no news for the log.
-  let leavingReplica = false;
+  // We end the session ourselves, to look for the new master; no loss for the log.
+  let leaving = false;
   let attempt = 0;
   let failure = new UnstaleError('UNSTALE_REDIS_UNREACHABLE', `not yet connected to Redis ${endpoint}`);
   let reported: string | undefined;
   let retryTimer: NodeJS.Timeout | undefined;
+  // What the last sentinel said that did not lead to a master.
+  let sentinelProblem: string | undefined;
   const waiters = new Set<() => void>();
 
   const nextDelay = (): number => {
@@ -68,7 +109,7 @@ export function connectRedis(options: RedisConnectionOptions, log: Log): RedisCo
       const refusal = classifyRedisError(error);
       if (refusal.code !== 'UNSTALE_REDIS_READONLY') return false;
       // Only a new connection follows a DNS name or a proxy to the new master.
-      leavingReplica = true;
+      leaving = true;
       failure = refusal;
       return true;
     },
@@ -87,10 +128,14 @@ export function connectRedis(options: RedisConnectionOptions, log: Log): RedisCo
 
   client.on('connecting', () => {
     distrusted = false;
+    sentinelProblem = undefined;
+  });
+  client.on('sentinelError', (error) => {
+    sentinelProblem = error.message;
   });
   client.on('error', (error) => {
-    failure = connectionFailure(error, options);
-    leavingReplica = false;
+    failure = connectionFailure(error, options, sentinelProblem);
+    leaving = false;
     if (client.status === 'connect' || client.status === 'ready') {
       distrusted = true;
       usable = false;
@@ -103,14 +148,15 @@ export function connectRedis(options: RedisConnectionOptions, log: Log): RedisCo
     usable = true;
     sessions += 1;
     attempt = 0;
-    leavingReplica = false;
+    leaving = false;
     failure = new UnstaleError('UNSTALE_REDIS_UNREACHABLE', `Redis ${endpoint} closed the connection`);
     if (reported !== 'connected') log.info({ endpoint }, 'connected to Redis');
     reported = 'connected';
+    void observe(sessions);
     changed();
   });
   client.on('close', () => {
-    const intended = closing || (leavingReplica && usable);
+    const intended = closing || (leaving && usable);
     usable = false;
     if (!intended) reportLoss();
     changed();
@@ -124,13 +170,28 @@ export function connectRedis(options: RedisConnectionOptions, log: Log): RedisCo
     }, nextDelay());
   });
 
-  const command = async <T>(send: () => Promise<T>): Promise<T> => {
+  const stopWatching = watchSentinels(options, (master) => {
+    if (!usable) return;
+    log.info({ endpoint, master }, 'the sentinels name another master of Redis');
+    leaving = true;
+    failure = new UnstaleError('UNSTALE_REDIS_UNREACHABLE', `Redis ${endpoint} is changing to ${master}`);
+    client.disconnect(true);
+  });
+
+  const command = async <T>(send: () => Promise<T>, effect: Effect = 'write'): Promise<T> => {
     if (!usable) throw failure;
+    if (effect === 'write') replicaWait.wrote();
     return send();
   };
+  const { waitReplicas = 0, commandTimeout } = options;
+  const replicaWait = createReplicaWait({
+    replicas: waitReplicas,
+    commandTimeout,
+    wait: (replicas, timeoutMs) => command(() => client.wait(replicas, timeoutMs), 'read'),
+  });
 
   const ping = async (): Promise<UnstaleError | undefined> => {
-    const problem = await command(() => client.ping()).then(() => undefined, classifyRedisError);
+    const problem = await command(() => client.ping(), 'read').then(() => undefined, classifyRedisError);
     // A user without the right to PING got an answer all the same.
     return usable && problem?.code === 'UNSTALE_REDIS_PERMISSION' ? undefined : problem;
   };
@@ -146,7 +207,29 @@ export function connectRedis(options: RedisConnectionOptions, log: Log): RedisCo
       waiters.add(done);
     });
 
-  return {
+  const info = async (): Promise<RedisServerInfo | undefined> => {
+    try {
+      return parseServerInfo(await command(() => client.info(), 'read'));
+    } catch (error) {
+      const problem = classifyRedisError(error);
+      if (isErrorReply(error) && problem.code === 'UNSTALE_REDIS_PERMISSION') return undefined;
+      throw problem;
+    }
+  };
+
+  /** Asks until there is an answer: a change that is not noticed now is never noticed. */
+  const observe = async (session: number): Promise<void> => {
+    while (usable && session === sessions) {
+      const found = await info().then(
+        (answer) => ({ answer }),
+        () => undefined,
+      );
+      if (found !== undefined && session === sessions) return watch.observe(name, found.answer);
+      await changeWithin(OBSERVE_RETRY);
+    }
+  };
+
+  const connection: RedisNode = {
     ...createCommands(client, command),
     isReachable: () => usable,
     sessions: () => sessions,
@@ -161,15 +244,17 @@ export function connectRedis(options: RedisConnectionOptions, log: Log): RedisCo
       }
     },
     probe: (sample) => probeRights(options, sample),
-    async info() {
-      try {
-        return parseServerInfo(await command(() => client.info()));
-      } catch (error) {
-        const problem = classifyRedisError(error);
-        if (isErrorReply(error) && problem.code === 'UNSTALE_REDIS_PERMISSION') return undefined;
-        throw problem;
-      }
+    info,
+    async settle(since = sessions) {
+      if (waitReplicas === 0) return;
+      if (since !== sessions) throw lostTrack();
+      await replicaWait.settle();
+      if (since !== sessions) throw lostTrack();
     },
+    identity: async () => formatIdentity(await info()),
+    onDatasetChange: (listener) => watch.onChange(listener),
+    nodes: () => [connection],
+    placement: async () => ONE_PLACE,
     async close() {
       closing = true;
       usable = false;
@@ -178,6 +263,7 @@ export function connectRedis(options: RedisConnectionOptions, log: Log): RedisCo
         `the connection to Redis ${endpoint} is closed`,
       );
       clearTimeout(retryTimer);
+      stopWatching();
       // Between two attempts there is nothing to end, and no event would follow.
       const idle = client.status === 'end' || client.status === 'reconnecting';
       const ended = idle ? undefined : new Promise((resolve) => client.once('end', resolve));
@@ -185,10 +271,19 @@ export function connectRedis(options: RedisConnectionOptions, log: Log): RedisCo
       await ended;
     },
   };
+  return connection;
 }
 
 /** Why there is no connection. Nothing of it is about a command, so nothing of it may poison one. */
-function connectionFailure(error: unknown, options: RedisConnectionOptions): UnstaleError {
+function connectionFailure(
+  error: unknown,
+  options: RedisConnectionOptions,
+  sentinelProblem: string | undefined,
+): UnstaleError {
+  if (options.sentinel !== undefined && sentinelProblem !== undefined) {
+    const problem = noMaster(options.sentinel.name, error, sentinelProblem);
+    if (problem !== undefined) return problem;
+  }
   const classified = classifyRedisError(error);
   if (classified.policy.directive !== 'poisoned') return classified;
   if (isErrorReply(error) && commandName(error) === 'select') {

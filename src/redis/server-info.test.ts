@@ -12,6 +12,8 @@ const redis = [
   '',
   '# Replication',
   'role:master',
+  'master_replid:abcd0123',
+  'master_replid2:0000000000000000000000000000000000000000',
 ].join('\r\n');
 
 test('reads version, run id, role and eviction policy', () => {
@@ -20,6 +22,8 @@ test('reads version, run id, role and eviction policy', () => {
     version: '7.0.15',
     runId: '0123abcd',
     role: 'master',
+    replId: 'abcd0123',
+    formerReplId: undefined,
     maxmemoryPolicy: 'noeviction',
   });
 });

@@ -5,6 +5,10 @@ export interface RedisServerInfo {
   /** Changes with every start of the server. */
   readonly runId: string | undefined;
   readonly role: string | undefined;
+  /** The history of writes that the data is at the end of; it changes with a restart and with a promotion. */
+  readonly replId: string | undefined;
+  /** The history that was gone on with when the server was promoted; undefined if it never was. */
+  readonly formerReplId: string | undefined;
   /** E.g. `noeviction`, `allkeys-lru`. */
   readonly maxmemoryPolicy: string | undefined;
 }
@@ -25,6 +29,13 @@ export function parseServerInfo(text: string): RedisServerInfo | undefined {
     version,
     runId: fields.get('run_id'),
     role: fields.get('role'),
+    replId: fields.get('master_replid'),
+    formerReplId: realId(fields.get('master_replid2')),
     maxmemoryPolicy: fields.get('maxmemory_policy'),
   };
+}
+
+/** Zeros stand for none. */
+function realId(id: string | undefined): string | undefined {
+  return id === undefined || /^0*$/.test(id) ? undefined : id;
 }

@@ -1,0 +1,119 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+
+import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
+import { startRedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
+import type { RedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
+import { eventually } from '../support/eventually.ts';
+import {
+  applyOnce,
+  applyUntilDurable,
+  deletesOf,
+  fill,
+  numberedKeys,
+  openSink,
+  testClient,
+} from '../support/redis-sink.ts';
+import type { TestSink } from '../support/redis-sink.ts';
+
+const isInstalled = (await installedRedisImplementations()).includes('redis');
+
+describe.skipIf(!isInstalled)('a connection by way of sentinels', () => {
+  let redis: RedisSentinels;
+  const opened: TestSink[] = [];
+
+  beforeAll(async () => {
+    redis = await startRedisSentinels();
+  });
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map(async ({ connection }) => connection.close()));
+  });
+  afterAll(async () => redis?.destroy());
+
+  const nodesOf = (ports: readonly number[]): { host: string; port: number }[] =>
+    ports.map((port) => ({ host: '127.0.0.1', port }));
+  const sentinelPorts = (): number[] => redis.sentinels.map(({ port }) => port);
+  const open = (name = redis.name, ports = sentinelPorts()): TestSink => {
+    const sink = openSink({ port: 1, sentinel: { name, nodes: nodesOf(ports) } });
+    opened.push(sink);
+    return sink;
+  };
+  /** Deletes keys by way of the sink, and says how many are left on the server. */
+  const deleteOn = async (port: number, { sink }: TestSink, keys: readonly string[]): Promise<number> => {
+    const client = testClient(port);
+    try {
+      await fill(client, keys);
+      await applyUntilDurable(sink, deletesOf(keys));
+      return await client.exists(...keys);
+    } finally {
+      client.disconnect();
+    }
+  };
+
+  test('deletes on the master, follows a failover, and says so in one line', async () => {
+    const sink = open();
+    await sink.connection.checkReady(5_000);
+    const first = await redis.master();
+    expect(await deleteOn(first.port, sink, numberedKeys(10))).toBe(0);
+
+    const second = await redis.failover();
+    expect(await deleteOn(second.port, sink, numberedKeys(10))).toBe(0);
+    const named = sink.lines.filter(({ message }) => message.includes('name another master'));
+    expect(named.map(({ fields }) => fields['master'])).toEqual([`127.0.0.1:${second.port}`]);
+    expect(sink.lines.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+
+  test('leaves a master that hangs as soon as the sentinels name another', async () => {
+    const sink = open();
+    await sink.connection.checkReady(5_000);
+    const old = await redis.master();
+    const next = redis.servers.find((server) => server !== old)!;
+    // A failover that was just over holds the next one up.
+    old.freeze();
+    try {
+      await eventually(
+        'the other is master',
+        () => redis.master(),
+        (server) => server === next,
+      );
+      expect(await deleteOn(next.port, sink, numberedKeys(10))).toBe(0);
+    } finally {
+      old.thaw();
+    }
+  });
+
+  test('fails commands at once while no sentinel answers, with a reason that may pass', async () => {
+    const sink = open(redis.name, [1, 2]);
+    await expect(sink.connection.checkReady(300)).rejects.toMatchObject({
+      code: 'UNSTALE_REDIS_UNREACHABLE',
+      message: expect.stringContaining(
+        'no sentinel names a master cache: failed to connect to sentinel 127.0.0.1:',
+      ),
+    });
+    expect(await applyOnce(sink.sink, deletesOf(['a']))).toMatchObject({ outcome: 'retryable' });
+  });
+
+  test('says that the sentinels do not know the name', async () => {
+    const sink = open('unknown');
+    await expect(sink.connection.checkReady(300)).rejects.toMatchObject({
+      code: 'UNSTALE_REDIS_UNREACHABLE',
+      message: 'no sentinel names a master unknown: they know no such name',
+    });
+  });
+
+  test('stops at a password that the sentinels do not take', async () => {
+    const port = redis.sentinels[0]!.port;
+    const sink = openSink({
+      port: 1,
+      sentinel: { name: redis.name, nodes: nodesOf([port]), username: 'nobody', password: 'wrong' },
+    });
+    opened.push(sink);
+    await expect(sink.connection.checkReady(2_000)).rejects.toMatchObject({ code: 'UNSTALE_REDIS_AUTH' });
+  });
+
+  test('probes the rights on the master that the sentinels name', async () => {
+    const { connection } = open();
+    await connection.checkReady(5_000);
+    const sample = { deletes: ['a'], scripts: [], values: [], generations: [], sets: [], publish: undefined };
+    expect(await connection.probe(sample)).toBe('permitted');
+  });
+});
