@@ -2,6 +2,7 @@ import type { ConnectionOptions } from 'mysql2';
 import type { Config } from './config/config.ts';
 import { CONCURRENCY } from './lookup/mysql-lookups.ts';
 import type { Log, SqlClient } from './pipeline/ports.ts';
+import { connectRedisCluster } from './redis/cluster-connection.ts';
 import { connectRedis } from './redis/connection.ts';
 import type { RedisConnection } from './redis/connection.ts';
 import { createSqlClient } from './runtime/mysql-client.ts';
@@ -104,7 +105,9 @@ export function openStateStore(config: Config, log: Log): StateStores {
   };
 }
 
-/** The connection to Redis; connects at once and for ever. */
-export function openRedis(config: Config, log: Log): RedisConnection {
-  return connectRedis({ ...config.redis, clientName: `unstale-${config.clientId}` }, log);
+/** The connection to Redis, to one or to a cluster; connects at once and for ever. */
+export function openRedis({ redis, clientId }: Config, log: Log): RedisConnection {
+  const options = { ...redis, clientName: `unstale-${clientId}` };
+  if (redis.cluster !== undefined) return connectRedisCluster(options, redis.cluster, log);
+  return connectRedis(options, log);
 }

@@ -219,12 +219,13 @@ export function connectRedis(options: RedisConnectionOptions, log: Log, membersh
 
   /** Asks until there is an answer: a change that is not noticed now is never noticed. */
   const observe = async (session: number): Promise<void> => {
-    while (usable && session === sessions) {
+    const isCurrent = (): boolean => usable && session === sessions;
+    while (isCurrent()) {
       const found = await info().then(
         (answer) => ({ answer }),
         () => undefined,
       );
-      if (found !== undefined && session === sessions) return watch.observe(name, found.answer);
+      if (found !== undefined && isCurrent()) return watch.observe(name, found.answer);
       await changeWithin(OBSERVE_RETRY);
     }
   };

@@ -1,11 +1,13 @@
 import type { Sleep } from '../pipeline/ports.ts';
-import type { RedisConnection } from './connection.ts';
+import type { Placement, RedisConnection } from './connection.ts';
 import { commonGlob, globMatcher } from './glob.ts';
 import type { Send } from './send.ts';
 
 export interface SweepOptions {
-  /** All that hold keys. */
-  readonly nodes: readonly RedisConnection[];
+  /** All that hold keys now. */
+  readonly nodes: () => readonly RedisConnection[];
+  /** Where keys are now. */
+  readonly placement: () => Promise<Placement>;
   /** Removes keys that were found, and what hangs on them; resolves with how many existed. */
   readonly remove: (
     node: RedisConnection,
@@ -52,13 +54,21 @@ interface NodeSweep {
 /**
  * Removes every key that matches one of the globs on every node, in one pass over each keyspace. Keys that are
  * there from the beginning of the pass to its end are found, whatever happens to others meanwhile.
+ *
+ * In a cluster a key that moves from a node that was not looked at yet to one that was is passed over. So if keys may
+ * have moved, there is another pass. A key that two passes miss has moved twice; while the same slots are on their
+ * way, each key moves once, so that two passes are enough however long that lasts.
  */
 export class ScopeSweep {
   readonly #options: SweepOptions;
   readonly #glob: string;
   /** Undefined when the server's own matching is exact. */
   readonly #matches: ((key: Buffer) => boolean) | undefined;
-  readonly #parts: readonly NodeSweep[];
+  #parts: readonly NodeSweep[] = [];
+  /** Where keys were when this pass began and when the one before it began; undefined before the first. */
+  #places: readonly string[] = [];
+  /** Of nodes that are gone, and of passes before this one. */
+  #past: SweepProgress = { lookedAt: 0, removed: 0 };
   #reportedAt = performance.now();
 
   constructor(patterns: readonly string[], options: SweepOptions) {
@@ -66,23 +76,15 @@ export class ScopeSweep {
     this.#options = options;
     this.#glob = commonGlob(distinct);
     this.#matches = distinct.length > 1 ? globMatcher(distinct) : undefined;
-    this.#parts = options.nodes.map((node) => ({
-      node,
-      session: 0,
-      runId: undefined,
-      cursor: '0',
-      complete: false,
-      found: [],
-      lookedAt: 0,
-      removed: 0,
-      due: 0,
-    }));
   }
 
   get progress(): SweepProgress {
     const sum = (of: (part: NodeSweep) => number): number =>
       this.#parts.reduce((total, part) => total + of(part), 0);
-    return { lookedAt: sum((part) => part.lookedAt), removed: sum((part) => part.removed) };
+    return {
+      lookedAt: this.#past.lookedAt + sum((part) => part.lookedAt),
+      removed: this.#past.removed + sum((part) => part.removed),
+    };
   }
 
   /**
@@ -91,8 +93,32 @@ export class ScopeSweep {
    * @throws UnstaleError of the command that failed, or the abort's reason; no command is out any more then.
    */
   async run(send: Send, signal: AbortSignal): Promise<void> {
-    const outcomes = await Promise.allSettled(this.#parts.map((part) => this.#sweep(part, send, signal)));
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    const { nodes, placement } = this.#options;
+    for (;;) {
+      if (this.#places.length === 0) this.#places = [(await placement()).signature];
+      this.#follow(nodes());
+      const outcomes = await Promise.allSettled(this.#parts.map((part) => this.#sweep(part, send, signal)));
+      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+      const { signature, moving } = await placement();
+      const [began, beganBefore] = this.#places;
+      if (signature === began && (!moving || signature === beganBefore)) return;
+      this.#places = began === undefined ? [signature] : [signature, began];
+      this.#follow([]);
+    }
+  }
+
+  /** Goes on with nodes that are still there, and from the beginning on others. */
+  #follow(nodes: readonly RedisConnection[]): void {
+    const before = this.#parts;
+    this.#parts = nodes.map((node) => before.find((part) => part.node === node) ?? beginOn(node));
+    const gone = before.filter((part) => !this.#parts.includes(part));
+    this.#past = gone.reduce(
+      ({ lookedAt, removed }, part) => ({
+        lookedAt: lookedAt + part.lookedAt,
+        removed: removed + part.removed,
+      }),
+      this.#past,
+    );
   }
 
   async #sweep(part: NodeSweep, send: Send, signal: AbortSignal): Promise<void> {
@@ -156,4 +182,18 @@ export class ScopeSweep {
     this.#reportedAt = now;
     this.#options.onProgress(this.progress);
   }
+}
+
+function beginOn(node: RedisConnection): NodeSweep {
+  return {
+    node,
+    session: 0,
+    runId: undefined,
+    cursor: '0',
+    complete: false,
+    found: [],
+    lookedAt: 0,
+    removed: 0,
+    due: 0,
+  };
 }
