@@ -30,6 +30,8 @@ export function createBoundedMap<Value>({
     entries.delete(key);
   };
 
+  const isTooFull = (): boolean => entries.size > maxEntries || total > maxWeight;
+
   return {
     get size() {
       return entries.size;
@@ -43,7 +45,7 @@ export function createBoundedMap<Value>({
       if (weight > maxWeight || maxEntries < 1) return;
       entries.set(key, { value, weight });
       total += weight;
-      while (entries.size > maxEntries || total > maxWeight) {
+      while (isTooFull()) {
         const [oldest] = entries.keys();
         if (oldest === undefined) return;
         remove(oldest);

@@ -29,7 +29,7 @@ export function createBypass(): Bypass {
         count(prefix, -1);
       };
     },
-    has: (key) => prefixes.length > 0 && prefixes.some((prefix) => key.startsWith(prefix)),
+    has: (key) => prefixes.some((prefix) => key.startsWith(prefix)),
     list: () => prefixes,
   };
 }

@@ -52,29 +52,30 @@ export interface ReaderObserver {
 
 /** All methods there, and none throws. */
 export function safeObserver(observer: ReaderObserver = {}): Required<ReaderObserver> {
-  const safe =
-    <Args extends unknown[]>(method: ((...args: Args) => void) | undefined) =>
-    (...args: Args): void => {
-      if (method === undefined) return;
+  const safe = <Name extends keyof ReaderObserver>(name: Name): Required<ReaderObserver>[Name] => {
+    if (observer[name] === undefined) return () => undefined;
+    const tell = (...args: unknown[]): void => {
       try {
-        method.apply(observer, args);
+        (observer as Readonly<Record<string, (...all: unknown[]) => void>>)[name]?.(...args);
       } catch {
         // Metrics must not break reads.
       }
     };
+    return tell;
+  };
   return {
-    hit: safe(observer.hit),
-    miss: safe(observer.miss),
-    lease: safe(observer.lease),
-    wait: safe(observer.wait),
-    load: safe(observer.load),
-    fill: safe(observer.fill),
-    stale: safe(observer.stale),
-    filtered: safe(observer.filtered),
-    bypass: safe(observer.bypass),
-    invalidate: safe(observer.invalidate),
-    redis: safe(observer.redis),
-    breaker: safe(observer.breaker),
-    refreshFailed: safe(observer.refreshFailed),
+    hit: safe('hit'),
+    miss: safe('miss'),
+    lease: safe('lease'),
+    wait: safe('wait'),
+    load: safe('load'),
+    fill: safe('fill'),
+    stale: safe('stale'),
+    filtered: safe('filtered'),
+    bypass: safe('bypass'),
+    invalidate: safe('invalidate'),
+    redis: safe('redis'),
+    breaker: safe('breaker'),
+    refreshFailed: safe('refreshFailed'),
   };
 }

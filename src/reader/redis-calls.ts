@@ -69,24 +69,23 @@ export function createRedisCalls({
       settle('timeout');
       call.onFailure(new ReaderError('UNSTALE_READER_REDIS_TIMEOUT', `${call.command} in ${timeoutMs} ms`));
     });
+    const replied = (reply: T): void => {
+      pending -= 1;
+      if (settled) {
+        call.onLate?.(reply);
+        return;
+      }
+      settle('ok');
+      call.onReply(reply);
+    };
+    const failed = (error: unknown): void => {
+      pending -= 1;
+      if (settled) return;
+      settle(isAnswer(error) ? 'refused' : 'failed');
+      call.onFailure(error);
+    };
     pending += 1;
-    sendSafely(call).then(
-      (reply) => {
-        pending -= 1;
-        if (settled) {
-          call.onLate?.(reply);
-          return;
-        }
-        settle('ok');
-        call.onReply(reply);
-      },
-      (error: unknown) => {
-        pending -= 1;
-        if (settled) return;
-        settle(isAnswer(error) ? 'refused' : 'failed');
-        call.onFailure(error);
-      },
-    );
+    sendSafely(call).then(replied, failed);
   };
 
   return {
