@@ -28,17 +28,32 @@ export function fromIoredis(client: IoredisClient): CacheClient {
     args: readonly Argument[],
   ): Promise<unknown> => client.callBuffer(command, [script, String(keys.length), ...keys, ...args]);
 
+  const many = async <T>(
+    keys: readonly string[],
+    one: (key: string) => Promise<T | null>,
+    all: (keys: string[]) => Promise<(T | null)[]>,
+  ): Promise<(T | null)[]> => {
+    if (keys.length === 0) return [];
+    // A cluster takes only keys of one slot in one command; single ones go out together all the same.
+    return isCluster ? Promise.all(keys.map((key) => orNull(one(key)))) : all([...keys]);
+  };
+
   return {
     isCluster,
     get: (key) => client.get(key),
     getBytes: (key) => client.getBuffer(key),
-    // A cluster takes only keys of one slot in one command; single ones go out together all the same.
     getMany: (keys) =>
-      isCluster ? Promise.all(keys.map((key) => orNull(client.get(key)))) : client.mget([...keys]),
+      many(
+        keys,
+        (key) => client.get(key),
+        (all) => client.mget(all),
+      ),
     getManyBytes: (keys) =>
-      isCluster
-        ? Promise.all(keys.map((key) => orNull(client.getBuffer(key))))
-        : client.mgetBuffer([...keys]),
+      many(
+        keys,
+        (key) => client.getBuffer(key),
+        (all) => client.mgetBuffer(all),
+      ),
     evalsha: (sha1, keys, args) => evaluate('evalsha', sha1, keys, args),
     eval: (source, keys, args) => evaluate('eval', source, keys, args),
   };

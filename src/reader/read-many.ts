@@ -4,7 +4,7 @@ import type { Flight } from './flights.ts';
 import type { Lease, LeaseAnswer } from './lease.ts';
 import { askForLease, release, waitForAnother } from './leasing.ts';
 import { joinGtids } from './gtid-set.ts';
-import type { LoadContext, LoadMany } from './loader.ts';
+import type { LoadContext, LoadMany, LoadResult } from './loader.ts';
 import { valueOf } from './loader.ts';
 import type { LoadReason } from './observer.ts';
 import { codecOf } from './options.ts';
@@ -69,7 +69,7 @@ export async function loadManyUnleased<V>(
       readFrom: reason === 'transaction' ? 'primary' : 'any',
       gtid: '',
       isLeased: false,
-      run: (context) => loadMany(keys, context),
+      run: (context) => callMany(loadMany, keys, context),
     });
     for (const flight of flights) flight.resolve(valueOf(result.get(flight.key)));
   };
@@ -127,7 +127,7 @@ async function loadManyLeased<V>(batch: Batch<V>, leased: readonly Leased<V>[]):
       readFrom,
       gtid: joinGtids(leased.map(({ lease }) => lease.gtid)),
       isLeased: true,
-      run: (context) => loadMany(keys, context),
+      run: (context) => callMany(loadMany, keys, context),
     });
   } catch (error) {
     for (const { lease } of leased) release(core, lease);
@@ -147,6 +147,17 @@ async function loadManyLeased<V>(batch: Batch<V>, leased: readonly Leased<V>[]):
       flight.resolve(await storeLoaded(core, { key, options, flight }, lease, loadedUnder));
     }),
   );
+}
+
+/** @throws TypeError when the loader gives no map */
+async function callMany<V>(
+  loadMany: LoadMany<V>,
+  keys: readonly string[],
+  context: LoadContext,
+): Promise<ReadonlyMap<string, LoadResult<V>>> {
+  const result: unknown = await loadMany(keys, context);
+  if (result instanceof Map) return result as ReadonlyMap<string, LoadResult<V>>;
+  throw new TypeError('a loader of many keys has to return a Map of values by key');
 }
 
 async function answerFor(

@@ -96,7 +96,7 @@ export function createReader(options: ReaderOptions): Reader {
   let closed = false;
 
   const isFiltered = (key: string): boolean => {
-    if (mayExist === undefined || mayExist(key)) return false;
+    if (mayExist === undefined || isPossible(mayExist, key)) return false;
     observer.filtered(key);
     return true;
   };
@@ -179,9 +179,9 @@ export function createReader(options: ReaderOptions): Reader {
       }
     }
     const batch = { core, loadMany, options };
-    void loadManyUnleased(batch, direct, 'transaction');
-    void loadManyUnleased(batch, bypassed, 'bypass');
-    void readMany(batch, cached);
+    endAll(direct, loadManyUnleased(batch, direct, 'transaction'));
+    endAll(bypassed, loadManyUnleased(batch, bypassed, 'bypass'));
+    endAll(cached, readMany(batch, cached));
     const found = await Promise.all(
       [...joined, ...direct, ...bypassed, ...cached].map(
         async ({ key, promise }) => [key, await promise] as const,
@@ -245,6 +245,22 @@ export function createReader(options: ReaderOptions): Reader {
       applied?.close();
     },
   };
+}
+
+/** A filter that fails excludes nothing. */
+function isPossible(mayExist: (key: string) => boolean, key: string): boolean {
+  try {
+    return mayExist(key);
+  } catch {
+    return true;
+  }
+}
+
+/** What ends the flights should not fail; if it does, they fail with it instead of never ending. */
+function endAll(flights: readonly Flight<unknown>[], ending: Promise<void>): void {
+  ending.catch((error: unknown) => {
+    for (const flight of flights) flight.reject(error);
+  });
 }
 
 function isWrongType(error: unknown): boolean {

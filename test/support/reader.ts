@@ -70,9 +70,9 @@ export interface ControlledLoad<V> {
   /** Of each call so far. */
   readonly contexts: LoadContext[];
   /** Resolves when the load was called so many times. */
-  called(times: number): Promise<void>;
-  finish(value: V | null): void;
-  fail(error: Error): void;
+  readonly called: (times: number) => Promise<void>;
+  readonly finish: (value: V | null) => void;
+  readonly fail: (error: Error) => void;
 }
 
 export function controlledLoad<V>(): ControlledLoad<V> {
