@@ -44,3 +44,18 @@ describe('deadlines', () => {
     expect(expired).toEqual(['first', 'second']);
   });
 });
+
+it('deadlines that are over do not keep the process running', () => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const before = timers();
+  const deadlines = createDeadlines(60_000);
+  const first = deadlines.add(performance.now(), () => undefined);
+  expect(timers()).toBe(before + 1);
+  first.clear();
+  expect(timers()).toBe(before);
+  const second = deadlines.add(performance.now(), () => undefined);
+  expect(timers()).toBe(before + 1);
+  second.clear();
+  expect(timers()).toBe(before);
+  deadlines.close();
+});

@@ -35,37 +35,41 @@ class Entry implements Deadline {
     this.next.previous = this.previous;
     this.previous = this;
     this.next = this;
-    if (this.list !== undefined) this.list.size -= 1;
+    const { list } = this;
+    if (list === undefined) return;
+    list.size -= 1;
+    // A process with nothing to wait for may end.
+    if (list.size === 0) list.timer?.unref();
   }
 }
 
 interface List {
   size: number;
+  timer: NodeJS.Timeout | undefined;
 }
 
 export function createDeadlines(afterMs: number): Deadlines {
-  const list: List = { size: 0 };
+  const list: List = { size: 0, timer: undefined };
   /** Before the first and after the last; oldest first, which is the order in which they expire. */
   const head = new Entry(undefined, 0, () => undefined);
-  let timer: NodeJS.Timeout | undefined;
   let closed = false;
 
   const arm = (ms: number): void => {
-    timer = setTimeout(() => {
+    list.timer = setTimeout(() => {
       // After a stall of the event loop replies wait in the sockets: they are read before this is called.
       setImmediate(sweep);
     }, ms);
   };
 
   const sweep = (): void => {
-    timer = undefined;
+    list.timer = undefined;
     const now = performance.now();
     while (head.next !== head && head.next.at <= now) {
       const expired = head.next;
       expired.clear();
       expired.onExpired();
     }
-    if (head.next !== head && timer === undefined && !closed) arm(Math.max(1, head.next.at - now));
+    if (head.next !== head && list.timer === undefined && !closed) arm(Math.max(1, head.next.at - now));
   };
 
   return {
@@ -80,13 +84,15 @@ export function createDeadlines(afterMs: number): Deadlines {
       entry.next = head;
       head.previous = entry;
       list.size += 1;
-      if (timer === undefined && !closed) arm(afterMs);
+      if (list.timer === undefined) {
+        if (!closed) arm(afterMs);
+      } else if (list.size === 1) list.timer.ref();
       return entry;
     },
     close() {
       closed = true;
-      clearTimeout(timer);
-      timer = undefined;
+      clearTimeout(list.timer);
+      list.timer = undefined;
       while (head.next !== head) head.next.clear();
     },
   };

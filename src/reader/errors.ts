@@ -1,7 +1,6 @@
 /** Every code of an error that the kit makes itself, and what it means. docs/reader.md lists the same. */
 export const READER_ERROR_CODES = {
   UNSTALE_READER_OPTIONS: 'an option, or the Redis client that was given, cannot be used',
-  UNSTALE_READER_REDIS: 'Redis, or the connection to it, failed',
   UNSTALE_READER_REDIS_TIMEOUT: 'Redis did not answer in time',
   UNSTALE_READER_CIRCUIT_OPEN: 'Redis failed repeatedly and is left alone for a while',
   UNSTALE_READER_INVALIDATE: 'keys could not be removed; the daemon removes them when it sees the commit',

@@ -10,6 +10,7 @@ export interface LastKnown {
   /** Undefined for what was never seen, or too long ago. */
   get(key: string): string | Buffer | undefined;
   delete(key: string): void;
+  clear(): void;
 }
 
 /** Of one entry beside key and value, bytes: about what maps and objects take. */
@@ -40,5 +41,6 @@ export function createLastKnown({
       return undefined;
     },
     delete: (key) => entries.delete(key),
+    clear: () => entries.clear(),
   };
 }

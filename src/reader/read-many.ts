@@ -10,6 +10,7 @@ import type { LoadReason } from './observer.ts';
 import { codecOf } from './options.ts';
 import type { ReadOptions } from './options.ts';
 import { lastKnownInsteadOf, serveLastKnown } from './read-through.ts';
+import { refreshWhenDue } from './refresh.ts';
 import { readFromUnder, storeLoaded } from './store.ts';
 
 type UnleasedReason = Exclude<LoadReason, 'lease' | 'refresh'>;
@@ -193,11 +194,21 @@ function sortOut<V>(
 }
 
 /** False if the codec can make nothing of it. */
-function resolveStored<V>({ core, options }: Batch<V>, flight: Flight<V>, stored: string | Buffer): boolean {
+function resolveStored<V>(
+  { core, loadMany, options }: Batch<V>,
+  flight: Flight<V>,
+  stored: string | Buffer,
+): boolean {
   const value = decodeEntry(codecOf(options), stored);
   if (value === UNDECODABLE) return false;
   core.observer.hit(flight.key, value === undefined);
   if (!flight.isDropped) core.lastKnown?.record(flight.key, stored);
+  if (core.schedule !== undefined) {
+    const { key } = flight;
+    const load = async (context: LoadContext): Promise<LoadResult<V>> =>
+      (await callMany(loadMany, [key], context)).get(key);
+    refreshWhenDue(core, core.schedule, { key, load, options });
+  }
   flight.resolve(value);
   return true;
 }

@@ -229,8 +229,11 @@ export function createReader(options: ReaderOptions): Reader {
           'waitFor needs clientId, the client_id of the daemon',
         );
       const reached = await applied.until(gtid, whole('timeoutMs', timeoutMs, 0));
-      // What began before may have read what was there before.
-      if (reached) flights.dropAll();
+      if (reached) {
+        // What was read or seen before may be what was there before.
+        flights.dropAll();
+        core.lastKnown?.clear();
+      }
       return reached;
     },
     bypass(prefix) {

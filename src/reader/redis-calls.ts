@@ -30,7 +30,6 @@ export interface RedisCalls {
   run<T>(call: RedisCall<T>): void;
   /** The same as a promise. @throws what `onFailure` gets */
   ask<T>(command: RedisEvent['command'], send: () => Promise<T>, onLate?: (reply: T) => void): Promise<T>;
-  close(): void;
 }
 
 /** Redis' answers that say that it cannot answer, by their first word. */
@@ -97,7 +96,6 @@ export function createRedisCalls({
       new Promise((resolve, reject) => {
         run({ command, send, onReply: resolve, onFailure: reject, ...(onLate && { onLate }) });
       }),
-    close: () => deadlines.close(),
   };
 }
 

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -7,7 +8,7 @@ import { eventually } from '../support/eventually.ts';
 import { nodeRedisClusterShim, nodeRedisShim } from '../support/node-redis-shim.ts';
 import { startRedisServer } from '../support/provider.ts';
 import type { TestRedisServer } from '../support/provider.ts';
-import { applicationClient, freshKey, listen } from '../support/reader.ts';
+import { applicationClient, freshKey, listen, readerOn } from '../support/reader.ts';
 
 let standalone: TestRedisServer;
 let member: TestRedisServer;
@@ -112,4 +113,38 @@ describe('a client of ioredis', () => {
     expect(() => fromIoredis(client)).toThrow(expect.objectContaining({ code: 'UNSTALE_READER_OPTIONS' }));
     client.disconnect();
   });
+});
+
+test('the rights in docs/reader.md are enough, and a reader that has less goes on without the cache', async () => {
+  const guide = await readFile(new URL('../../docs/reader.md', import.meta.url), 'utf8');
+  const rights = [...guide.matchAll(/`((?:\+[a-z]+ ?)+)`/g)].flatMap((match) => match[1]?.split(' ') ?? []);
+  expect(rights).toContain('+evalsha');
+  const makeUser = (name: string, allowed: readonly string[]): Promise<unknown> =>
+    single.call('ACL', ['SETUSER', name, 'on', '>secret', '~reader-test:*', '~unstale:*', ...allowed]);
+  await makeUser('enough', rights);
+  await makeUser('less', ['+get']);
+  const connect = (username: string): Redis =>
+    new Redis({ port: standalone.port, username, password: 'secret', enableReadyCheck: false });
+  const [enough, less] = [connect('enough'), connect('less')];
+  const load = (missing: readonly string[]) => new Map(missing.map((key) => [key, 1]));
+
+  const key = freshKey();
+  const able = readerOn(enough);
+  expect(await able.reader.getMany([key], load)).toEqual(new Map([[key, 1]]));
+  expect(able.told.lines).toContain('fill stored');
+  expect(await able.reader.get(key, () => 2)).toBe(1);
+  expect(await able.reader.invalidate({ key, version: 5 }, { holdMs: 5, gtid: '0-1-1' })).toBe(1);
+  await expect(
+    able.reader.get(key, () => {
+      throw new Error('no row');
+    }),
+  ).rejects.toThrow('no row');
+  expect(able.told.lines.filter((line) => line.startsWith('redis'))).toEqual([]);
+
+  const unable = readerOn(less);
+  for (let read = 0; read < 10; read += 1) expect(await unable.reader.get(key, () => 3)).toBe(3);
+  expect(unable.told.lines).toContain('redis getOrLease refused');
+  expect(unable.reader.breaker).toBe('closed');
+  for (const { reader } of [able, unable]) reader.close();
+  for (const client of [enough, less]) client.disconnect();
 });

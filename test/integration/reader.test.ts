@@ -536,6 +536,20 @@ describe('an early refresh', () => {
     expect(await client.exists(key)).toBe(0);
   });
 
+  test('happens with many keys too', async () => {
+    const key = freshKey();
+    const { reader } = open({ earlyRefresh: { beta: 1e12 } });
+    const loads: string[] = [];
+    const load = (keys: readonly string[]): Map<string, string> => {
+      loads.push(...keys);
+      return new Map(keys.map((one) => [one, `load ${loads.length}`]));
+    };
+    await reader.getMany([key], load);
+    expect(await reader.getMany([key], load)).toEqual(new Map([[key, 'load 1']]));
+    await eventually('it is stored', async () => (await client.get(key)) === '"load 2"');
+    expect(loads).toEqual([key, key]);
+  });
+
   test('that fails is told, and the value stays', async () => {
     const key = freshKey();
     const { reader, told } = open({ earlyRefresh: { beta: 1e12 } });
@@ -610,7 +624,7 @@ describe('waiting for a transaction', () => {
 
   test('means that a later read does not share one that began before', async () => {
     const [key, clientId] = [freshKey(), freshKey('daemon')];
-    const { reader } = open({ clientId });
+    const { reader } = open({ clientId, stale: {} });
     const { load, called, finish } = controlledLoad<string>();
     const before = reader.get(key, load);
     await called(1);
@@ -621,6 +635,18 @@ describe('waiting for a transaction', () => {
     finish('old');
     expect(await before).toBe('old');
     expect(await client.get(key)).toBe('"new"');
+  });
+
+  test('means that no stale value from before is served', async () => {
+    const [key, clientId] = [freshKey(), freshKey('daemon')];
+    const { reader } = open({ clientId, stale: {}, waitMs: 20 });
+    await reader.get(key, () => 'old');
+    await daemonDeletes(key);
+    await call(getOrLease({ key, token: 'of somebody else', leaseMs: 60_000 }));
+    await client.set(appliedKey(clientId), applied(`${UUID}:1-7`));
+    expect(await reader.get(key, neverLoad)).toBe('old');
+    expect(await reader.waitFor(`${UUID}:7`)).toBe(true);
+    expect(await reader.get(key, () => 'new')).toBe('new');
   });
 
   test('needs a GTID and the name of the daemon', async () => {
