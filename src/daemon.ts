@@ -1,5 +1,6 @@
 import { formatPosition } from './change/position.ts';
 import type { SourcePosition } from './change/position.ts';
+import { AppliedMarker } from './applied-marker.ts';
 import { createAdminServer } from './admin/http-server.ts';
 import { TailHub } from './admin/tail.ts';
 import { VisibilityBarrier } from './binlog/barrier/visibility-barrier.ts';
@@ -24,6 +25,7 @@ import { Pipeline } from './pipeline/pipeline.ts';
 import { PositionHistory } from './pipeline/position-history.ts';
 import type { StartPoint } from './pipeline/ports.ts';
 import { requirePreconditions } from './preconditions.ts';
+import type { RedisConnection } from './redis/connection.ts';
 import { createRedisSink } from './redis/sink.ts';
 import { Reloader } from './reload.ts';
 import type { ReloadOutcome, ReloadRequest } from './reload.ts';
@@ -104,6 +106,8 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       log,
       onStored: () => metrics.positionWrite(),
     });
+    const marker = openMarker(config, redis, log);
+    closers.push(() => Promise.resolve(marker?.end()));
     const barrier = openBarrier(config, metrics, log, () => stream.source.received, closers);
     const pipeline = new Pipeline({
       ...stream,
@@ -132,6 +136,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       log,
       onApplied: (position) => {
         writer.advance(position);
+        marker?.advance(position);
         stream.source.applied(position);
       },
     });
@@ -356,6 +361,16 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
     await closeAll();
     throw asUnstaleError(error);
   }
+}
+
+function openMarker(
+  { dryRun, clientId, redis: { appliedInterval } }: Config,
+  redis: RedisConnection,
+  log: Logger,
+): AppliedMarker | undefined {
+  if (dryRun || appliedInterval === undefined) return undefined;
+  const write = (key: string, text: string): Promise<void> => redis.setAll([key], text);
+  return new AppliedMarker({ clientId, write, interval: appliedInterval, log });
 }
 
 function storesValues({ plan }: Config): boolean {

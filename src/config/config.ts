@@ -97,6 +97,8 @@ export interface RedisConfig {
   readonly waitReplicas: number;
   /** How far back the binlog is read again after a failover. */
   readonly failoverReplay: number;
+  /** How often readers are told how far the daemon is; undefined for never. */
+  readonly appliedInterval?: number;
   readonly connectTimeout: number;
   readonly commandTimeout: number;
   readonly socketTimeout: number;

@@ -44,6 +44,7 @@ export async function resolveRedis(document: ConfigDocument, raw: RawRedis): Pro
     ...(socketPath === undefined ? {} : { socketPath }),
     ...topology,
     waitReplicas: raw.wait_replicas ?? 0,
+    ...(raw.applied_interval === undefined ? {} : { appliedInterval: raw.applied_interval }),
     failoverReplay: raw.failover_replay ?? 120_000,
     connectTimeout: raw.connect_timeout ?? 5000,
     commandTimeout: raw.command_timeout ?? 5000,

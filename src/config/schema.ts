@@ -172,6 +172,7 @@ export const configSchema = z.strictObject({
       password: secret(),
     }),
     cluster: list(nodeAddress()),
+    applied_interval: duration(),
     failover_replay: duration(),
     wait_replicas: integer(0, MOST_REPLICAS),
   }),

@@ -49,7 +49,7 @@ export interface RedisCommands {
   /** Increments counters, those that are not there from `start` on. */
   increment(keys: readonly string[], start: number): Promise<NotIncremented>;
   /** Gives all keys this value, whatever they held. */
-  setAll(keys: readonly string[], value: number): Promise<void>;
+  setAll(keys: readonly string[], value: number | string): Promise<void>;
   /** PUBLISH. */
   publish(channel: string, message: string): Promise<void>;
   /** XADD of one field `message`; older entries than about the newest `maxLen` go. */

@@ -18,6 +18,8 @@ export interface WriteSample {
   /** Keys whose companions are kept, and with `values` those that get one. */
   readonly scripts: readonly string[];
   readonly values: readonly string[];
+  /** Keys that get a text. */
+  readonly notes?: readonly string[];
   readonly generations: readonly string[];
   /** Sets that name keys. */
   readonly sets: readonly string[];
@@ -77,14 +79,25 @@ async function probeOn(client: Redis, sample: WriteSample): Promise<WriteProbeRe
     if (refusal?.code === 'UNSTALE_REDIS_PERMISSION') return 'unknown';
     if (refusal !== undefined) throw refusal;
   }
-  const isMore = [sample.generations, sample.scripts, sample.values].some(({ length }) => length > 0);
+  const isMore = [sample.generations, sample.scripts, sample.values, sample.notes ?? []].some(
+    ({ length }) => length > 0,
+  );
   return isMore || sample.publish !== undefined ? 'unknown' : 'permitted';
 }
 
 /** What the sink does, one of each for every key. */
-function commandsOn({ deletes, scripts, values, generations, sets, publish }: WriteSample): Command[] {
+function commandsOn({
+  deletes,
+  scripts,
+  values,
+  notes = [],
+  generations,
+  sets,
+  publish,
+}: WriteSample): Command[] {
   const commands: Command[] = deletes.map((key) => ['UNLINK', key]);
   if (scripts.length > 0) commands.push(['TIME']);
+  for (const key of notes) commands.push(['SET', key, '']);
   for (const key of scripts) commands.push(...companionCommands(key));
   for (const key of values)
     commands.push(['SET', key, ''], ['HSET', key, 'field', ''], ['PEXPIRE', key, '1']);

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { createReader, fromIoredis } from '../../src/reader/index.ts';
 import { rowVersion } from '../../src/change/version.ts';
 import { companionKey } from '../../src/protocol/companion-key.ts';
 import { fill, getOrLease } from '../../src/protocol/scripts.ts';
@@ -34,6 +35,7 @@ describe.each(servers.mysql)('guards on $label', (server) => {
     rules: readonly object[],
     rest: object = {},
     state: Readonly<Record<string, unknown>> = {},
+    redis: Readonly<Record<string, unknown>> = {},
   ): Promise<DaemonProcess> => {
     const table = (name: string): string => `${shop.db.name}.${name}`;
     const fence = { table: table('fence'), key: `${shop.db.name}:fence:{id}` };
@@ -42,7 +44,7 @@ describe.each(servers.mysql)('guards on $label', (server) => {
       key: `${shop.db.name}:p:{id}`,
       ...rule,
     }));
-    daemon = await startDaemon(shop.config({ state, rest: { ...rest, rules: [...placed, fence] } }));
+    daemon = await startDaemon(shop.config({ state, redis, rest: { ...rest, rules: [...placed, fence] } }));
     await daemon.ready();
     return daemon;
   };
@@ -264,4 +266,38 @@ describe.each(servers.mysql)('guards on $label', (server) => {
     await shop.cache('p:1');
     await eventually('its last repetition', gone);
   });
+
+  it('let a reader wait for its own change', async () => {
+    await start([{}], {}, {}, { applied_interval: '20ms' });
+    const reader = createReader({
+      redis: fromIoredis(shop.redis),
+      source: 'primary',
+      clientId: shop.db.name,
+    });
+    try {
+      const row = async (): Promise<string | null> => {
+        const [found] = await shop.db.query('SELECT name FROM products WHERE id = 1');
+        return typeof found?.['name'] === 'string' ? found['name'] : null;
+      };
+      const get = (): Promise<unknown> => reader.get(shop.key('p:1'), row);
+      await shop.db.query("INSERT INTO products (id, name) VALUES (1, 'a')");
+      await shop.settled();
+      expect(await get()).toBe('a');
+      await shop.db.query("UPDATE products SET name = 'b' WHERE id = 1");
+      const gtid = await executedGtids(shop);
+      expect(await reader.waitFor(gtid, { timeoutMs: 10_000 })).toBe(true);
+      expect(await get()).toBe('b');
+      const future = server.flavour === 'mysql' ? gtid.replace(/:.*/s, ':1-999999999') : '0-1-999999999';
+      expect(await reader.waitFor(future, { timeoutMs: 50 })).toBe(false);
+    } finally {
+      await reader.close();
+    }
+  });
 });
+
+async function executedGtids(shop: Shop): Promise<string> {
+  const [row] = await shop.db
+    .query('SELECT @@GLOBAL.gtid_executed AS gtids')
+    .catch(() => shop.db.query('SELECT @@GLOBAL.gtid_binlog_pos AS gtids'));
+  return String(row?.['gtids']);
+}
