@@ -30,7 +30,7 @@ test('a reconnect to the same process is no change', () => {
 test('another process at the same place is one change', () => {
   const restarted = info('r2', 'h2');
   expect(changesOf(['a', info('r1', 'h1')], ['a', restarted], ['a', restarted])).toEqual([
-    { master: 'a', reason: 'restarted' },
+    { master: 'a', reason: 'other-process' },
   ]);
 });
 

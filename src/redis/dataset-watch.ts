@@ -9,13 +9,13 @@ export interface DatasetIdentity {
 }
 
 /**
- * Another dataset than before: what Redis acknowledged may be missing in it. `restarted`: another process, or another
- * master at the same place; `promoted`: a former replica.
+ * Another dataset than before: what Redis acknowledged may be missing in it. `other-process`: a restart,
+ * or the next master behind the same name; `promoted`: a former replica.
  */
 export interface DatasetChange {
   /** `host:port` in a cluster, else how the connection is called. */
   readonly master: string;
-  readonly reason: 'restarted' | 'promoted';
+  readonly reason: 'other-process' | 'promoted';
 }
 
 type Listener = (change: DatasetChange) => void;
@@ -50,7 +50,7 @@ export function createDatasetWatch(): DatasetWatch {
         // A master that only got slots from others never followed anybody.
         if (!expected.has(master) && now.formerReplId !== undefined) tell({ master, reason: 'promoted' });
       } else if (before.runId !== now.runId) {
-        tell({ master, reason: 'restarted' });
+        tell({ master, reason: 'other-process' });
       } else if (before.replId !== now.replId) {
         // The same process, which followed another master meanwhile and may have taken over its data.
         tell({ master, reason: 'promoted' });

@@ -150,7 +150,7 @@ describe.skipIf(!isInstalled)('a sink on a cluster', () => {
     const slot = keySlot(set);
     await cluster.call(await cluster.ownerOf(slot), 'SADD', set, '{way}m1', '{way}m2', 'elsewhere');
     await store('{way}m1', 'elsewhere');
-    const { target, end } = await split(slot, ['{way}k', '{way}u', set]);
+    const migration = await split(slot, ['{way}k', '{way}u', set]);
     try {
       const result = await applyOnce(sink.sink, [
         ...deletesOf(['{way}none1', '{way}none2']),
@@ -163,8 +163,9 @@ describe.skipIf(!isInstalled)('a sink on a cluster', () => {
       expect(result).toMatchObject({ outcome: 'durable', removed: 1, swept: 2 });
       expect(result).toMatchObject({ updates: { stored: 0, dropped: 2 } });
     } finally {
-      await end();
+      await migration.end();
     }
+    const { target } = migration;
     const companion = companionKey('{way}none3');
     expect(Number(await cluster.call(target, 'HGET', companion, 'p'))).toBeGreaterThan(Date.now() + 30_000);
     for (const key of ['{way}k', '{way}u', '{way}v', '{way}m1', set])
@@ -184,10 +185,44 @@ describe.skipIf(!isInstalled)('a sink on a cluster', () => {
     }
   });
 
+  test('a scope finds keys that moved behind its back from one node to another', async () => {
+    const keys = numberedKeys(50, '{behind}:');
+    await store(...keys);
+    const migration = await split(keySlot(keys[0]!), []);
+    const looked = Promise.withResolvers<void>();
+    let passes = 0;
+    // The only node with keys is looked at when all others have been, and its keys have moved to one of those.
+    const nodes = await Promise.all(
+      sink.connection.nodes().map(async (node) => {
+        const isSource = (await node.scan('0', '*', 1_000)).keys.length > 0;
+        const scan: typeof node.scan = async (...args) => {
+          passes += 1;
+          if (isSource) {
+            await looked.promise;
+            await migration.move(...keys);
+          }
+          const page = await node.scan(...args);
+          if (passes === cluster.masters.length) looked.resolve();
+          return page;
+        };
+        return { ...node, scan };
+      }),
+    );
+    const { sink: sweeping, connection } = openClusterSink(cluster, {}, { nodes });
+    try {
+      await connection.checkReady(5_000);
+      expect(await applyOnce(sweeping, [scopeOf('{behind}:*')])).toEqual(durable(0, 50));
+      expect(await left()).toBe(0);
+    } finally {
+      await migration.end();
+      await connection.close();
+    }
+  });
+
   test('resharding under load loses no delete', async () => {
     const slots = Array.from({ length: 12 }, (_, index) => keySlot(`{r${index}}`));
     const keys = slots.flatMap((_, index) => numberedKeys(20, `{r${index}}:`));
-    let moving = true;
+    const state = { moving: true };
     const reshard = (async () => {
       for (const slot of slots) {
         const source = await cluster.ownerOf(slot);
@@ -196,10 +231,10 @@ describe.skipIf(!isInstalled)('a sink on a cluster', () => {
           cluster.masters.find((node) => node !== source)!,
         );
       }
-      moving = false;
+      state.moving = false;
     })();
     let batches = 0;
-    while (moving) {
+    while (state.moving) {
       await store(...keys.filter((_, index) => index % 4 === batches % 4));
       await applyUntilDurable(sink.sink, guarded(keys, { kind: 'lease' }));
       expect(await left()).toBe(0);

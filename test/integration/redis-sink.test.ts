@@ -882,6 +882,8 @@ describe.each(await installedRedisImplementations())('on %s', (implementation) =
         runId: expect.stringMatching(/^[0-9a-f]{40}$/),
         role: 'master',
         maxmemoryPolicy: 'noeviction',
+        replId: expect.stringMatching(/^[0-9a-f]{40}$/),
+        formerReplId: undefined,
       });
 
       await client.acl('SETUSER', 'quiet', 'on', '>secret', '~*', '-@all', '+unlink');

@@ -1,0 +1,143 @@
+import type { Cluster } from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+
+import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
+import { startRedisCluster } from '../../scripts/servers/redis-cluster.ts';
+import type { RedisCluster } from '../../scripts/servers/redis-cluster.ts';
+import type { RedisServer } from '../../scripts/servers/redis-server.ts';
+import { keySlot } from '../../src/protocol/slot.ts';
+import type { RedisClusterOptions } from '../../src/redis/cluster-connection.ts';
+import type { DatasetChange } from '../../src/redis/dataset-watch.ts';
+import { eventually } from '../support/eventually.ts';
+import { clusterClient, openClusterSink, store } from '../support/redis-cluster-sink.ts';
+import {
+  applyOnce,
+  applyUntilDurable,
+  deletesOf,
+  durable,
+  numberedKeys,
+  scopeOf,
+} from '../support/redis-sink.ts';
+import type { TestSink } from '../support/redis-sink.ts';
+
+const isInstalled = (await installedRedisImplementations()).includes('redis');
+const keys = numberedKeys(300);
+
+describe.skipIf(!isInstalled)('a cluster with replicas', () => {
+  let cluster: RedisCluster;
+  let client: Cluster;
+  const opened: TestSink[] = [];
+
+  beforeAll(async () => {
+    cluster = await startRedisCluster({ replicas: true });
+    client = clusterClient(cluster);
+  });
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map(async ({ connection }) => connection.close()));
+  });
+  afterAll(async () => {
+    client?.disconnect();
+    await cluster?.destroy();
+  });
+
+  const open = async (options: Partial<RedisClusterOptions> = {}) => {
+    const sink = openClusterSink(cluster, options);
+    opened.push(sink);
+    const changes: DatasetChange[] = [];
+    sink.connection.onDatasetChange((change) => changes.push(change));
+    await sink.connection.checkReady(10_000);
+    // What was asked before has its answer when this has one.
+    await sink.connection.identity();
+    return { ...sink, changes };
+  };
+  const addressOf = ({ host, port }: RedisServer): string => `${host}:${port}`;
+  const keyOn = async (node: RedisServer): Promise<string> => {
+    for (const key of keys) if ((await cluster.ownerOf(keySlot(key))) === node) return key;
+    throw new Error('no key is on the node');
+  };
+  const existing = async (): Promise<number> => {
+    const found = await Promise.all(keys.map(async (key) => client.exists(key)));
+    return found.reduce((sum, one) => sum + one, 0);
+  };
+
+  test('a batch counts as done only when the replicas of the masters that it wrote to have it', async () => {
+    const { sink, replies } = await open({ waitReplicas: 1 });
+    await store(client, keys);
+    expect(await applyOnce(sink, deletesOf(keys))).toEqual(durable(300));
+
+    const [frozen, key] = [cluster.replicas[0]!, await keyOn(cluster.masters[0]!)];
+    const elsewhere = await keyOn(cluster.masters[1]!);
+    frozen.freeze();
+    try {
+      expect(await applyOnce(sink, deletesOf([key]))).toMatchObject({
+        outcome: 'retryable',
+        error: {
+          code: 'UNSTALE_REDIS_REPLICAS',
+          message: 'only 0 of 1 replicas of Redis have the batch in time',
+        },
+      });
+      expect(replies).toContain('replicas');
+    } finally {
+      frozen.thaw();
+    }
+    await applyUntilDurable(sink, deletesOf([key, elsewhere]));
+  });
+
+  test('a new session with the same process and a slot that moves are no other data', async () => {
+    const { connection, changes } = await open();
+    const before = await connection.identity();
+    const session = connection.sessions();
+    await cluster.call(cluster.masters[0]!, 'CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await eventually(
+      'there is a new session',
+      () => connection.isReachable() && connection.sessions() > session,
+    );
+    await cluster.migrate(
+      keySlot('moving'),
+      cluster.masters.find(({ port }) => port !== portOf(before))!,
+    );
+    await eventually('the slots are served', () => connection.checkReady(0).then(() => true));
+    expect(await connection.identity()).toBe(before);
+    expect(changes).toEqual([]);
+  });
+
+  test('a master that restarts is other data, once', async () => {
+    const { sink, connection, changes } = await open();
+    const master = cluster.masters[1]!;
+    const before = await connection.identity();
+    await master.kill();
+    await master.start();
+    await applyUntilDurable(sink, deletesOf(keys));
+    await eventually('it is reported', () => changes.length > 0);
+    expect(await connection.identity()).not.toBe(before);
+    expect(changes).toEqual([{ master: addressOf(master), reason: 'other-process' }]);
+    await cluster.waitUntilOk();
+  });
+
+  test('a replica that takes over gets the deletes, and is other data', async () => {
+    const { sink, connection, changes, lines } = await open();
+    const [master, replica] = [cluster.masters[2]!, cluster.replicas[2]!];
+    await store(client, keys);
+    await master.kill();
+    const results = await applyUntilDurable(sink, [...deletesOf(keys.slice(0, 200)), scopeOf('user:*')]);
+
+    expect(results.length).toBeGreaterThan(1);
+    expect(results.slice(0, -1).every(({ outcome }) => outcome === 'retryable')).toBe(true);
+    expect(await existing()).toBe(0);
+    await eventually('it is reported', () => changes.length > 0);
+    expect(changes).toEqual([{ master: addressOf(replica), reason: 'promoted' }]);
+    expect(connection.isReachable()).toBe(true);
+    expect(lines.filter(({ message }) => message.startsWith('other masters'))).toHaveLength(1);
+
+    // It comes back as a replica, which nothing is to be said of.
+    await master.start();
+    await cluster.waitUntilOk();
+    expect(await applyOnce(sink, deletesOf(keys))).toEqual(durable(0));
+    expect(changes).toHaveLength(1);
+  });
+});
+
+/** The port of the first master in an identity. */
+function portOf(identity: string | undefined): number {
+  return Number(/:(\d+)=/.exec(identity ?? '')?.[1]);
+}
