@@ -1,14 +1,13 @@
 import type { ConnectionOptions } from 'mysql2';
 import type { Config } from './config/config.ts';
 import { CONCURRENCY } from './lookup/mysql-lookups.ts';
-import type { Log, SqlClient } from './pipeline/ports.ts';
+import type { HistoryStore, Log, SqlClient } from './pipeline/ports.ts';
 import { connectRedisCluster } from './redis/cluster-connection.ts';
 import { connectRedis } from './redis/connection.ts';
 import type { RedisConnection } from './redis/connection.ts';
 import { createSqlClient } from './runtime/mysql-client.ts';
 import { resolveConnectionOptions } from './runtime/mysql-connection.ts';
 import { formatEndpoint } from './runtime/mysql-endpoint.ts';
-import type { HistoryStore } from './pipeline/position-history.ts';
 import { createDatasetStore } from './state/dataset-store.ts';
 import type { DatasetStore } from './state/dataset-store.ts';
 import { createHistoryStore } from './state/history-store.ts';

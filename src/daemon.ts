@@ -279,7 +279,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       const unsubscribe = redis.onDatasetChange((change) => {
         void started.promise.then(() => failover.changed(change));
       });
-      closers.push(() => Promise.resolve(void unsubscribe()));
+      closers.push(() => Promise.resolve().then(unsubscribe));
       resumed = (await failover.startingAt(checkpoint)) ?? resumed;
     }
     if (checkpoint !== undefined) writer.startFrom(checkpoint);

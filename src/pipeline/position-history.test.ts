@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PositionHistory } from './position-history.ts';
-import type { AppliedAt } from './position-history.ts';
+import type { AppliedAt } from './ports.ts';
 
 const place = (offset: number) => ({ serverUuid: 's', epoch: 0, file: 'f.000001', offset, fileCreatedAt: 0 });
 

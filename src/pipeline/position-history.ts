@@ -1,19 +1,6 @@
 import { isBefore } from '../change/position.ts';
 import type { SourcePosition } from '../change/position.ts';
-
-/** Up to where Redis had acknowledged everything at a moment, ms since the epoch. */
-export interface AppliedAt {
-  readonly position: SourcePosition;
-  readonly at: number;
-}
-
-/** Keeps positions of the recent past beyond the end of the process. */
-export interface HistoryStore {
-  /** Oldest first. */
-  loadHistory(): Promise<readonly AppliedAt[]>;
-  /** Adds one in place of the oldest: the newest 16 stay. */
-  remember(entry: AppliedAt): Promise<void>;
-}
+import type { AppliedAt, HistoryStore } from './ports.ts';
 
 export interface PositionHistoryOptions {
   readonly store: HistoryStore;

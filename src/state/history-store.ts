@@ -1,5 +1,5 @@
 import { UnstaleError } from '../errors/unstale-error.ts';
-import type { AppliedAt, HistoryStore } from '../pipeline/position-history.ts';
+import type { AppliedAt, HistoryStore } from '../pipeline/ports.ts';
 import {
   momentIn,
   POSITION_COLUMNS,

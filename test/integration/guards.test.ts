@@ -171,7 +171,7 @@ describe.each(servers.mysql)('guards on $label', (server) => {
   });
 
   it('remove the value whose version contradicts the order of the commits', async () => {
-    const { metrics } = await start([{ ...updates, create: true }]);
+    const daemon = await start([{ ...updates, create: true }]);
     const key = shop.key('p:1');
     await shop.db.query("INSERT INTO products (id, name, v) VALUES (1, 'new', 9)");
     await shop.settled();
@@ -180,7 +180,7 @@ describe.each(servers.mysql)('guards on $label', (server) => {
     await shop.settled();
     expect(await shop.redis.get(key)).toBeNull();
     const refused = { kind: 'update', result: 'refused' };
-    expect((await metrics()).sum('unstale_commands_total', refused)).toBe(1);
+    expect((await daemon.metrics()).sum('unstale_commands_total', refused)).toBe(1);
   });
 
   it('order values by the binlog where no column does, within a transaction too', async () => {
@@ -290,7 +290,7 @@ describe.each(servers.mysql)('guards on $label', (server) => {
       const future = server.flavour === 'mysql' ? gtid.replace(/:.*/s, ':1-999999999') : '0-1-999999999';
       expect(await reader.waitFor(future, { timeoutMs: 50 })).toBe(false);
     } finally {
-      await reader.close();
+      reader.close();
     }
   });
 });
