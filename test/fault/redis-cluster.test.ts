@@ -61,7 +61,7 @@ describe.skipIf(!isInstalled)('a cluster with replicas', () => {
   };
 
   test('a batch counts as done only when the replicas of the masters that it wrote to have it', async () => {
-    const { sink, replies } = await open({ waitReplicas: 1 });
+    const { sink, replies } = await open({ waitReplicas: 1, commandTimeout: 1_000 });
     await store(client, keys);
     expect(await applyOnce(sink, deletesOf(keys))).toEqual(durable(300));
 

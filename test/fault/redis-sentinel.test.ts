@@ -57,7 +57,10 @@ describe.skipIf(!isInstalled)('a connection by way of sentinels', () => {
   };
 
   test('counts a batch as done only when replicas have it', async () => {
-    const { sink, connection } = open(redis.name, sentinelPorts(), { waitReplicas: 1 });
+    const { sink, connection } = open(redis.name, sentinelPorts(), {
+      waitReplicas: 1,
+      commandTimeout: 1_000,
+    });
     await connection.checkReady(5_000);
     const master = await redis.master();
     const replica = redis.servers.find((server) => server !== master)!;
