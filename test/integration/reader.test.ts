@@ -279,6 +279,19 @@ describe('the refill race', () => {
   });
 });
 
+test('a caller that comes while its own process invalidates shares no read from before', async () => {
+  const key = freshKey();
+  const { reader } = open();
+  const { load, called, finish } = controlledLoad<string>();
+  const before = reader.get(key, load);
+  await called(1);
+  const invalidating = reader.invalidate(key);
+  expect(await reader.get(key, () => 'new')).toBe('new');
+  await invalidating;
+  finish('old');
+  expect(await before).toBe('old');
+});
+
 describe('an absent row', () => {
   test('is known for a short time, and reads as undefined', async () => {
     const key = freshKey();
