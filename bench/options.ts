@@ -85,7 +85,7 @@ export const USAGE = `Usage: npm run bench -- [options]
 
        npm run bench -- reader [options]
 
-  measures what a hit costs in the reader kit, beside a bare GET; takes --quick, --json and --rounds (9 by default)`;
+  measures what a hit costs in the reader kit, beside a bare GET; takes --quick, --json and --rounds (31 by default)`;
 
 /**
  * Undefined when help is asked for.
@@ -162,7 +162,7 @@ export function parseLookupOptions(args: readonly string[]): LookupBenchOptions 
 export function parseReaderOptions(args: readonly string[]): ReaderBenchOptions | undefined {
   const values = parse(args);
   if (values.help === true) return undefined;
-  return { rounds: roundsOf(values, 9), quick: values.quick ?? false, jsonFile: values.json };
+  return { rounds: roundsOf(values, 31), quick: values.quick ?? false, jsonFile: values.json };
 }
 
 function roundsOf(values: { readonly rounds?: string; readonly quick?: boolean }, most: number): number {

@@ -59,7 +59,7 @@ class KeyFlight<V> implements Flight<V> {
   }
 
   #leave(): void {
-    if (!this.isDropped && this.#flights.get(this.key) === this) this.#flights.delete(this.key);
+    if (this.#flights.get(this.key) === this) this.#flights.delete(this.key);
   }
 }
 

@@ -25,7 +25,7 @@ export async function askForLease(core: ReaderCore, key: string, refresh = false
 
 /**
  * Asks again and again while another reader has the lease, for as long as the reader may wait. Still `wait` in the
- * end: the time is over.
+ * end: the time is over, or the reader is closed.
  * @throws as `askForLease`
  */
 export async function waitForAnother(core: ReaderCore, key: string): Promise<LeaseAnswer> {
@@ -33,7 +33,7 @@ export async function waitForAnother(core: ReaderCore, key: string): Promise<Lea
   let pause = FIRST_PAUSE;
   for (;;) {
     const left = core.settings.waitMs - (performance.now() - start);
-    if (left <= 0) {
+    if (left <= 0 || core.loads.isClosed) {
       core.observer.wait(key, performance.now() - start, false);
       return { kind: 'wait', ms: 0 };
     }

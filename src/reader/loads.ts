@@ -11,6 +11,7 @@ export interface LoadRequest<T> extends Omit<LoadContext, 'signal'> {
 
 /** Calls the application's loaders, none for longer than it may take. */
 export interface Loads {
+  readonly isClosed: boolean;
   /** @throws what the loader throws; ReaderError UNSTALE_READER_LOAD_TIMEOUT, UNSTALE_READER_CLOSED */
   run<T>(request: LoadRequest<T>): Promise<{ readonly result: T; readonly ms: number }>;
   /** Gives up those that run. */
@@ -23,6 +24,9 @@ export function createLoads(timeoutMs: number, observer: Required<ReaderObserver
   let closed = false;
 
   return {
+    get isClosed() {
+      return closed;
+    },
     async run<T>({ keys, reason, run, ...about }: LoadRequest<T>) {
       if (closed) throw new ReaderError('UNSTALE_READER_CLOSED');
       const start = performance.now();

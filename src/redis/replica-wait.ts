@@ -6,7 +6,7 @@ const PATIENCE = 1_000;
 export interface ReplicaWaitOptions {
   /** Replicas that have to have it; 0: nothing is asked. */
   readonly replicas: number;
-  /** After it a command counts as failed, ms; WAIT has to be over before. */
+  /** After it a command counts as failed, ms; WAIT has to be over well before. */
   readonly commandTimeout: number;
   /** WAIT on the connection that wrote; resolves with how many replicas have all of its writes. */
   readonly wait: (replicas: number, timeoutMs: number) => Promise<number>;
@@ -15,9 +15,9 @@ export interface ReplicaWaitOptions {
 /** Knows of the writes of one connection which of them replicas have. */
 export interface ReplicaWait {
   /** A command is sent that may write. */
-  wrote(): void;
+  readonly wrote: () => void;
   /** Resolves when enough replicas have everything that was written before. @throws UnstaleError if they have not. */
-  settle(): Promise<void>;
+  readonly settle: () => Promise<void>;
 }
 
 export function createReplicaWait({ replicas, commandTimeout, wait }: ReplicaWaitOptions): ReplicaWait {
@@ -30,7 +30,7 @@ export function createReplicaWait({ replicas, commandTimeout, wait }: ReplicaWai
     async settle() {
       const upTo = written;
       if (replicas === 0 || settled >= upTo) return;
-      const found = await wait(replicas, Math.min(PATIENCE, Math.floor(commandTimeout * 0.8)));
+      const found = await wait(replicas, Math.min(PATIENCE, Math.floor(commandTimeout / 2)));
       if (found < replicas) throw tooFew(found, replicas);
       settled = Math.max(settled, upTo);
     },

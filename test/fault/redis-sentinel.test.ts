@@ -8,11 +8,14 @@ import {
   applyOnce,
   applyUntilDurable,
   deletesOf,
+  durable,
   fill,
   numberedKeys,
   openSink,
   testClient,
 } from '../support/redis-sink.ts';
+import type { RedisConnectionOptions } from '../../src/redis/client.ts';
+import type { DatasetChange } from '../../src/redis/dataset-watch.ts';
 import type { TestSink } from '../support/redis-sink.ts';
 
 const isInstalled = (await installedRedisImplementations()).includes('redis');
@@ -32,8 +35,12 @@ describe.skipIf(!isInstalled)('a connection by way of sentinels', () => {
   const nodesOf = (ports: readonly number[]): { host: string; port: number }[] =>
     ports.map((port) => ({ host: '127.0.0.1', port }));
   const sentinelPorts = (): number[] => redis.sentinels.map(({ port }) => port);
-  const open = (name = redis.name, ports = sentinelPorts()): TestSink => {
-    const sink = openSink({ port: 1, sentinel: { name, nodes: nodesOf(ports) } });
+  const open = (
+    name = redis.name,
+    ports = sentinelPorts(),
+    options: Partial<RedisConnectionOptions> = {},
+  ): TestSink => {
+    const sink = openSink({ port: 1, sentinel: { name, nodes: nodesOf(ports) }, ...options });
     opened.push(sink);
     return sink;
   };
@@ -49,9 +56,38 @@ describe.skipIf(!isInstalled)('a connection by way of sentinels', () => {
     }
   };
 
+  test('counts a batch as done only when replicas have it', async () => {
+    const { sink, connection } = open(redis.name, sentinelPorts(), {
+      waitReplicas: 1,
+      commandTimeout: 1_000,
+    });
+    await connection.checkReady(5_000);
+    const master = await redis.master();
+    const replica = redis.servers.find((server) => server !== master)!;
+    const client = testClient(master.port);
+    // Only what changes something reaches replicas at all.
+    await fill(client, ['a']);
+    expect(await applyOnce(sink, deletesOf(['a']))).toEqual(durable(1));
+    await fill(client, ['a']);
+    client.disconnect();
+    replica.freeze();
+    try {
+      expect(await applyOnce(sink, deletesOf(['a']))).toMatchObject({
+        outcome: 'retryable',
+        error: { code: 'UNSTALE_REDIS_REPLICAS' },
+      });
+    } finally {
+      replica.thaw();
+    }
+    await applyUntilDurable(sink, deletesOf(['a']));
+  });
+
   test('deletes on the master, follows a failover, and says so in one line', async () => {
     const sink = open();
+    const changes: DatasetChange[] = [];
+    sink.connection.onDatasetChange((change) => changes.push(change));
     await sink.connection.checkReady(5_000);
+    const before = await sink.connection.identity();
     const first = await redis.master();
     expect(await deleteOn(first.port, sink, numberedKeys(10))).toBe(0);
 
@@ -60,6 +96,8 @@ describe.skipIf(!isInstalled)('a connection by way of sentinels', () => {
     const named = sink.lines.filter(({ message }) => message.includes('name another master'));
     expect(named.map(({ fields }) => fields['master'])).toEqual([`127.0.0.1:${second.port}`]);
     expect(sink.lines.filter(({ level }) => level === 'error')).toEqual([]);
+    expect(await sink.connection.identity()).not.toBe(before);
+    expect(changes).toEqual([{ master: 'master cache/0', reason: 'other-process' }]);
   });
 
   test('leaves a master that hangs as soon as the sentinels name another', async () => {

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { compressed, createReader, fromIoredis, fromNodeRedis, jsonCodec } from '../../src/reader/index.ts';
 import type { CacheClient } from '../../src/reader/index.ts';
+import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
+import { companionKey } from '../../src/protocol/companion-key.ts';
 import { eventually } from '../support/eventually.ts';
 import { nodeRedisClusterShim, nodeRedisShim } from '../support/node-redis-shim.ts';
 import { startRedisServer } from '../support/provider.ts';
@@ -96,6 +98,41 @@ describe.each(clients)('with %s', (_, adapt, raw) => {
     reader.close();
   });
 });
+
+test.each(await installedRedisImplementations())(
+  'on %s leases are granted, voided and given back, and versions are compared',
+  async (implementation) => {
+    const server = await startRedisServer({ implementation });
+    const client = applicationClient(server.port);
+    const { reader, told } = readerOn(client, { source: 'as-told' });
+    const key = freshKey();
+    const version = (row: { v: number }): number => row.v;
+    const failing = reader.get(key, () => {
+      throw new Error('deadlock');
+    });
+    await expect(failing).rejects.toThrow('deadlock');
+    const overtaken = reader.get(key, async () => {
+      await client.unlink(key, companionKey(key));
+      return { v: 1 };
+    });
+    expect(await overtaken).toEqual({ v: 1 });
+    expect(await reader.get(key, () => ({ v: 2 }), { version })).toEqual({ v: 2 });
+    await client.unlink(key);
+    expect(await reader.get(key, () => ({ v: 1 }), { version })).toEqual({ v: 1 });
+    await reader.invalidate({ key, version: 3 }, { holdMs: 60_000 });
+    expect(await reader.get(key, () => null)).toBeUndefined();
+    expect(await reader.get(key, () => ({ v: 9 }))).toBeUndefined();
+    expect(told.lines.filter((line) => line.startsWith('fill'))).toEqual([
+      'fill voided',
+      'fill stored',
+      'fill outdated',
+      'fill stored',
+    ]);
+    reader.close();
+    client.disconnect();
+    await server.destroy();
+  },
+);
 
 describe('a client of ioredis', () => {
   test.each([

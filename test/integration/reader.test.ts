@@ -279,6 +279,19 @@ describe('the refill race', () => {
   });
 });
 
+test('a caller that comes while its own process invalidates shares no read from before', async () => {
+  const key = freshKey();
+  const { reader } = open();
+  const { load, called, finish } = controlledLoad<string>();
+  const before = reader.get(key, load);
+  await called(1);
+  const invalidating = reader.invalidate(key);
+  expect(await reader.get(key, () => 'new')).toBe('new');
+  await invalidating;
+  finish('old');
+  expect(await before).toBe('old');
+});
+
 describe('an absent row', () => {
   test('is known for a short time, and reads as undefined', async () => {
     const key = freshKey();
@@ -659,13 +672,21 @@ describe('waiting for a transaction', () => {
 
 test('a closed reader ends what waits and refuses what comes, and the client goes on', async () => {
   const key = freshKey();
-  const { reader } = open({ clientId: freshKey('daemon') });
+  const { reader, told } = open({ clientId: freshKey('daemon'), waitMs: 600_000 });
   const { load, called, contexts } = controlledLoad<string>();
   const reading = reader.get(key, load);
   const waiting = reader.waitFor('0-1-1', { timeoutMs: 600_000 });
+  const taken = freshKey();
+  await call(getOrLease({ key: taken, token: 'of somebody else', leaseMs: 600_000 }));
+  const waitingForAnother = reader.get(taken, neverLoad);
   await called(1);
+  await eventually('it waits', () => told.count('lease wait') > 0);
   reader.close();
-  await expect(reading).rejects.toMatchObject({ code: 'UNSTALE_READER_CLOSED' });
+  await Promise.all(
+    [reading, waitingForAnother].map((ended) =>
+      expect(ended).rejects.toMatchObject({ code: 'UNSTALE_READER_CLOSED' }),
+    ),
+  );
   expect(contexts[0]?.signal.aborted).toBe(true);
   expect(await waiting).toBe(false);
   for (const refused of [reader.get(key, load), reader.getMany([key], neverLoad), reader.invalidate(key)])
