@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { createReader, fromIoredis } from '../../src/reader/index.ts';
 import { rowVersion } from '../../src/change/version.ts';
@@ -265,6 +266,27 @@ describe.each(servers.mysql)('guards on $label', (server) => {
     await eventually('its first repetition', gone);
     await shop.cache('p:1');
     await eventually('its last repetition', gone);
+  });
+
+  it('have a version column that only grows, with the statements of docs/guards.md', async () => {
+    const docs = await readFile(new URL('../../docs/guards.md', import.meta.url), 'utf8');
+    const [, sql = ''] = /```sql\n(.*?)```/s.exec(docs) ?? [];
+    for (const statement of sql.split(';').filter((text) => text.trim() !== ''))
+      await shop.db.query(statement.replaceAll('shop.', `${shop.db.name}.`));
+    const versions: bigint[] = [];
+    const run = async (statement: string): Promise<void> => {
+      await shop.db.query(statement);
+      const [row] = await shop.db.query('SELECT CAST(MAX(row_version) AS CHAR) AS v FROM products');
+      if (row?.['v'] !== null) versions.push(BigInt(String(row?.['v'])));
+    };
+    await run('INSERT INTO products (id) VALUES (1)');
+    for (let stock = 0; stock < 3; stock += 1) await run(`UPDATE products SET stock = ${stock}`);
+    await run('UPDATE products SET row_version = 1');
+    await run('DELETE FROM products');
+    await run('INSERT INTO products (id) VALUES (1)');
+    expect(versions).toHaveLength(6);
+    expect(new Set(versions).size).toBe(6);
+    expect(versions.toSorted((one, other) => (one < other ? -1 : 1))).toEqual(versions);
   });
 
   it('let a reader wait for its own change', async () => {
