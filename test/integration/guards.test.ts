@@ -277,7 +277,8 @@ describe.each(servers.mysql)('guards on $label', (server) => {
     const run = async (statement: string): Promise<void> => {
       await shop.db.query(statement);
       const [row] = await shop.db.query('SELECT CAST(MAX(row_version) AS CHAR) AS v FROM products');
-      if (row?.['v'] !== null) versions.push(BigInt(String(row?.['v'])));
+      const version = row?.['v'];
+      if (typeof version === 'string') versions.push(BigInt(version));
     };
     await run('INSERT INTO products (id) VALUES (1)');
     for (let stock = 0; stock < 3; stock += 1) await run(`UPDATE products SET stock = ${stock}`);
