@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { startRedisServer } from '../../scripts/servers/redis-server.ts';
 import type { ReaderBenchOptions } from '../options.ts';
 import { describeMachine, formatMachine } from '../report.ts';
+import { openCompetitors } from './competitors.ts';
 import { CONTENDERS } from './contenders.ts';
 import { CONCURRENCIES, measureHits } from './measure.ts';
 import type { ReaderRound } from './measure.ts';
@@ -15,9 +16,10 @@ export async function benchReader(
   { rounds, quick, jsonFile }: ReaderBenchOptions,
   say: (line: string) => void,
 ): Promise<void> {
+  const contenders = [...CONTENDERS, ...(await openCompetitors())];
   const redis = await startRedisServer();
   const opened = await Promise.all(
-    CONTENDERS.map(async (contender) => ({
+    contenders.map(async (contender) => ({
       name: contender.name,
       reads: await contender.open(redis.port),
       keys: Array.from({ length: KEYS }, (_, id) => `${contender.name}:${id}`),
@@ -41,8 +43,8 @@ export async function benchReader(
       }
       say(round === 0 ? '  warm' : `  round ${round} of ${rounds}`);
     }
-    say(`\n${formatHits(CONTENDERS, measured)}\n`);
-    for (const line of judgeHits(CONTENDERS, measured)) say(line);
+    say(`\n${formatHits(contenders, measured)}\n`);
+    for (const line of judgeHits(contenders, measured)) say(line);
     if (quick) say('\n--quick: the figures mean little');
     if (jsonFile !== undefined)
       await writeFile(jsonFile, `${JSON.stringify({ machine, rounds: measured }, undefined, 2)}\n`);
