@@ -44,10 +44,10 @@ describe('a cached key', () => {
   };
   const change = (
     version: number | undefined,
-    { rank = 'row' as VersionRank, holdMs = 0, gtid = '', tombstoneMs = HOUR } = {},
+    { rank = 'row', holdMs = 0, gtid = '' }: { rank?: VersionRank; holdMs?: number; gtid?: string } = {},
   ): Promise<number> => {
     const known = version === undefined ? undefined : rowVersion(version, rank);
-    return callScript(redis, invalidate([{ key, version: known }], { tombstoneMs, holdMs, gtid }));
+    return callScript(redis, invalidate([{ key, version: known }], { tombstoneMs: HOUR, holdMs, gtid }));
   };
   const store = async (version: number, value: string, create = false): Promise<UpdateReply | undefined> => {
     const entry = { key, version: rowVersion(version)!, ttlMs: HOUR, create };
