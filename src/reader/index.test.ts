@@ -45,5 +45,5 @@ it('the type of a value follows from its loader', () => {
 it('a reader has to say where its loaders read', () => {
   expectTypeOf<{ redis: kit.CacheClient }>().not.toExtend<ReaderOptions>();
   expectTypeOf<{ redis: kit.CacheClient; source: 'primary' }>().toExtend<ReaderOptions>();
-  expectTypeOf<{ redis: kit.CacheClient; source: 'somewhere' }>().not.toExtend<ReaderOptions>();
+  expectTypeOf<{ redis: kit.CacheClient; source: 'caught-up' }>().not.toExtend<ReaderOptions>();
 });

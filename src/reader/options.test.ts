@@ -17,6 +17,7 @@ describe('the options of a reader', () => {
     { breaker: { failures: 0 } },
     { loadLimit: { concurrent: 0 } },
     { source: 'somewhere' as 'primary' },
+    { source: 'caught-up' as 'primary' },
   ])('are refused with a code: %j', (options) => {
     expect(() => settingsOf({ ...required, ...options })).toThrow(
       expect.objectContaining({ code: 'UNSTALE_READER_OPTIONS' }),

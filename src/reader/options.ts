@@ -10,8 +10,9 @@ import type { ReaderObserver } from './observer.ts';
 
 /**
  * Where loaders read, unless they say so themselves. `as-told`: the primary when `readFrom` says so, else a replica.
+ * That a replica has caught up only the loader knows, each time.
  */
-export type SourceOption = ReadSource | 'as-told';
+export type SourceOption = Exclude<ReadSource, 'caught-up'> | 'as-told';
 
 export interface StaleOptions {
   /** Values that are kept; 1,000 by default. */
@@ -116,7 +117,7 @@ export type Settings = Readonly<
 /** @throws ReaderError UNSTALE_READER_OPTIONS that names the first option that cannot be */
 export function settingsOf(options: ReaderOptions): Settings {
   const { source, breaker, loadLimit } = options;
-  if (!['primary', 'caught-up', 'replica', 'as-told'].includes(source))
+  if (!['primary', 'replica', 'as-told'].includes(source))
     throw new ReaderError('UNSTALE_READER_OPTIONS', "source says where loads read: 'primary', …");
   const jitter = options.ttlJitter ?? 0.1;
   if (!(jitter >= 0 && jitter < 1))

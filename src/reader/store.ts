@@ -9,7 +9,7 @@ import { fillLease, release } from './leasing.ts';
 import type { LoadContext, LoadedDetails, LoadResult } from './loader.ts';
 import { detailsOf, valueOf } from './loader.ts';
 import { codecOf } from './options.ts';
-import type { ReadOptions } from './options.ts';
+import type { ReadOptions, SourceOption } from './options.ts';
 
 /** Where the loader has to read so that a replica's answer can be stored. */
 export function readFromUnder(lease: Lease): LoadContext['readFrom'] {
@@ -64,7 +64,7 @@ export async function storeLoaded<V>(
   return value;
 }
 
-function sourceOf(option: ReadSource | 'as-told', readFrom: LoadContext['readFrom']): ReadSource {
+function sourceOf(option: SourceOption, readFrom: LoadContext['readFrom']): ReadSource {
   if (option !== 'as-told') return option;
   return readFrom === 'primary' ? 'primary' : 'replica';
 }

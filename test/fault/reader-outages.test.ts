@@ -47,7 +47,9 @@ describe('a stampede', () => {
   });
 });
 
-/** Generous beside the time-out of 50 ms and a load of 20 ms, for a machine that is busy with other things. */
+/** Long enough for a Redis that is well on a machine that is busy with other things. */
+const TIMEOUT_MS = 200;
+/** Generous beside time-out and load. */
 const SLACK_MS = 5_000;
 const LOAD_MS = 20;
 
@@ -74,7 +76,7 @@ describe('an outage of Redis', () => {
     client = applicationClient(proxy.port);
     await once(client, 'ready');
     ({ reader, told } = readerOn(client, {
-      redisTimeoutMs: 50,
+      redisTimeoutMs: TIMEOUT_MS,
       breaker: { failures: 5, openMs: 200 },
       loadLimit: { concurrent: 4, queue: 1_000, maxWaitMs: 60_000 },
     }));
@@ -118,21 +120,24 @@ describe('an outage of Redis', () => {
     async (_, begin, end) => {
       expect(await reader.get(freshKey(), load)).toBe('row');
       await begin();
-      // One after the other, each within its time-out and its load, until the circuit opens.
-      for (let read = 0; reader.breaker === 'closed'; read += 1) {
-        const start = performance.now();
-        expect(await reader.get(freshKey(), load)).toBe('row');
-        expect(performance.now() - start).toBeLessThan(50 + LOAD_MS + SLACK_MS);
-        expect(read).toBeLessThan(20);
+      try {
+        // One after the other, each within its time-out and its load, until the circuit opens.
+        for (let read = 0; reader.breaker === 'closed'; read += 1) {
+          const start = performance.now();
+          expect(await reader.get(freshKey(), load)).toBe('row');
+          expect(performance.now() - start).toBeLessThan(TIMEOUT_MS + LOAD_MS + SLACK_MS);
+          expect(read).toBeLessThan(20);
+        }
+        expect(told.lines).toContain('breaker open');
+
+        const before = told.count('load redis ok');
+        const many = Array.from({ length: 100 }, () => reader.get(freshKey(), load));
+        expect(new Set(await Promise.all(many))).toEqual(new Set(['row']));
+        expect(most).toBe(4);
+        expect(told.count('load redis ok') - before).toBe(100);
+      } finally {
+        await end();
       }
-      expect(told.lines).toContain('breaker open');
-
-      const many = Array.from({ length: 100 }, () => reader.get(freshKey(), load));
-      expect(new Set(await Promise.all(many))).toEqual(new Set(['row']));
-      expect(most).toBe(4);
-      expect(told.count('load redis ok')).toBeGreaterThanOrEqual(105);
-
-      await end();
       await eventually('the circuit is closed again', async () => {
         await reader.get(freshKey(), load);
         return reader.breaker === 'closed';
@@ -192,10 +197,10 @@ describe('an outage of Redis', () => {
     const slow = createReader({
       redis: fromIoredis(client),
       source: 'primary',
-      redisTimeoutMs: 50,
+      redisTimeoutMs: TIMEOUT_MS,
       leaseMs: 600_000,
       observer: {
-        miss: () => proxy.delay(300),
+        miss: () => proxy.delay(TIMEOUT_MS * 3),
         redis: ({ command, outcome }) => {
           events.push(`${command} ${outcome}`);
           if (outcome === 'timeout') proxy.thaw();
@@ -213,9 +218,9 @@ describe('an outage of Redis', () => {
   test('is not what a stall of the own event loop is', async () => {
     const direct = applicationClient(server.port);
     await once(direct, 'ready');
-    const other = readerOn(direct, { redisTimeoutMs: 50 });
+    const other = readerOn(direct, { redisTimeoutMs: TIMEOUT_MS });
     const reads = Array.from({ length: 20 }, () => other.reader.get('never stored', load, { noFill: true }));
-    const until = performance.now() + 200;
+    const until = performance.now() + TIMEOUT_MS * 3;
     while (performance.now() < until);
     await Promise.all(reads);
     expect(other.told.lines.filter((line) => line.startsWith('redis'))).toEqual([]);
