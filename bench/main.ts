@@ -8,11 +8,13 @@ import { benchLookups } from './lookups/bench-lookups.ts';
 import { measureLive } from './live.ts';
 import { benchMapping } from './mapping/bench-mapping.ts';
 import type { Measurements } from './measurements.ts';
+import { benchReader } from './reader/bench-reader.ts';
 import {
   parseDecodeOptions,
   parseLookupOptions,
   parseMappingOptions,
   parseOptions,
+  parseReaderOptions,
   USAGE,
   UsageError,
 } from './options.ts';
@@ -40,6 +42,10 @@ try {
     const options = parseLookupOptions(rest);
     if (options === undefined) say(USAGE);
     else await benchLookups(options, say);
+  } else if (first === 'reader') {
+    const options = parseReaderOptions(rest);
+    if (options === undefined) say(USAGE);
+    else await benchReader(options, say);
   } else {
     const options = parseOptions(process.argv.slice(2));
     if (options === undefined) say(USAGE);

@@ -47,6 +47,14 @@ export interface LookupBenchOptions {
   readonly jsonFile: string | undefined;
 }
 
+/** Of `npm run bench -- reader`. */
+export interface ReaderBenchOptions {
+  /** Measured rounds, each of all contenders in turn. */
+  readonly rounds: number;
+  readonly quick: boolean;
+  readonly jsonFile: string | undefined;
+}
+
 export class UsageError extends Error {}
 
 export const USAGE = `Usage: npm run bench -- [options]
@@ -73,7 +81,11 @@ export const USAGE = `Usage: npm run bench -- [options]
 
        npm run bench -- lookups [options]
 
-  counts the queries that rules with a lookup cost; takes --flavour, --quick, --json and --rounds (3 by default)`;
+  counts the queries that rules with a lookup cost; takes --flavour, --quick, --json and --rounds (3 by default)
+
+       npm run bench -- reader [options]
+
+  measures what a hit costs in the reader kit, beside a bare GET; takes --quick, --json and --rounds (31 by default)`;
 
 /**
  * Undefined when help is asked for.
@@ -141,6 +153,16 @@ export function parseLookupOptions(args: readonly string[]): LookupBenchOptions 
     quick,
     jsonFile: values.json,
   };
+}
+
+/**
+ * Options behind the word `reader`; undefined when help is asked for.
+ * @throws UsageError
+ */
+export function parseReaderOptions(args: readonly string[]): ReaderBenchOptions | undefined {
+  const values = parse(args);
+  if (values.help === true) return undefined;
+  return { rounds: roundsOf(values, 31), quick: values.quick ?? false, jsonFile: values.json };
 }
 
 function roundsOf(values: { readonly rounds?: string; readonly quick?: boolean }, most: number): number {

@@ -1,12 +1,16 @@
 import type { ConnectionOptions } from 'mysql2';
 import type { Config } from './config/config.ts';
 import { CONCURRENCY } from './lookup/mysql-lookups.ts';
-import type { Log, SqlClient } from './pipeline/ports.ts';
+import type { HistoryStore, Log, SqlClient } from './pipeline/ports.ts';
+import { connectRedisCluster } from './redis/cluster-connection.ts';
 import { connectRedis } from './redis/connection.ts';
 import type { RedisConnection } from './redis/connection.ts';
 import { createSqlClient } from './runtime/mysql-client.ts';
 import { resolveConnectionOptions } from './runtime/mysql-connection.ts';
 import { formatEndpoint } from './runtime/mysql-endpoint.ts';
+import { createDatasetStore } from './state/dataset-store.ts';
+import type { DatasetStore } from './state/dataset-store.ts';
+import { createHistoryStore } from './state/history-store.ts';
 import { createPositionStore, UNLOGGED_WRITES } from './state/position-store.ts';
 import type { MysqlPositionStore } from './state/position-store.ts';
 import { readOnlyStore } from './state/read-only-store.ts';
@@ -69,11 +73,16 @@ export function sourceConnectionOptions(config: Config): Promise<ConnectionOptio
   return resolveConnectionOptions(connection, connection.connectTimeout);
 }
 
+/** What a daemon keeps beyond its end. */
+export interface StateStores {
+  readonly store: MysqlPositionStore;
+  readonly history: HistoryStore;
+  readonly datasets: DatasetStore;
+  close(): Promise<void>;
+}
+
 /** The stored positions, which a dry run only reads. Connects when first asked. */
-export function openStateStore(
-  config: Config,
-  log: Log,
-): { readonly store: MysqlPositionStore; close(): Promise<void> } {
+export function openStateStore(config: Config, log: Log): StateStores {
   const client = createSqlClient(config.state.connection, {
     name: 'state',
     queryTimeout: QUERY_TIMEOUT,
@@ -86,10 +95,18 @@ export function openStateStore(
     clientId: config.clientId,
     log,
   });
-  return { store: config.dryRun ? readOnlyStore(store, log) : store, close: () => client.close() };
+  const tables = { client, database: config.state.database, clientId: config.clientId };
+  return {
+    store: config.dryRun ? readOnlyStore(store, log) : store,
+    history: createHistoryStore(tables),
+    datasets: createDatasetStore(tables),
+    close: () => client.close(),
+  };
 }
 
-/** The connection to Redis; connects at once and for ever. */
-export function openRedis(config: Config, log: Log): RedisConnection {
-  return connectRedis({ ...config.redis, clientName: `unstale-${config.clientId}` }, log);
+/** The connection to Redis, to one or to a cluster; connects at once and for ever. */
+export function openRedis({ redis, clientId }: Config, log: Log): RedisConnection {
+  const options = { ...redis, clientName: `unstale-${clientId}` };
+  if (redis.cluster !== undefined) return connectRedisCluster(options, redis.cluster, log);
+  return connectRedis(options, log);
 }

@@ -1,5 +1,6 @@
 import { formatPosition } from './change/position.ts';
 import type { SourcePosition } from './change/position.ts';
+import { AppliedMarker } from './applied-marker.ts';
 import { createAdminServer } from './admin/http-server.ts';
 import { TailHub } from './admin/tail.ts';
 import { VisibilityBarrier } from './binlog/barrier/visibility-barrier.ts';
@@ -13,21 +14,25 @@ import { createDaemonView } from './daemon-view.ts';
 import type { Phase } from './daemon-view.ts';
 import { openDryRun } from './dry-run.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
+import { FailoverReplay } from './failover-replay.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics } from './observability/metrics.ts';
 import type { Metrics } from './observability/metrics.ts';
 import { observePipeline } from './observe-pipeline.ts';
 import { CheckpointWriter } from './pipeline/checkpoint-writer.ts';
+import type { OpenStream } from './pipeline/mapped-stream.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
+import { PositionHistory } from './pipeline/position-history.ts';
 import type { StartPoint } from './pipeline/ports.ts';
 import { requirePreconditions } from './preconditions.ts';
+import type { RedisConnection } from './redis/connection.ts';
 import { createRedisSink } from './redis/sink.ts';
 import { Reloader } from './reload.ts';
 import type { ReloadOutcome, ReloadRequest } from './reload.ts';
 import { createRetryDelay } from './runtime/backoff.ts';
 import { withDeadline } from './runtime/deadline.ts';
 import { sleep } from './runtime/sleep.ts';
-import { createStreamFactory } from './stream.ts';
+import { createStreamFactory, openStream } from './stream.ts';
 import type { Stream } from './stream.ts';
 import { withTail } from './tail-observer.ts';
 
@@ -90,8 +95,10 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
     const createStream = createStreamFactory({ client, retryDelay, metrics, log, closers });
     let stream = createStream(config);
     closers.push(() => stream.source.close());
+    const history = new PositionHistory({ store: state.history, window: config.redis.failoverReplay });
     const writer = new CheckpointWriter({
       store: state.store,
+      history,
       clientId: config.clientId,
       mappingHash: config.plan.hash,
       flushInterval: config.state.flushInterval,
@@ -99,6 +106,8 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       log,
       onStored: () => metrics.positionWrite(),
     });
+    const marker = openMarker(config, redis, log);
+    closers.push(() => Promise.resolve(marker?.end()));
     const barrier = openBarrier(config, metrics, log, () => stream.source.received, closers);
     const pipeline = new Pipeline({
       ...stream,
@@ -127,6 +136,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       log,
       onApplied: (position) => {
         writer.advance(position);
+        marker?.advance(position);
         stream.source.applied(position);
       },
     });
@@ -141,23 +151,6 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
 
     // Where the first stream began; later ones begin where the pipeline has read to.
     let began: SourcePosition | undefined;
-    const openAgain = async (
-      { source }: Stream,
-      position: SourcePosition,
-      signal: AbortSignal,
-    ): Promise<void> => {
-      for (let attempt = 1; ; attempt += 1) {
-        try {
-          await source.open({ from: 'checkpoint', position }, signal);
-          return;
-        } catch (thrown) {
-          const error = asUnstaleError(thrown);
-          if (error.policy.directive !== 'retry' || signal.aborted) throw error;
-          log.warn({ err: error }, 'the binlog cannot be read with the new configuration yet; trying again');
-          await retryDelay(attempt, signal);
-        }
-      }
-    };
     /** What it allows can only be asked when it is there; until then the configuration before stays in force. */
     const redisIsBack = async (): Promise<void> => {
       for (let attempt = 1; ; attempt += 1) {
@@ -191,18 +184,46 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
         await requirePreconditions(next, client, redis, log);
       },
       apply: (next, first) =>
-        pipeline.switchTo(async (after, signal) => {
-          const opened = createStream(next);
+        switchTo(async (after, signal) => {
           const position = after ?? began;
           if (position === undefined) throw new UnstaleError('UNSTALE_INTERNAL', 'reloaded before the start');
-          await openAgain(opened, position, signal);
-          view.retire(stream);
-          stream = opened;
+          await goOn(createStream(next), position, signal);
           writer.remap(next.plan.hash);
           log.setLevel(next.log.level);
-          return { ...opened, first };
+          return { ...stream, first };
         }),
       log,
+    });
+    const goOn = async (next: Stream, position: SourcePosition, signal: AbortSignal): Promise<void> => {
+      await openStream(next, position, { retryDelay, log, signal });
+      view.retire(stream);
+      stream = next;
+    };
+    // A reload and the repetition after a failover may come together.
+    let lastSwitch: Promise<unknown> = Promise.resolve();
+    const switchTo = (open: OpenStream): Promise<boolean> => {
+      const turn = lastSwitch.then(() => pipeline.switchTo(open));
+      lastSwitch = turn.catch(() => undefined);
+      return turn;
+    };
+    const failover = new FailoverReplay({
+      history,
+      store: state.datasets,
+      identity: () => redis.identity(),
+      rewind: (position) =>
+        switchTo(async (_after, signal) => {
+          await writer.rewind(position);
+          await goOn(createStream(stream.config), position, signal);
+          return { ...stream, first: [], replaysFrom: position };
+        }),
+      retryDelay,
+      signal: stopping.signal,
+      log,
+      onReplay: () => metrics.failoverReplay(),
+      onError: (error) => {
+        fatal ??= asUnstaleError(error);
+        pipeline.stop().catch(() => undefined);
+      },
     });
     const started = Promise.withResolvers<void>();
     const reload = async (request: ReloadRequest): Promise<ReloadOutcome> => {
@@ -253,13 +274,20 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
     await requirePreconditions(config, client, redis, log);
     await state.store.migrate();
     const checkpoint = await state.store.load();
+    let resumed = checkpoint?.position;
+    if (!config.dryRun) {
+      const unsubscribe = redis.onDatasetChange((change) => {
+        void started.promise.then(() => failover.changed(change));
+      });
+      closers.push(() => Promise.resolve().then(unsubscribe));
+      resumed = (await failover.startingAt(checkpoint)) ?? resumed;
+    }
     if (checkpoint !== undefined) writer.startFrom(checkpoint);
+    if (resumed !== undefined && resumed !== checkpoint?.position) await writer.rewind(resumed);
     const start: StartPoint =
-      checkpoint === undefined
-        ? config.source.initPosition
-        : { from: 'checkpoint', position: checkpoint.position };
+      resumed === undefined ? config.source.initPosition : { from: 'checkpoint', position: resumed };
     began = await stream.source.open(start, stopping.signal);
-    if (checkpoint === undefined) {
+    if (resumed === undefined) {
       // Stored before ready: a crash a moment later then resumes here, not at a later "latest".
       writer.advance(began);
       await writer.flush();
@@ -268,6 +296,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       const { file, offset } = await currentEnd(await readServerFacts(client), client);
       pipeline.replayUntil({ epoch: began.epoch, file, offset });
     }
+    if (!config.dryRun) await failover.noteDataset();
     phase = 'running';
     log.info(
       { position: formatPosition(began), resumed: checkpoint !== undefined, mapping_hash: config.plan.hash },
@@ -332,6 +361,16 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
     await closeAll();
     throw asUnstaleError(error);
   }
+}
+
+function openMarker(
+  { dryRun, clientId, redis: { appliedInterval } }: Config,
+  redis: RedisConnection,
+  log: Logger,
+): AppliedMarker | undefined {
+  if (dryRun || appliedInterval === undefined) return undefined;
+  const write = (key: string, text: string): Promise<void> => redis.setAll([key], text);
+  return new AppliedMarker({ clientId, write, interval: appliedInterval, log });
 }
 
 function storesValues({ plan }: Config): boolean {

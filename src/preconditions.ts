@@ -12,6 +12,7 @@ import { versionOf } from './mapping/compile-versioned-rule.ts';
 import { selectorOf } from './mapping/rule.ts';
 import type { Rule } from './mapping/rule.ts';
 import { valueFields } from './mapping/value-template.ts';
+import { appliedKey } from './protocol/applied.ts';
 import { companionKey } from './protocol/companion-key.ts';
 import { compileSelector, formatSelector } from './mapping/table-selector.ts';
 import { templateValues } from './mapping/template.ts';
@@ -184,7 +185,7 @@ export function patterns({ plan }: Config): TablePattern[] {
 }
 
 /** A key for each thing that the rules may do to one, to ask for the right to do it. */
-function sampleKeys({ plan, publish }: Config): WriteSample {
+function sampleKeys({ plan, publish, redis, clientId }: Config): WriteSample {
   const rules = plan.rules.filter((rule) => rule.kind === 'table');
   const outboxes = plan.rules.filter((rule) => rule.kind === 'outbox');
   const named = [
@@ -197,6 +198,7 @@ function sampleKeys({ plan, publish }: Config): WriteSample {
     deletes: [...keysOf(() => true), ...keysOf((rule) => guardKind(rule) === 'lease').map(companionKey)],
     scripts: keysOf((rule) => guardKind(rule) === 'marker'),
     values: keysOf((rule) => rule.kind === 'table' && rule.action.kind === 'update'),
+    ...(redis.appliedInterval === undefined ? {} : { notes: [appliedKey(clientId)] }),
     generations: rules.flatMap(({ generation }) => (generation === undefined ? [] : [sampleKey(generation)])),
     sets: rules.flatMap(({ keysFromSet }) => keysFromSet.map(sampleKey)),
     publish,

@@ -1,8 +1,10 @@
 import { MysqlSource } from './binlog/mysql-source.ts';
+import type { SourcePosition } from './change/position.ts';
 import type { Config } from './config/config.ts';
 import { guardWithoutVersion } from './mapping/guard.ts';
 import { openLookupClient, sourceConnectionOptions } from './connections.ts';
 import { MysqlLookups } from './lookup/mysql-lookups.ts';
+import { asUnstaleError } from './errors/unstale-error.ts';
 import type { Logger } from './observability/logger.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { RateLimits } from './pipeline/delivery.ts';
@@ -48,6 +50,28 @@ export function createStreamFactory(tools: StreamTools): (config: Config) => Str
     rateLimits: rateLimitsOf(config),
     ...hintGuardOf(config),
   });
+}
+
+/**
+ * Opens a stream that takes over from another one, for as long as the server cannot be read.
+ * @throws UnstaleError when the position cannot be resumed, or the signal aborts.
+ */
+export async function openStream(
+  { source }: Stream,
+  position: SourcePosition,
+  { retryDelay, log, signal }: Pick<StreamTools, 'retryDelay' | 'log'> & { readonly signal: AbortSignal },
+): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await source.open({ from: 'checkpoint', position }, signal);
+      return;
+    } catch (thrown) {
+      const error = asUnstaleError(thrown);
+      if (error.policy.directive !== 'retry' || signal.aborted) throw error;
+      log.warn({ err: error }, 'the binlog cannot be read again yet; trying again');
+      await retryDelay(attempt, signal);
+    }
+  }
 }
 
 function createSource(config: Config, { client, retryDelay, metrics, log }: StreamTools): MysqlSource {

@@ -25,8 +25,6 @@ function shapeOf(schema: unknown, path: string, descriptions: ReadonlyMap<string
   if (inner instanceof z.ZodObject) {
     const properties: Record<string, EditorShape> = {};
     for (const [name, field] of Object.entries(inner.shape)) {
-      // A field of a coming version is no field yet.
-      if (unwrap(field) instanceof z.ZodUnknown) continue;
       const fieldPath = path === '' ? name : `${path}.${name}`;
       const shape = shapeOf(field, fieldPath, descriptions);
       const isSection = unwrap(field) instanceof z.ZodObject;

@@ -1,235 +1,245 @@
-import { freePort } from './free-port.ts';
-import type { RedisImplementation } from './installed.ts';
-import { createRedisAdmin } from './redis-admin.ts';
-import { startRedisServer } from './redis-server.ts';
-import type { RedisServer } from './redis-server.ts';
+import { setTimeout as delay } from 'node:timers/promises';
 
-export interface ClusterNode extends RedisServer {
-  /** Of the node in the cluster; stays over restarts. */
-  readonly id: string;
-  /** `host:port`. */
-  readonly address: string;
-  /** Where the nodes talk to each other. */
-  readonly busPort: number;
-  /** One command to this node. */
-  call(...command: readonly [name: string, ...args: (string | number)[]]): Promise<unknown>;
+import { Redis } from 'ioredis';
+
+import { freePort } from './free-port.ts';
+import { startRedisServer } from './redis-server.ts';
+import type { RedisServer, RedisServerOptions } from './redis-server.ts';
+
+const SLOTS = 16_384;
+/** A node that is silent for so long is held for failed, ms. */
+const NODE_TIMEOUT = 1_000;
+const READY_TIMEOUT = 30_000;
+
+export interface RedisClusterOptions extends RedisServerOptions {
+  /** Default 3. */
+  readonly masters?: number;
+  /** One for each master; default none. */
+  readonly replicas?: boolean;
 }
 
-/** A Redis Cluster of local processes, for one test or program; there is none in containers. */
+/** A slot on its way, held between its first and its last step. */
+export interface SlotMigration {
+  readonly source: RedisServer;
+  readonly target: RedisServer;
+  /** Moves single keys, so that the slot is split. */
+  move(...keys: string[]): Promise<void>;
+  /** Moves what is left and gives the slot to the target; all masters are told. */
+  end(): Promise<void>;
+}
+
+/** A Redis Cluster of local processes, for one test. */
 export interface RedisCluster {
-  /** The nodes that began as masters, with a third of the slots each; a failover changes the roles, not the lists. */
-  readonly masters: readonly ClusterNode[];
-  /** Of each master one, in the same order, or none. */
-  readonly replicas: readonly ClusterNode[];
-  /** `host:port` of all nodes. */
+  /** Those of the beginning, which a failover does not change. They can be killed, started and frozen. */
+  readonly masters: readonly RedisServer[];
+  /** One for each of `masters`, in their order. */
+  readonly replicas: readonly RedisServer[];
+  /** `host:port` of every master of the beginning. */
   readonly addresses: readonly string[];
-  /** The node that serves the slot, as all nodes that answer agree. */
-  ownerOf(slot: number): Promise<ClusterNode>;
-  /** Opens the slot for a move, whose steps follow: keys that are not on `from` are asked for on `to`. */
-  beginMigration(slot: number, from: ClusterNode, to: ClusterNode): Promise<void>;
-  /** Moves these keys of the slot, by default all. */
-  migrateKeys(slot: number, from: ClusterNode, to: ClusterNode, keys?: readonly string[]): Promise<void>;
-  /** Gives the slot to `to`. */
-  endMigration(slot: number, from: ClusterNode, to: ClusterNode): Promise<void>;
-  /** All three steps. */
-  moveSlot(slot: number, from: ClusterNode, to: ClusterNode): Promise<void>;
-  /** Makes a replica the master in agreement with the old one; resolves when all nodes know. */
-  failover(replica: ClusterNode): Promise<void>;
-  /** Resolves when all nodes that run agree that this node is a master, and that every slot is served. */
-  promoted(node: ClusterNode): Promise<void>;
-  /** Starts an empty node and adds it, a master without slots. */
-  addNode(): Promise<ClusterNode>;
+  /** One command on one node; follows nothing. */
+  readonly call: (node: RedisServer, name: string, ...args: (string | number)[]) => Promise<unknown>;
+  slotOf(key: string): Promise<number>;
+  /** The running master that owns a slot now, as it says itself. */
+  ownerOf(slot: number): Promise<RedisServer>;
+  beginMigration(slot: number, target: RedisServer): Promise<SlotMigration>;
+  /** All steps of a migration at once. */
+  migrate(slot: number, target: RedisServer): Promise<void>;
+  /** Until all nodes that run agree that every slot is served. */
+  waitUntilOk(): Promise<void>;
   destroy(): Promise<void>;
 }
 
-export interface RedisClusterOptions {
-  readonly implementation?: RedisImplementation;
-  /** Whether each master has a replica. */
-  readonly replicas?: boolean;
-  /** Options of each node; they win over the defaults here. */
-  readonly args?: readonly string[];
-}
-
-const SLOTS = 16_384;
-const MASTERS = 3;
-/** After it a silent node counts as down, ms. */
-const NODE_TIMEOUT = 1_000;
-
-/** Starts three masters, with or without replicas; about two seconds. @throws Error when a node does not start. */
+/**
+ * Starts masters that share the slots evenly, without persistence.
+ * @throws Error when a node does not start, or the cluster is not complete within half a minute.
+ */
 export async function startRedisCluster(options: RedisClusterOptions = {}): Promise<RedisCluster> {
-  const admin = createRedisAdmin();
-  const started: ClusterNode[] = [];
-
-  const startNode = async (): Promise<ClusterNode> => {
-    const busPort = await freePort();
-    const server = await startRedisServer({
-      implementation: options.implementation ?? 'redis',
-      args: [
-        '--cluster-enabled yes',
-        `--cluster-port ${busPort}`,
-        `--cluster-node-timeout ${NODE_TIMEOUT}`,
-        '--cluster-replica-validity-factor 0',
-        '--repl-diskless-sync-delay 0',
-      ]
-        .flatMap((option) => option.split(' '))
-        .concat(options.args ?? []),
-    });
-    const call: ClusterNode['call'] = async (...command) => admin.call(server.port, ...command);
-    const id = String(await call('CLUSTER', 'MYID'));
-    const node = { ...server, id, busPort, address: `${server.host}:${server.port}`, call };
-    started.push(node);
-    return node;
-  };
+  const count = options.masters ?? 3;
+  const total = options.replicas === true ? 2 * count : count;
+  const clients = new Map<RedisServer, Redis>();
+  const nodes: RedisServer[] = [];
   const destroy = async (): Promise<void> => {
-    admin.close();
-    await Promise.all(started.map(async (node) => node.destroy()));
+    for (const client of clients.values()) client.disconnect();
+    await Promise.all(nodes.map(async (node) => node.destroy()));
   };
-  /** Those that run. */
-  const alive = (): ClusterNode[] =>
-    started.filter((node) => {
-      try {
-        return node.pid() > 0;
-      } catch {
-        return false;
-      }
-    });
-  const agreed = async (): Promise<void> => {
-    for (const node of alive()) {
-      await admin.until(
-        `${node.address} serves`,
-        () => node.call('CLUSTER', 'INFO'),
-        (info) => info.includes('cluster_state:ok') && info.includes(`cluster_slots_ok:${SLOTS}`),
-      );
-    }
+  const call = async (node: RedisServer, name: string, ...args: (string | number)[]): Promise<unknown> => {
+    const client = clients.get(node) ?? shortPatience(node.port);
+    clients.set(node, client);
+    return client.call(name, ...args);
   };
-  const promoted = async (master: ClusterNode): Promise<void> => {
-    for (const node of alive()) {
-      await admin.until(
-        `${node.address} knows ${master.address} as a master`,
-        () => node.call('CLUSTER', 'NODES'),
-        (nodes) => new RegExp(`^${master.id} \\S+ (?:myself,)?master .*\\d$`, 'm').test(nodes),
-      );
-    }
-    await agreed();
-  };
-  const meet = async (node: ClusterNode, others: readonly ClusterNode[]): Promise<void> => {
-    const [first] = others;
-    if (first === undefined || first === node) return;
-    await node.call('CLUSTER', 'MEET', first.host, first.port, first.busPort);
-  };
-  const met = async (): Promise<void> => {
-    for (const node of started) {
-      for (const other of started) {
-        await admin.until(
-          `${node.address} knows ${other.address}`,
-          () => node.call('CLUSTER', 'NODES'),
-          (nodes) => new RegExp(`^${other.id} (?!.*handshake)`, 'm').test(nodes),
-        );
-      }
-    }
-  };
-
   try {
-    const masters = await Promise.all(Array.from({ length: MASTERS }, startNode));
-    const replicas = options.replicas ? await Promise.all(Array.from({ length: MASTERS }, startNode)) : [];
-    const share = Math.ceil(SLOTS / MASTERS);
-    for (const [index, node] of [...masters, ...replicas].entries()) {
-      await node.call('CLUSTER', 'SET-CONFIG-EPOCH', index + 1);
-      await meet(node, masters);
-    }
-    for (const [index, node] of masters.entries()) {
-      await node.call('CLUSTER', 'ADDSLOTSRANGE', index * share, Math.min(SLOTS, (index + 1) * share) - 1);
-    }
-    await met();
-    for (const [index, replica] of replicas.entries()) {
-      await replica.call('CLUSTER', 'REPLICATE', masters[index]?.id ?? '');
-    }
-    const replicating = async (replica: ClusterNode): Promise<void> =>
-      admin.until(
-        `${replica.address} has its master's data`,
-        () => replica.call('INFO', 'replication'),
-        (info) => info.includes('role:slave') && info.includes('master_link_status:up'),
-      );
-    for (const replica of replicas) await replicating(replica);
-    await agreed();
-
-    const beginMigration: RedisCluster['beginMigration'] = async (slot, from, to) => {
-      await to.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from.id);
-      await from.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to.id);
-    };
-    const migrateKeys: RedisCluster['migrateKeys'] = async (slot, from, to, some) => {
-      for (;;) {
-        const keys = some ?? (await from.call('CLUSTER', 'GETKEYSINSLOT', slot, 100));
-        if (!Array.isArray(keys) || keys.length === 0) return;
-        await from.call('MIGRATE', to.host, to.port, '', 0, 5_000, 'KEYS', ...keys.map(String));
-        if (some !== undefined) return;
-      }
-    };
-    const endMigration: RedisCluster['endMigration'] = async (slot, from, to) => {
-      const others = alive().filter((node) => masters.includes(node) && node !== from && node !== to);
-      for (const node of [to, from, ...others]) await node.call('CLUSTER', 'SETSLOT', slot, 'NODE', to.id);
-      // A later move begins with what all know, or its old owner could win the slot back.
-      const epochIn = (nodes: unknown): string | undefined =>
-        new RegExp(`^${to.id} (?:\\S+ ){5}(\\d+)`, 'm').exec(String(nodes))?.[1];
-      const epoch = epochIn(await to.call('CLUSTER', 'NODES'));
-      for (const node of [from, ...others]) {
-        await admin.until(
-          `${node.address} knows of the move`,
-          async () => epochIn(await node.call('CLUSTER', 'NODES')) === epoch,
-          (reply) => reply === 'true',
-        );
-      }
-    };
-    return {
-      masters,
-      replicas,
-      addresses: started.map(({ address }) => address),
-      async ownerOf(slot) {
-        const [node] = alive();
-        const ranges = await node?.call('CLUSTER', 'SLOTS');
-        for (const [first, last, [, , id]] of ranges as [number, number, [string, number, string]][]) {
-          const owner = started.find((one) => one.id === id);
-          if (slot >= first && slot <= last && owner !== undefined) return owner;
-        }
-        throw new Error(`nobody serves slot ${slot}`);
-      },
-      beginMigration,
-      migrateKeys,
-      endMigration,
-      async moveSlot(slot, from, to) {
-        await beginMigration(slot, from, to);
-        await migrateKeys(slot, from, to);
-        await endMigration(slot, from, to);
-      },
-      async failover(replica) {
-        await replicating(replica);
-        // The others vote only once about a master within twice the node timeout; what they refuse is given up later.
-        let askedAt = -Infinity;
-        await admin.until(
-          `${replica.address} is a master`,
-          async () => {
-            const role = await replica.call('ROLE');
-            if (Array.isArray(role) && role[0] === 'master') return 'master';
-            if (performance.now() - askedAt < NODE_TIMEOUT) return 'not yet';
-            askedAt = performance.now();
-            return replica.call('CLUSTER', 'FAILOVER');
-          },
-          (reply) => reply === 'master',
-        );
-        await promoted(replica);
-      },
-      promoted,
-      async addNode() {
-        const node = await startNode();
-        await meet(node, masters);
-        await met();
-        await agreed();
-        return node;
-      },
-      destroy,
-    };
+    const started = await Promise.allSettled(Array.from({ length: total }, async () => startNode(options)));
+    for (const one of started) if (one.status === 'fulfilled') nodes.push(one.value);
+    for (const one of started) if (one.status === 'rejected') throw one.reason;
+    const cluster = assemble(nodes.slice(0, count), nodes.slice(count), call, destroy);
+    await join(cluster);
+    return cluster;
   } catch (error) {
     await destroy();
     throw error;
+  }
+}
+
+async function startNode({ args = [], ...options }: RedisServerOptions): Promise<RedisServer> {
+  const settings = [
+    ['--cluster-enabled', 'yes'],
+    // The default is the port and 10,000, which nobody has reserved.
+    ['--cluster-port', String(await freePort())],
+    ['--cluster-node-timeout', String(NODE_TIMEOUT)],
+    // A replica stands for election however long its master has been away.
+    ['--cluster-replica-validity-factor', '0'],
+    ['--repl-diskless-sync-delay', '0'],
+  ].flat();
+  return startRedisServer({ ...options, args: [...settings, ...args] });
+}
+
+type Call = RedisCluster['call'];
+
+function assemble(
+  masters: readonly RedisServer[],
+  replicas: readonly RedisServer[],
+  call: Call,
+  destroy: () => Promise<void>,
+): RedisCluster {
+  const all = [...masters, ...replicas];
+  const idOf = async (node: RedisServer): Promise<string> => String(await call(node, 'CLUSTER', 'MYID'));
+  const running = (): RedisServer[] => all.filter(isRunning);
+
+  const ownerOf = async (slot: number): Promise<RedisServer> => {
+    for (const node of running()) {
+      const mine = (await myLine(call, node).catch(() => '')).split(' ');
+      if ((mine[2] ?? '').includes('master') && mine.slice(8).some((range) => holds(range, slot)))
+        return node;
+    }
+    throw new Error(`no running master owns slot ${slot}`);
+  };
+
+  const beginMigration = async (slot: number, target: RedisServer): Promise<SlotMigration> => {
+    const source = await ownerOf(slot);
+    const [sourceId, targetId] = [await idOf(source), await idOf(target)];
+    await call(target, 'CLUSTER', 'SETSLOT', slot, 'IMPORTING', sourceId);
+    await call(source, 'CLUSTER', 'SETSLOT', slot, 'MIGRATING', targetId);
+    const move = async (...keys: string[]): Promise<void> => {
+      if (keys.length === 0) return;
+      await call(source, 'MIGRATE', target.host, target.port, '', 0, 5_000, 'KEYS', ...keys);
+    };
+    const keysLeft = async (): Promise<string[]> => {
+      const keys = await call(source, 'CLUSTER', 'GETKEYSINSLOT', slot, 100);
+      return Array.isArray(keys) ? keys.map(String) : [];
+    };
+    const end = async (): Promise<void> => {
+      for (let keys = await keysLeft(); keys.length > 0; keys = await keysLeft()) await move(...keys);
+      // The target first: from there on nobody else may serve it.
+      await call(target, 'CLUSTER', 'SETSLOT', slot, 'NODE', targetId);
+      await call(source, 'CLUSTER', 'SETSLOT', slot, 'NODE', targetId);
+      for (const node of running()) {
+        if (node === target || node === source) continue;
+        // A replica refuses; it hears of it from its master.
+        await call(node, 'CLUSTER', 'SETSLOT', slot, 'NODE', targetId).catch(() => undefined);
+      }
+    };
+    return { source, target, move, end };
+  };
+
+  return {
+    masters,
+    replicas,
+    addresses: masters.map(({ host, port }) => `${host}:${port}`),
+    call,
+    ownerOf,
+    beginMigration,
+    destroy,
+    async slotOf(key) {
+      return Number(await call(running()[0] ?? masters[0]!, 'CLUSTER', 'KEYSLOT', key));
+    },
+    async migrate(slot, target) {
+      const migration = await beginMigration(slot, target);
+      await migration.end();
+    },
+    async waitUntilOk() {
+      for (const node of running())
+        await until(`${node.port} says that the cluster is ok`, async () =>
+          String(await call(node, 'CLUSTER', 'INFO')).includes('cluster_state:ok'),
+        );
+    },
+  };
+}
+
+/** Lets the nodes meet, and waits until each knows all. */
+async function join(cluster: RedisCluster): Promise<void> {
+  const { masters, replicas, call } = cluster;
+  const all = [...masters, ...replicas];
+  const first = masters[0]!;
+  for (const [index, master] of masters.entries()) {
+    // Different epochs from the beginning spare the nodes a round in which they settle them.
+    await call(master, 'CLUSTER', 'SET-CONFIG-EPOCH', index + 1);
+    const [from, to] = [index, index + 1].map((at) => Math.floor((at * SLOTS) / masters.length));
+    await call(master, 'CLUSTER', 'ADDSLOTSRANGE', from ?? 0, (to ?? SLOTS) - 1);
+  }
+  for (const node of all) {
+    if (node === first) continue;
+    const bus = Number((await setting(call, node, 'cluster-port')) ?? 0);
+    await call(first, 'CLUSTER', 'MEET', node.host, node.port, bus);
+  }
+  for (const node of all)
+    await until(`${node.port} knows all nodes`, async () =>
+      String(await call(node, 'CLUSTER', 'INFO')).includes(`cluster_known_nodes:${all.length}\r`),
+    );
+  for (const [index, replica] of replicas.entries())
+    await call(replica, 'CLUSTER', 'REPLICATE', String(await call(masters[index]!, 'CLUSTER', 'MYID')));
+  for (const replica of replicas)
+    await until(`${replica.port} follows its master`, async () =>
+      String(await call(replica, 'INFO', 'replication')).includes('master_link_status:up'),
+    );
+  await cluster.waitUntilOk();
+}
+
+/** What the node says of itself in CLUSTER NODES. */
+async function myLine(call: Call, node: RedisServer): Promise<string> {
+  const lines = String(await call(node, 'CLUSTER', 'NODES')).split('\n');
+  return lines.find((line) => line.includes('myself')) ?? '';
+}
+
+function holds(range: string, slot: number): boolean {
+  // Slots on their way are in brackets, and counted already.
+  if (range.startsWith('[')) return false;
+  const [from, to] = range.split('-').map(Number);
+  return from !== undefined && slot >= from && slot <= (to ?? from);
+}
+
+async function setting(call: Call, node: RedisServer, name: string): Promise<string | undefined> {
+  const reply = await call(node, 'CONFIG', 'GET', name);
+  return Array.isArray(reply) ? String(reply[1]) : undefined;
+}
+
+function isRunning(node: RedisServer): boolean {
+  try {
+    node.pid();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A client of the tests' own, which fails soon where a node is down or frozen. */
+export function shortPatience(port: number): Redis {
+  const client = new Redis({
+    port,
+    host: '127.0.0.1',
+    commandTimeout: 6_000,
+    maxRetriesPerRequest: 2,
+    retryStrategy: () => 50,
+  });
+  client.on('error', () => undefined);
+  return client;
+}
+
+/** Asks every 20 ms. @throws Error after half a minute. */
+export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + READY_TIMEOUT;
+  for (;;) {
+    if (await holds().catch(() => false)) return;
+    if (performance.now() > deadline) throw new Error(`not within ${READY_TIMEOUT} ms: ${what}`);
+    await delay(20);
   }
 }

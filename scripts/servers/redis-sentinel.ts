@@ -1,146 +1,134 @@
-import type { RedisImplementation } from './installed.ts';
-import { createRedisAdmin } from './redis-admin.ts';
-import { startRedisServer } from './redis-server.ts';
-import type { RedisServer } from './redis-server.ts';
+import type { Redis } from 'ioredis';
 
-/** A master with a replica and the sentinels that watch both, as local processes; there is none in containers. */
+import { shortPatience, until } from './redis-cluster.ts';
+import { startRedisServer } from './redis-server.ts';
+import type { RedisServer, RedisServerOptions } from './redis-server.ts';
+
+/** A master that is silent for so long is held for failed, ms. */
+const DOWN_AFTER = 500;
+/** Before a failover is tried again, ms. */
+const FAILOVER_TIMEOUT = 2_000;
+const SENTINELS = 3;
+
+/** A master with a replica, watched by three sentinels; local processes, for one test. */
 export interface RedisSentinels {
-  /** How the sentinels call the master. */
+  /** The name under which sentinels know the master. */
   readonly name: string;
-  /** The servers that began as master and as replica. */
-  readonly servers: readonly [RedisServer, RedisServer];
-  readonly sentinels: readonly RedisServer[];
-  /** `host:port` of the sentinels. */
+  /** `host:port` of every sentinel. */
   readonly addresses: readonly string[];
-  /** The master as the sentinels that run agree. */
+  readonly sentinels: readonly RedisServer[];
+  /** The two servers; the first one is the master at the beginning. */
+  readonly servers: readonly [RedisServer, RedisServer];
+  /** Whom the sentinels call the master; those of them that answer agree. */
   master(): Promise<RedisServer>;
-  /** Resolves when all sentinels that run name this server, and it is a master. */
-  promoted(server: RedisServer): Promise<void>;
-  /** Resolves when this server has all data of the master. */
-  replicating(server: RedisServer): Promise<void>;
-  /** Has the sentinels exchange master and replica; resolves when all know. */
-  failover(): Promise<void>;
-  /** One command to a server or sentinel. */
-  call(
-    server: RedisServer,
-    ...command: readonly [name: string, ...args: (string | number)[]]
-  ): Promise<unknown>;
+  /** Lets the other server take over while both live; resolves when all sentinels name the new master. */
+  failover(): Promise<RedisServer>;
+  /** Kills the master; resolves with the new one when all sentinels name it. */
+  killMaster(): Promise<RedisServer>;
   destroy(): Promise<void>;
 }
 
-export interface RedisSentinelsOptions {
-  readonly implementation?: RedisImplementation;
-  /** Options of master and replica; they win over the defaults here. */
-  readonly args?: readonly string[];
-}
-
-const NAME = 'shop';
-const SENTINELS = 3;
-/** After it a silent master counts as down, ms. */
-const DOWN_AFTER = 500;
-
-/** Starts all of them; about two seconds. @throws Error when one does not start. */
-export async function startRedisSentinels(options: RedisSentinelsOptions = {}): Promise<RedisSentinels> {
-  const { implementation = 'redis', args = [] } = options;
-  const admin = createRedisAdmin();
+/** @throws Error when one does not start, or the sentinels have not found each other within half a minute. */
+export async function startRedisSentinels(options: RedisServerOptions = {}): Promise<RedisSentinels> {
+  const name = 'cache';
   const started: RedisServer[] = [];
-  const start = async (more: { args?: readonly string[]; config?: string }): Promise<RedisServer> => {
-    const server = await startRedisServer({ implementation, ...more });
+  const clients: Redis[] = [];
+  const destroy = async (): Promise<void> => {
+    for (const client of clients) client.disconnect();
+    await Promise.all(started.map(async (server) => server.destroy()));
+  };
+  const start = async (more: RedisServerOptions): Promise<RedisServer> => {
+    const server = await startRedisServer({ ...options, ...more });
     started.push(server);
     return server;
   };
-  const call: RedisSentinels['call'] = async ({ port }, ...command) => admin.call(port, ...command);
-  const destroy = async (): Promise<void> => {
-    admin.close();
-    await Promise.all(started.map(async (server) => server.destroy()));
-  };
-
   try {
-    const quick = ['--repl-diskless-sync-delay', '0', ...args];
-    const first = await start({ args: quick });
-    const second = await start({ args: [...quick, '--replicaof', `${first.host} ${first.port}`] });
-    const config = [
-      `sentinel monitor ${NAME} ${first.host} ${first.port} 2`,
-      `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER}`,
-      `sentinel failover-timeout ${NAME} 3000`,
-      '',
-    ].join('\n');
-    const replicating: RedisSentinels['replicating'] = async (server) =>
-      admin.until(
-        `${server.url} has the master's data`,
-        () => call(server, 'INFO', 'replication'),
-        (info) => info.includes('role:slave') && info.includes('master_link_status:up'),
+    const args = ['--repl-diskless-sync-delay', '0', ...(options.args ?? [])];
+    const master = await start({ args });
+    const replica = await start({ args: [...args, '--replicaof', '127.0.0.1', String(master.port)] });
+    const sentinels: RedisServer[] = [];
+    // One after the other, so that the last one's first greeting reaches all.
+    for (let index = 0; index < SENTINELS; index += 1)
+      sentinels.push(await start({ args: ['--sentinel'], config: sentinelConfig(name, master.port) }));
+    clients.push(...sentinels.map(({ port }) => shortPatience(port)));
+    const asked = sentinels.map((sentinel, index) => ({ sentinel, client: clients[index]! }));
+    for (const { sentinel, client } of asked)
+      await until(`sentinel ${sentinel.port} knows the others and the replica`, () =>
+        isComplete(client, name),
       );
-    await replicating(second);
-    const sentinels = await Promise.all(
-      Array.from({ length: SENTINELS }, async () => start({ config, args: ['--sentinel'] })),
-    );
-    for (const sentinel of sentinels) {
-      await admin.until(
-        `${sentinel.url} knows the others`,
-        () => call(sentinel, 'INFO', 'sentinel'),
-        (info) => info.includes(`status=ok`) && info.includes(`slaves=1,sentinels=${SENTINELS}`),
-      );
-    }
-
-    const alive = (): RedisServer[] =>
-      sentinels.filter((sentinel) => {
-        try {
-          return sentinel.pid() > 0;
-        } catch {
-          return false;
-        }
-      });
-    const portsNamed = async (): Promise<number[]> =>
-      Promise.all(
-        alive().map(async (sentinel) => {
-          const reply = await call(sentinel, 'SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME);
-          return Number(Array.isArray(reply) ? reply[1] : undefined);
-        }),
-      );
-    const master = async (): Promise<RedisServer> => {
-      const [port] = await portsNamed();
-      return port === second.port ? second : first;
-    };
-    const promoted: RedisSentinels['promoted'] = async (server) => {
-      await admin.until(
-        `all sentinels name ${server.url}`,
-        async () => (await portsNamed()).every((port) => port === server.port),
-        (reply) => reply === 'true',
-      );
-      await admin.until(
-        `${server.url} is a master`,
-        () => call(server, 'INFO', 'replication'),
-        (info) => info.includes('role:master'),
-      );
-    };
     return {
-      name: NAME,
-      servers: [first, second],
+      name,
       sentinels,
-      addresses: sentinels.map(({ host, port }) => `${host}:${port}`),
-      master,
-      promoted,
-      replicating,
-      async failover() {
-        const before = await master();
-        const after = before === first ? second : first;
-        await replicating(after);
-        const [sentinel] = alive();
-        if (sentinel === undefined) throw new Error('no sentinel runs');
-        // A sentinel that does not know the replica's state yet refuses.
-        await admin.until(
-          'a sentinel begins the failover',
-          () => call(sentinel, 'SENTINEL', 'FAILOVER', NAME),
-          (reply) => reply === 'OK',
-        );
-        await promoted(after);
-      },
-      call,
       destroy,
+      ...assemble(name, [master, replica], clients),
+      addresses: addressesOf(sentinels),
     };
   } catch (error) {
     await destroy();
     throw error;
   }
+}
+
+function sentinelConfig(name: string, port: number): string[] {
+  return [
+    `sentinel monitor ${name} 127.0.0.1 ${port} ${Math.floor(SENTINELS / 2) + 1}`,
+    `sentinel down-after-milliseconds ${name} ${DOWN_AFTER}`,
+    `sentinel failover-timeout ${name} ${FAILOVER_TIMEOUT}`,
+  ];
+}
+
+function addressesOf(servers: readonly RedisServer[]): string[] {
+  return servers.map(({ host, port }) => `${host}:${port}`);
+}
+
+async function isComplete(sentinel: Redis, name: string): Promise<boolean> {
+  const fields = await factsOf(sentinel, name);
+  return fields.get('num-slaves') === '1' && fields.get('num-other-sentinels') === String(SENTINELS - 1);
+}
+
+async function factsOf(sentinel: Redis, name: string): Promise<ReadonlyMap<string, string>> {
+  const reply = await sentinel.call('SENTINEL', 'MASTER', name);
+  const flat = Array.isArray(reply) ? reply.map(String) : [];
+  const facts = new Map<string, string>();
+  for (let at = 0; at + 1 < flat.length; at += 2) facts.set(flat[at]!, flat[at + 1]!);
+  return facts;
+}
+
+function assemble(
+  name: string,
+  servers: readonly [RedisServer, RedisServer],
+  sentinels: readonly Redis[],
+): Pick<RedisSentinels, 'servers' | 'master' | 'failover' | 'killMaster'> {
+  const portSeenBy = async (sentinel: Redis): Promise<number> =>
+    Number((await factsOf(sentinel, name)).get('port'));
+  const master = async (): Promise<RedisServer> => {
+    const port = await Promise.any(sentinels.map(portSeenBy));
+    const found = servers.find((server) => server.port === port);
+    if (found === undefined) throw new Error(`the sentinels name port ${port}, which is none of the servers`);
+    return found;
+  };
+  const other = (server: RedisServer): RedisServer => (server === servers[0] ? servers[1] : servers[0]);
+  const taken = async (by: RedisServer): Promise<RedisServer> => {
+    for (const sentinel of sentinels)
+      await until(`a sentinel names ${by.port}`, async () => (await portSeenBy(sentinel)) === by.port);
+    return by;
+  };
+  return {
+    servers,
+    master,
+    async failover() {
+      const next = other(await master());
+      await until('a sentinel begins a failover', async () => {
+        // INPROG and NOGOODSLAVE pass: the last failover is not over, or the replica has just come back.
+        await sentinels[0]!.call('SENTINEL', 'FAILOVER', name);
+        return true;
+      });
+      return taken(next);
+    },
+    async killMaster() {
+      const old = await master();
+      await old.kill();
+      return taken(other(old));
+    },
+  };
 }

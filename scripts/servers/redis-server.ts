@@ -35,9 +35,9 @@ export interface RedisServer {
 export interface RedisServerOptions {
   /** Options of the server, e.g. `['--maxmemory', '10mb']`; they win over the defaults here. */
   readonly args?: readonly string[];
+  /** Lines of a configuration file, which the server may rewrite and keeps over restarts; a sentinel needs one. */
+  readonly config?: readonly string[];
   readonly implementation?: RedisImplementation;
-  /** Text of a configuration file, which the server may rewrite; a sentinel cannot do without. */
-  readonly config?: string;
 }
 
 /**
@@ -49,9 +49,8 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
   const port = await freePort();
   const directory = await temporaryDirectory(implementation);
   const program = await underItsName(redisProgram(implementation), directory);
-
-  const configFile = join(directory, 'server.conf');
-  if (options.config !== undefined) await writeFile(configFile, options.config);
+  const configFile = join(directory, 'redis.conf');
+  if (options.config !== undefined) await writeFile(configFile, `${options.config.join('\n')}\n`);
 
   let version = '';
   const server = createLocalProcess({
@@ -59,7 +58,6 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
     command: program.command,
     args: [
       ...program.args,
-      // Has to come first.
       ...(options.config === undefined ? [] : [configFile]),
       ...redisArgs({ port: String(port), bind: '127.0.0.1', dir: directory, save: '', appendonly: 'no' }),
       ...(await debugArgs(program)),

@@ -64,7 +64,24 @@ export interface RedisTlsConfig {
   readonly rejectUnauthorized: boolean;
 }
 
+/** A server by its name or address. */
+export interface NodeAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Who knows which Redis is the master. */
+export interface RedisSentinelConfig {
+  /** What the sentinels call the master. */
+  readonly name: string;
+  readonly nodes: readonly NodeAddress[];
+  /** Of the sentinels; those of the master are beside this. */
+  readonly username?: string;
+  readonly password?: string;
+}
+
 export interface RedisConfig {
+  /** With sentinels or a cluster the first node of the list. */
   readonly host: string;
   readonly port: number;
   readonly username?: string;
@@ -73,6 +90,15 @@ export interface RedisConfig {
   readonly tls?: RedisTlsConfig;
   /** Wins over host and port. */
   readonly socketPath?: string;
+  readonly sentinel?: RedisSentinelConfig;
+  /** Some nodes of a cluster, which know the others. */
+  readonly cluster?: readonly NodeAddress[];
+  /** Replicas that have to hold a batch before it counts as done; 0: it is not asked. */
+  readonly waitReplicas: number;
+  /** How far back the binlog is read again after a failover. */
+  readonly failoverReplay: number;
+  /** How often readers are told how far the daemon is; undefined for never. */
+  readonly appliedInterval?: number;
   readonly connectTimeout: number;
   readonly commandTimeout: number;
   readonly socketTimeout: number;

@@ -75,7 +75,7 @@ describe('config/example.yaml', () => {
     expect({ ...config, file: '', files: [] }).toEqual({ ...bare, file: '', files: [] });
     expect(source).toEqual(bareSource);
     expect(plan.rules).toBe(rules);
-    expect(rules).toHaveLength(10);
+    expect(rules).toHaveLength(12);
     expect(barePlan.rules).toBe(bareRules);
     expect(bareRules).toHaveLength(1);
   });

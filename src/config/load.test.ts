@@ -39,6 +39,8 @@ describe('a configuration', () => {
       connectTimeout: 10_000,
     };
     expect(config).toEqual({
+      guards: { guard: 'lease', replicaHold: 0 },
+      tombstone: 600_000,
       clientId: 'shop',
       source: {
         connection,
@@ -66,6 +68,8 @@ describe('a configuration', () => {
         commandTimeout: 5000,
         socketTimeout: 15_000,
         scopeScanRate: 100_000,
+        waitReplicas: 0,
+        failoverReplay: 120_000,
       },
       batch: { maxCommands: 1000, maxBytes: 1_048_576, maxDelay: 2, inFlight: 2 },
       files: [file],
@@ -195,6 +199,8 @@ log: {level: debug, format: pretty}
         commandTimeout: 2000,
         socketTimeout: 3000,
         scopeScanRate: Number.POSITIVE_INFINITY,
+        waitReplicas: 0,
+        failoverReplay: 120_000,
       },
       batch: { maxCommands: 500, maxBytes: 65_536, maxDelay: 0, inFlight: 1 },
       admin: undefined,
@@ -207,7 +213,7 @@ log: {level: debug, format: pretty}
         id: 'rules[0]',
         keys: [{ text: 'user:{id}' }, { text: 'mail:{email}' }],
         on: new Set(['insert', 'delete', 'truncate']),
-        action: 'delete',
+        action: { kind: 'delete', guard: { kind: 'none' } },
       },
     ]);
   });

@@ -49,7 +49,7 @@ source:
 redis:
   command_timeout: 5s 
   cluster: [a]
-guard: lease
+guard: leese
 rules:
   - table: users
     key: "user:{id|uper}"
@@ -79,8 +79,8 @@ log: [a]
       ['6:23 source.heartbeat_interval', 'needs a unit', 'write 5s'],
       ['7:13 source.ssl_mode', 'did you mean verify_ca?'],
       ['8:11 source.ssl_ca', 'ENOENT'],
-      ['11:3 redis.cluster', 'not available in this version', 'single Redis'],
-      ['12:8 guard', 'not available in this version', 'write none'],
+      ['11:13 redis.cluster[0]', 'not the address of a server', 'HOST:PORT'],
+      ['12:8 guard', 'is not one of none, lease, version', 'did you mean lease?'],
       ['14:12 rules[0].table', 'schema.table'],
       ['15:20 rules[0].key', 'no filter uper', 'did you mean upper?'],
       ['17:11 rules[1].keys', 'empty'],
@@ -157,33 +157,6 @@ rules: x
       'command line source.port',
     ]);
     expect(await messages(VALID, { env, overrides })).toContain('did you mean log.level?');
-  });
-
-  it.each([
-    ['redis', 'sentinel: {name: a, nodes: [b]}'],
-    ['redis', 'failover_replay: 120s'],
-    ['redis', 'wait_replicas: 0'],
-  ])('in %s, %s is not available', async (section, line) => {
-    expect(await messages(with_(section, line))).toMatch(
-      /not available in this version|must be a single value/,
-    );
-  });
-
-  it('every field of a coming version is refused with what to do instead, never ignored', async () => {
-    const later = SCHEMA_FIELDS.flatMap(({ path, kind }) => (kind === 'later' ? [path] : []));
-    expect(later.length).toBeGreaterThan(8);
-    for (const path of later) {
-      const [section = '', name] = path.split('.');
-      let text = `${VALID}${section}: 1\n`;
-      if (section === 'rules[]') text = VALID.replace('    key: user', `    ${name}: 1\n    key: user`);
-      else if (section === 'admin') text = `${VALID}admin: {${name}: 1}\n`;
-      else if (name !== undefined) text = with_(section, `${name}: 1`);
-      const [problem, ...others] = await problemsOf(text);
-      expect(others, path).toEqual([]);
-      expect(problem?.path.replace(/\[\d\]/, '[]')).toBe(path);
-      expect(problem?.message).toBe('is not available in this version');
-      expect(problem?.remedy).toMatch(/^(remove|write|list)/);
-    }
   });
 
   it.each([

@@ -4,6 +4,7 @@ import { EndpointParts, reportUrl } from './endpoint-parts.ts';
 import { parseRedisUrl } from './redis-url.ts';
 import type { RedisUrl } from './redis-url.ts';
 import { readPemFile } from './referenced-file.ts';
+import { resolveTopology } from './resolve-topology.ts';
 import type { RawRedis } from './schema.ts';
 
 const DEFAULT_PORT = 6379;
@@ -16,12 +17,13 @@ export async function resolveRedis(document: ConfigDocument, raw: RawRedis): Pro
     parts.path('url'),
     raw.url === undefined ? undefined : parseRedisUrl(raw.url),
   );
+  const topology = resolveTopology(document, raw);
   const { host, port, socketPath } = parts.address(raw, url);
-  if (host === undefined && socketPath === undefined && !parts.has('url', 'host', 'socket_path')) {
-    // Without sentinel and cluster, which are reported by themselves.
-    if (!parts.has('sentinel', 'cluster')) {
-      document.report(parts.path('url'), 'no Redis server is named', 'write redis.url: redis://HOST:6379/0');
-    }
+  const [firstNode] = topology.cluster ?? topology.sentinel?.nodes ?? [];
+  if (parts.has('sentinel', 'cluster')) {
+    // Servers are named there.
+  } else if (host === undefined && socketPath === undefined && !parts.has('url', 'host', 'socket_path')) {
+    document.report(parts.path('url'), 'no Redis server is named', 'write redis.url: redis://HOST:6379/0');
   } else if (host === undefined && socketPath === undefined && url !== undefined) {
     document.report(parts.path('url'), 'the URL names no host', 'write redis://HOST:6379/0');
   }
@@ -33,13 +35,17 @@ export async function resolveRedis(document: ConfigDocument, raw: RawRedis): Pro
     document.report(parts.path(at), 'a socket takes no TLS', 'remove one of the two');
   }
   return {
-    host: host ?? 'localhost',
-    port: port ?? DEFAULT_PORT,
+    host: host ?? firstNode?.host ?? 'localhost',
+    port: port ?? firstNode?.port ?? DEFAULT_PORT,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     db: parts.pick('db', raw.db, url?.db) ?? 0,
     ...(tls === undefined ? {} : { tls }),
     ...(socketPath === undefined ? {} : { socketPath }),
+    ...topology,
+    waitReplicas: raw.wait_replicas ?? 0,
+    ...(raw.applied_interval === undefined ? {} : { appliedInterval: raw.applied_interval }),
+    failoverReplay: raw.failover_replay ?? 120_000,
     connectTimeout: raw.connect_timeout ?? 5000,
     commandTimeout: raw.command_timeout ?? 5000,
     socketTimeout: raw.socket_timeout ?? 15_000,

@@ -285,6 +285,85 @@ const RULES: readonly Mistake[] = [
     'table: shop.users\nkey: user:{id}\nwhere: {a: [null]}',
     '7:17  rules[0].where.a[0]  is an empty list item  → write a value, or remove it',
   ],
+  [
+    'table: shop.users\nkey: user:{id}\naction: update',
+    '5:5  rules[0].value  an update needs a value  → write for example value: {format: json, columns: [id, name]}',
+    '5:5  rules[0].version  an update needs what orders the values  → write version: {column: row_version}, a column that only grows',
+    '5:5  rules[0].ttl  an update needs a ttl  → write for example ttl: 10m',
+  ],
+  [
+    'table: shop.users\nkey: user:{id}\naction: update\nversion: {column: v}\nttl: 5m\nvalue: {columns: []}',
+    '10:22  rules[0].value.columns  names no columns  → write for example columns: [id, name]',
+  ],
+  [
+    'table: shop.users\nkey: user:{id}\naction: update\nversion: {column: v}\nttl: 5m\nvalue: {format: xml, columns: [id, id, {col: x}]}',
+    '10:21  rules[0].value.format  is no format of a value  → write json, string or hash',
+    '10:40  rules[0].value.columns[1]  id stands twice in the value  → remove one of the two, or give it another name: {column: price, as: cost}',
+    '10:44  rules[0].value.columns[2]  names no column  → write for example {column: price, as: cost}',
+    '10:45  rules[0].value.columns[2].col  is no field of a column  → write one of column, as, format',
+  ],
+  [
+    'table: shop.users\nkey: user:{id}\naction: update\nversion: {column: v}\nttl: 5m\nvalue: {format: string, columns: [id, name]}',
+    '10:38  rules[0].value.columns  a string is one column  → write one column, or format: json',
+  ],
+  [
+    'table: shop.users\nkey: user:{id}\naction: update\nversion: {column: v}\nttl: 5m\nvalue: {columns: [{column: id, format: numbr}]}',
+    '10:44  rules[0].value.columns[0].format  is no format of a column  → write number',
+  ],
+  [
+    'table: shop.users\nkey: user:{id}\naction: update\nversion: binlog\nttl: 5m\nvalue: {columns: [id]}',
+    '8:14  rules[0].version  readers that fill keys cannot know it  → write create: true if only the daemon writes these keys, or version: {column: …}',
+  ],
+  [
+    'table: shop.users\nkey: user:{id}\naction: update\nversion: {column: v}\nttl: 5m\nvalue: {columns: [id]}\non: [insert]\nwhen: {changed: [id]}\nwhere: {new: {a: 1}}\nguard: lease\nredelete: [5s]',
+    '11:5  rules[0].on  would leave values of changes that the rule does not see  → remove it: an update follows every change',
+    '12:5  rules[0].when  would leave values whose other columns have changed  → remove it: an update follows every change',
+    '13:18  rules[0].where.new  would leave values of rows that it does not see  → test the columns themselves: where: {status: active}',
+    '14:12  rules[0].guard  does not keep an older value from replacing a newer one  → remove it: updates are guarded by their version',
+    '15:5  rules[0].redelete  would remove the values that were stored  → remove it: versions keep older values out',
+  ],
+  [
+    'table: shop.users\nkey: user:{id}\nttl: 5m\ncreate: true',
+    '7:5  rules[0].ttl  belongs to an update  → write action: update, or remove it',
+    '8:5  rules[0].create  belongs to an update  → write action: update, or remove it',
+  ],
+  [
+    'table: shop.users\nkey: user:{id}\nguard: version',
+    '5:5  rules[0].version  guard: version needs the column of the version  → write version: {column: row_version}, or guard: lease',
+  ],
+  [
+    'table: shop.users\nkey: user:{id}\nguard: version\nversion: binlog',
+    '8:14  rules[0].version  readers cannot know the place of a change in the binlog  → write version: {column: row_version}, or guard: lease',
+  ],
+  [
+    'table: shop.users\nkey: user:{id}\nguard: version\nversion: v',
+    '8:14  rules[0].version  names no version  → write version: {column: row_version}, or version: binlog',
+  ],
+  [
+    'table: shop.users\nkey: user:{id}\nguard: none\nreplica_hold: 5s\nversion: {column: v}',
+    '8:5  rules[0].replica_hold  has no effect without a guard  → write guard: lease, or remove it',
+    '9:5  rules[0].version  has no effect with this guard  → write guard: version, or remove it',
+  ],
+  [
+    'table: shop.users\nkey: user:{id}\nredelete: [90s]',
+    '7:16  rules[0].redelete[0]  is too long  → write at most 60s',
+  ],
+  [
+    'table: shop.users\nkey: user:{id}\nredelete: []',
+    '7:15  rules[0].redelete  the list is empty  → write for example [500ms, 5s], or remove the field',
+  ],
+  [
+    'table: shop.users\ngeneration: gen:x\nredelete: [5s]',
+    '7:5  rules[0].redelete  has no effect without a key  → remove it: only deletes of keys are repeated',
+  ],
+  [
+    'table: shop.users\nkey: user:{id}\naction: update\nversion: {column: v}\nttl: 5m\nttl_jitter: 10\nvalue: {columns: [id]}',
+    '10:17  rules[0].ttl_jitter  is not a percentage  → write a whole number from 0% to 100%',
+  ],
+  [
+    'outbox: shop.o\nkey_column: k\nguard: version',
+    '7:12  rules[0].guard  has no meaning for an outbox  → write guard: lease: the rows of an outbox have no version of what they name',
+  ],
 ];
 
 describe('a mistake in a rule', () => {

@@ -107,16 +107,11 @@ export function size() {
   );
 }
 
-/** One of some names. `later` holds names of a coming version with what to do until then. */
-export function choice<const T extends string>(
-  names: readonly T[],
-  later: Readonly<Record<string, string>> = {},
-) {
+/** One of some names. */
+export function choice<const T extends string>(names: readonly T[]) {
   return scalar((value): Parsed<T> => {
     const known = names.find((name) => name === value);
     if (known !== undefined) return accept(known);
-    const advice = Object.hasOwn(later, value) ? later[value] : undefined;
-    if (advice !== undefined) return refuse('this value is not available in this version', advice);
     const near = nearestName(value, names);
     const all = names.join(', ');
     return refuse(
@@ -147,21 +142,6 @@ export function choiceOrTexts<const T extends string>(names: readonly T[]) {
       return z.NEVER;
     })
     .register(editorShapes, oneOf(names, { type: 'array', items: SOME_TEXT, minItems: 1 }))
-    .optional();
-}
-
-/** A field of a coming version: an error wherever it stands, with what to do until then. */
-export function notYet(advice: string) {
-  return z
-    .unknown()
-    .superRefine((value, context) => {
-      if (value === undefined) return;
-      context.addIssue({
-        code: 'custom',
-        message: 'is not available in this version',
-        params: { remedy: advice, field: true },
-      });
-    })
     .optional();
 }
 

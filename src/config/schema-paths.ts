@@ -4,11 +4,11 @@ import { configSchema } from './schema.ts';
 /**
  * A field of the schema; `[]` in its path stands for any list index. `value`: one text, which the environment
  * and the command line can set. `section`: a map of fields. `list`: a list of texts or maps. `tree`: a value
- * of many forms. `later`: refused in this version.
+ * of many forms.
  */
 export interface SchemaField {
   readonly path: string;
-  readonly kind: 'value' | 'section' | 'list' | 'tree' | 'later';
+  readonly kind: 'value' | 'section' | 'list' | 'tree';
 }
 
 /** Every field of the schema, in its order. */
@@ -49,7 +49,7 @@ function fieldsOf(schema: unknown, path: string): SchemaField[] {
     return [{ path, kind: 'list' }, ...(item instanceof z.ZodObject ? fieldsOf(item, `${path}[]`) : [])];
   }
   if (inner instanceof z.ZodCustom) return [{ path, kind: 'tree' }];
-  return [{ path, kind: inner instanceof z.ZodUnknown ? 'later' : 'value' }];
+  return [{ path, kind: 'value' }];
 }
 
 /** The schema without what makes it optional or nullable. */

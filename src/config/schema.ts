@@ -7,6 +7,7 @@ import { parseInitPosition } from './init-position.ts';
 import { parsePercentage } from './percentage.ts';
 import { LEAST_SCAN_RATE, parseScanRate } from './scan-rate.ts';
 import { parseListen } from './listen-address.ts';
+import { parseNodeAddress } from './node-address.ts';
 import {
   boolean,
   choice,
@@ -15,7 +16,6 @@ import {
   integer,
   list,
   matching,
-  notYet,
   scalar,
   secret,
   section,
@@ -25,11 +25,12 @@ import {
 } from './scalars.ts';
 import { parseTableName, parseTableSelector } from './table-name.ts';
 
-const REMOVE = 'remove it';
 const GUARDS = ['none', 'lease', 'version'] as const;
 
 /** A batch has to fit into memory several times. */
 const MOST_COMMANDS = 1_000_000;
+/** Of one Redis master. */
+const MOST_REPLICAS = 16;
 
 const WHEN_SHAPE = {
   type: 'object',
@@ -66,6 +67,10 @@ const VALUE_SHAPE = {
     },
   },
 };
+
+function nodeAddress() {
+  return scalar(parseNodeAddress, textWithUnit(String.raw`.+:\d{1,5}`)).unwrap();
+}
 
 const connection = {
   url: text(),
@@ -160,10 +165,16 @@ export const configSchema = z.strictObject({
     command_timeout: duration(),
     socket_timeout: duration(),
     scope_scan_rate: scalar(parseScanRate, oneOf(['unlimited'], wholeNumber(LEAST_SCAN_RATE))),
-    sentinel: notYet('write the url of a single Redis'),
-    cluster: notYet('write the url of a single Redis'),
-    failover_replay: notYet(REMOVE),
-    wait_replicas: notYet(REMOVE),
+    sentinel: section({
+      name: text(),
+      nodes: list(nodeAddress()),
+      username: text(),
+      password: secret(),
+    }),
+    cluster: list(nodeAddress()),
+    applied_interval: duration(),
+    failover_replay: duration(),
+    wait_replicas: integer(0, MOST_REPLICAS),
   }),
   batch: section({
     max_commands: integer(1, MOST_COMMANDS),

@@ -285,12 +285,7 @@ export const ERROR_CATALOG = {
   UNSTALE_REDIS_REPLICAS: {
     directive: 'retry',
     exitCode: 3,
-    hint: 'Too few replicas have what was written; see why they lag, or lower redis.wait_replicas.',
-  },
-  UNSTALE_REDIS_MODE: {
-    directive: 'fatal',
-    exitCode: 3,
-    hint: 'For a cluster write redis.cluster, for a server that is none redis.url.',
+    hint: 'Bring replicas of Redis back, or lower redis.wait_replicas.',
   },
   UNSTALE_REDIS_AUTH: {
     directive: 'fatal',

@@ -57,6 +57,7 @@ export interface Metrics {
   /** `ok`, or the class of the error: busy, timeout, unreachable, … */
   redisReplies(replyClass: string, count: number): void;
   redisRetry(): void;
+  failoverReplay(): void;
   /** A batch has waited for the visibility of its changes, seconds. */
   barrierWait(waited: number): void;
   barrierTimeout(): void;
@@ -152,6 +153,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const binlogConnects = counter('binlog_connects_total', 'Binlog streams opened, the first included.');
   const redisReplies = counter('redis_replies_total', 'Replies of Redis by class.', ['class']);
   const redisRetries = counter('redis_retries_total', 'Batches that were sent to Redis again.');
+  const failoverReplays = counter(
+    'failover_replays_total',
+    'Times that changes were applied again because Redis has other data than before.',
+  );
   const positionWrites = counter('position_writes_total', 'Positions stored.');
   const scopes = counter('scope_invalidations_total', 'Events after which every key of a table had to go.', [
     'reason',
@@ -218,6 +223,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     binlogConnect: () => binlogConnects.inc(),
     redisReplies: (replyClass, count) => redisReplies.inc({ class: replyClass }, count),
     redisRetry: () => redisRetries.inc(),
+    failoverReplay: () => failoverReplays.inc(),
     barrierWait: (waited) => barrierWaits.observe(waited),
     lookup: (result) => lookups.inc({ result }),
     barrierTimeout: () => barrierTimeouts.inc(),

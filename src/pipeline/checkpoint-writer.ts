@@ -1,6 +1,7 @@
 import type { Checkpoint } from '../change/checkpoint.ts';
 import type { SourcePosition } from '../change/position.ts';
 import { asUnstaleError } from '../errors/unstale-error.ts';
+import type { PositionHistory } from './position-history.ts';
 import type { Log, PositionStore, Sleep } from './ports.ts';
 
 export interface CheckpointWriterOptions {
@@ -11,6 +12,8 @@ export interface CheckpointWriterOptions {
   readonly flushInterval: number;
   readonly sleep: Sleep;
   readonly log: Log;
+  /** Told of each position, and stored along. */
+  readonly history?: PositionHistory;
   /** A position was stored. */
   readonly onStored: () => void;
   readonly now?: () => number;
@@ -62,6 +65,13 @@ export class CheckpointWriter {
     this.#stored = position;
     this.#storedHash = mappingHash;
     this.#storedAt = this.#now();
+    this.#options.history?.advance(position);
+  }
+
+  /** Everything behind `position` has to be applied again; it is stored before anything of that. */
+  async rewind(position: SourcePosition): Promise<void> {
+    this.#applied = position;
+    await this.flush();
   }
 
   /** Another mapping is in force; it is stored even if the position does not move. */
@@ -72,6 +82,7 @@ export class CheckpointWriter {
   /** Redis has acknowledged everything before `position`. */
   advance(position: SourcePosition): void {
     this.#applied = position;
+    this.#options.history?.advance(position);
   }
 
   /**
@@ -120,5 +131,6 @@ export class CheckpointWriter {
     this.#storedHash = mappingHash;
     this.#storedAt = savedAt;
     this.#options.onStored();
+    await this.#options.history?.persist();
   }
 }

@@ -60,6 +60,11 @@ export class InFlightWindow {
     return done.resumeAfter;
   }
 
+  /** What is in flight moves the position no more: it is set back behind all of it. */
+  forgetPositions(): void {
+    for (const [at, entry] of this.#queue.entries()) this.#queue[at] = { ...entry, resumeAfter: undefined };
+  }
+
   /** The first entry that ends at `seq` or later; there may be very many while deletes are held back. */
   #find(seq: number): number {
     let [low, high] = [0, this.#queue.length];

@@ -18,6 +18,8 @@ export interface MappedStream {
 /** A stream that takes over, and what has to be done in Redis before anything of it is. */
 export interface NextStream extends MappedStream {
   readonly first: readonly CacheCommand[];
+  /** It begins here again, before what was read: nothing is new up to there, and no value of it is stored. */
+  readonly replaysFrom?: SourcePosition;
 }
 
 /**

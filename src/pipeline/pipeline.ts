@@ -211,6 +211,7 @@ export class Pipeline {
       return false;
     }
     this.#stream = stream;
+    if (stream.replaysFrom !== undefined) this.#replay(stream.replaysFrom);
     this.#deliveries.replace(this.#createDelivery(stream), stream.plan, this.#seq, this.#window.oldestSeq);
     // The rest of a transaction that was cut off comes again from its beginning.
     this.#mapper = new RowMapper(stream.plan, this.#options.observer);
@@ -222,6 +223,13 @@ export class Pipeline {
     this.#next = undefined;
     next.done(true);
     return true;
+  }
+
+  /** What was read comes again: what is in flight must not move the position past it. */
+  #replay(from: SourcePosition): void {
+    this.#window.forgetPositions();
+    if (this.#readTo !== undefined) this.#replayUntil ??= this.#readTo;
+    this.#readTo = from;
   }
 
   #giveUpSwitch(): void {

@@ -65,6 +65,20 @@ export interface PositionStore {
   save(checkpoint: Checkpoint): Promise<void>;
 }
 
+/** Up to where Redis had acknowledged everything at a moment, ms since the epoch. */
+export interface AppliedAt {
+  readonly position: SourcePosition;
+  readonly at: number;
+}
+
+/** Keeps positions of the recent past beyond the end of the process. */
+export interface HistoryStore {
+  /** Oldest first. */
+  loadHistory(): Promise<readonly AppliedAt[]>;
+  /** Adds one in place of the oldest: the newest 16 stay. */
+  remember(entry: AppliedAt): Promise<void>;
+}
+
 /** A SQL connection that reconnects by itself; every statement has a deadline. */
 export interface SqlClient {
   query(sql: string, params?: readonly (string | number | Uint8Array | null)[]): Promise<readonly SqlRow[]>;

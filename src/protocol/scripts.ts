@@ -114,24 +114,6 @@ export function invalidate(
   };
 }
 
-/**
- * What `invalidate` does to the companion of a key, and nothing to the key: for a cluster that is moving their slot,
- * where the two can be on different nodes and no script reaches both.
- */
-export function invalidateCompanion(
-  { key, version }: Invalidation,
-  { tombstoneMs, holdMs, gtid }: InvalidateOptions,
-): ScriptCall<number> {
-  const companion = companionKey(key);
-  return {
-    script: INVALIDATE,
-    // Twice the same name counts as one key.
-    keys: [companion, companion],
-    args: [String(tombstoneMs), String(holdMs), gtid, version ?? ''],
-    read: numberOf,
-  };
-}
-
 const UPDATE_REPLIES = ['stored', 'skipped', 'dropped', 'refused'] as const;
 /** `skipped`: nobody asked for the key; `dropped`: it was of unknown age, and is gone; `refused`: it is newer. */
 export type UpdateReply = (typeof UPDATE_REPLIES)[number];

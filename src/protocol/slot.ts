@@ -6,9 +6,9 @@ const CRC16 = crc16Table();
 /** The cluster slot of a key: CRC16 of its hash tag, or of the whole key (Redis cluster specification). */
 export function keySlot(key: string | Buffer): number {
   if (typeof key === 'string') return slotOf(Buffer.from(hashTag(key) ?? key));
-  // In Latin-1 each byte is one character.
-  const tag = hashTag(key.toString('latin1'));
-  return slotOf(tag === undefined ? key : Buffer.from(tag, 'latin1'));
+  // One character a byte, whatever the bytes mean.
+  const text = key.toString('latin1');
+  return slotOf(Buffer.from(hashTag(text) ?? text, 'latin1'));
 }
 
 /** What stands between the first `{` and the next `}`, if anything does. */

@@ -1,8 +1,16 @@
 import { Redis } from 'ioredis';
 import type { RedisOptions } from 'ioredis';
 
-/** How to reach one server and how long to wait for it. All times are in ms. */
-export interface ServerOptions {
+export interface SentinelOptions {
+  /** What the sentinels call the master. */
+  readonly name: string;
+  readonly nodes: readonly { readonly host: string; readonly port: number }[];
+  readonly username?: string;
+  readonly password?: string;
+}
+
+/** Where Redis is and how long to wait for it. All times are in ms. */
+export interface RedisConnectionOptions {
   readonly host: string;
   readonly port: number;
   /** A Unix domain socket, instead of `host` and `port`. */
@@ -10,6 +18,8 @@ export interface ServerOptions {
   readonly username?: string;
   readonly password?: string;
   readonly db: number;
+  /** Who knows where the master is; `host` and `port` are then of no account. TLS is used with them as with it. */
+  readonly sentinel?: SentinelOptions;
   /** Present: TLS. `ca` is PEM text; `servername` is what the certificate has to name, if not `host`. */
   readonly tls?: {
     readonly ca?: string;
@@ -24,54 +34,72 @@ export interface ServerOptions {
   readonly socketTimeout: number;
   /** The name in CLIENT LIST. */
   readonly clientName: string;
-}
-
-export interface ServerAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** Sentinels, which know the address of the master. */
-export interface SentinelOptions {
-  /** Of the master, as the sentinels call it. */
-  readonly name: string;
-  readonly nodes: readonly ServerAddress[];
-  readonly username?: string;
-  readonly password?: string;
-  /** Whether the sentinels themselves are spoken to by TLS, with the settings of `tls`. */
-  readonly tls: boolean;
-}
-
-/** Where Redis is: one server; or with `sentinel` or `cluster` what these say, and `host` and `port` stand for nothing. */
-export interface RedisConnectionOptions extends ServerOptions {
-  readonly sentinel?: SentinelOptions;
-  /** Some nodes of a cluster, from which the others are learnt. */
-  readonly cluster?: readonly ServerAddress[];
-  /** Replicas that have to acknowledge what `settle` is asked for; default 0. */
+  /** Replicas that have to have a batch before it counts as done; default 0. */
   readonly waitReplicas?: number;
-  /** How long they have for that, ms; shorter than `commandTimeout`. */
-  readonly waitTimeout?: number;
 }
 
 /** How people call the server: `host:port` or the socket's path, and the database. */
-export function endpointOf(options: Pick<ServerOptions, 'host' | 'port' | 'socketPath' | 'db'>): string {
+export function endpointOf(options: RedisConnectionOptions): string {
+  if (options.sentinel !== undefined) return `master ${options.sentinel.name}/${options.db}`;
   return `${options.socketPath ?? `${options.host}:${options.port}`}/${options.db}`;
 }
+
+/** How long one sentinel may think before the next is asked, ms. */
+const SENTINEL_PATIENCE = 1_000;
+/** Before a sentinel that is away is tried again, ms. */
+const SENTINEL_RETRY = 1_000;
 
 /** What depends on the use that is made of the client. */
 export type ClientUse = Pick<RedisOptions, 'lazyConnect' | 'retryStrategy' | 'reconnectOnError'>;
 
 /** An ioredis client that never repeats or keeps back a command on its own: that is the pipeline's decision. */
-export function createClient(options: ServerOptions, use: ClientUse): Redis {
+export function createClient(options: RedisConnectionOptions, use: ClientUse): Redis {
   return new Redis({ ...commonOptions(options), ...use });
 }
 
-function commonOptions(options: ServerOptions) {
+/** A client of one sentinel, to be told of failovers; it comes back by itself. */
+export function createSentinelClient(
+  options: RedisConnectionOptions,
+  sentinel: SentinelOptions,
+  node: { readonly host: string; readonly port: number },
+): Redis {
+  const { username, password } = sentinel;
+  return new Redis({
+    ...node,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
+    protocol: 3,
+    disableClientInfo: true,
+    enableReadyCheck: false,
+    connectTimeout: options.connectTimeout,
+    retryStrategy: () => SENTINEL_RETRY,
+    keepAlive: 5_000,
+  });
+}
+
+function placeOf({ sentinel, ...options }: RedisConnectionOptions) {
+  if (sentinel === undefined) {
+    const { host, port, socketPath } = options;
+    return socketPath === undefined ? { host, port } : { path: socketPath };
+  }
+  const { name, nodes, username, password } = sentinel;
+  return {
+    sentinels: nodes.map(({ host, port }) => ({ host, port })),
+    name,
+    ...(username === undefined ? {} : { sentinelUsername: username }),
+    ...(password === undefined ? {} : { sentinelPassword: password }),
+    ...(options.tls === undefined ? {} : { sentinelTLS: options.tls, enableTLSForSentinelMode: true }),
+    sentinelCommandTimeout: Math.min(options.commandTimeout, SENTINEL_PATIENCE),
+    // Asking all of them anew is part of a reconnect, with its own pauses and its own reason in the log.
+    sentinelRetryStrategy: () => null,
+  };
+}
+
+function commonOptions(options: RedisConnectionOptions) {
   const { username, password, tls } = options;
   return {
-    ...(options.socketPath === undefined
-      ? { host: options.host, port: options.port }
-      : { path: options.socketPath }),
+    ...placeOf(options),
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     ...(tls === undefined ? {} : { tls }),

@@ -1,200 +1,215 @@
-import { UnstaleError } from '../errors/unstale-error.ts';
-import { COMPANION_PREFIX } from '../protocol/companion-key.ts';
+import { COMPANION_PREFIX, companionKey } from '../protocol/companion-key.ts';
 import type { ScriptCall } from '../protocol/script.ts';
-import { invalidate, invalidateCompanion, update } from '../protocol/scripts.ts';
+import { invalidate, update } from '../protocol/scripts.ts';
 import type { Invalidation, InvalidateOptions, Update, UpdateReply } from '../protocol/scripts.ts';
 import { keySlot } from '../protocol/slot.ts';
-import type { ClusterRouter, RoutedCommand, RoutedReply } from './cluster-router.ts';
-import type { RedisCommands, ScanPage } from './commands.ts';
-import { classifyRedisError } from './replies.ts';
-import { isWrongType, numberOf, readIncrements, unexpected } from './reply-values.ts';
+import type { ClusterTopology } from './cluster-topology.ts';
+import type { CommandArgs, RedisCommands, ScanPage } from './commands.ts';
+import { isWrongType, numberOf, sortCounters, throwFirst, unexpected } from './reply-values.ts';
+import type { Reply } from './reply-values.ts';
+import { sendToSlots } from './slot-router.ts';
+import type { SlotCommand } from './slot-router.ts';
 
 type Key = string | Buffer;
 
 /**
- * The commands of the sink on keys of any slots. Keys of one slot go in one command: K and its companion always do.
- *
- * While a slot moves, one command on several of its keys is refused (TRYAGAIN) unless all of them are on the old node:
- * also for keys that are on neither, and for as long as the move takes or stands still. Then each key gets a command of
- * its own, companions first: a lease that outlived its key could fill it with what was read before.
+ * The commands of the sink on keys of any slot. Each slot's keys go in commands of their own, a key always together
+ * with its companion. While a slot is on its way and such keys are on two nodes, Redis executes no command on both:
+ * they are removed one by one then, companions first, as if they had been evicted.
  */
-export function createClusterCommands(
-  router: ClusterRouter,
-  /** The largest time of all masters, µs since the epoch. */
-  time: () => Promise<number>,
-): RedisCommands {
-  const sendOne = async (command: RoutedCommand): Promise<RoutedReply> => {
-    const [reply = {}] = await router.send([command]);
-    return reply;
+export function createClusterCommands(topology: ClusterTopology): Omit<RedisCommands, 'scan'> {
+  const sendAll = async (commands: readonly SlotCommand[]): Promise<readonly Reply[]> => {
+    const replies = await sendToSlots(topology, commands);
+    throwFirst(replies);
+    return replies;
   };
-  const removeSingly = async (keys: readonly Key[]): Promise<number> =>
-    sumOf(await router.send(keys.map((key) => unlinkOf([key]))), 'UNLINK');
+  const sum = async (commands: readonly SlotCommand[], name: string): Promise<number> =>
+    (await sendAll(commands)).reduce((total, { value }) => total + numberOf(value, name), 0);
+  const single = (key: Key, ...args: CommandArgs): SlotCommand => ({ slot: keySlot(key), args });
+  const sendOne = async (command: SlotCommand): Promise<unknown> => (await sendAll([command]))[0]?.value;
 
-  const removeMoving = async (keys: readonly Key[]): Promise<number> => {
-    const companions = keys.filter(isCompanion);
-    const others = keys.filter((key) => !isCompanion(key));
-    return (await removeSingly(companions)) + (await removeSingly(others));
-  };
-  const unlink = async (keys: readonly Key[]): Promise<number> => {
-    const groups = bySlot(keys, (key) => key);
-    const replies = await router.send(groups.map(unlinkOf));
-    const moving = groups.filter((_, index) => isMoving(replies[index]));
-    const removed = sumOf(
-      replies.filter((reply) => !isMoving(reply)),
+  const unlink = async (keys: readonly Key[]): Promise<number> =>
+    sum(
+      [...bySlot(keys, (key) => key)].map(([slot, group]) => ({
+        slot,
+        args: ['UNLINK', ...group],
+        ...(group.length > 1 ? { apart: async () => unlinkApart(group) } : {}),
+      })),
       'UNLINK',
     );
-    return moving.length === 0 ? removed : removed + (await removeMoving(moving.flat()));
+  const unlinkApart = async (keys: readonly Key[]): Promise<number> => {
+    const [companions, others] = [keys.filter(isCompanion), keys.filter((key) => !isCompanion(key))];
+    let removed = 0;
+    // A lease that outlived its key could fill it with what was read before.
+    for (const group of [companions, others])
+      removed += await sum(
+        group.map((key) => single(key, 'UNLINK', key)),
+        'UNLINK',
+      );
+    return removed;
   };
-  const invalidateMoving = async (
+
+  const time = async (): Promise<number> => {
+    const asked = await Promise.allSettled(topology.masters.map(async ({ connection }) => connection.time()));
+    const times = asked.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    // Their clocks differ; what is counted from a time must not begin earlier than before.
+    if (times.length > 0) return Math.max(...times);
+    for (const one of asked) if (one.status === 'rejected') throw one.reason;
+    throw topology.failure;
+  };
+
+  /** What a marker tells, but for the version: that goes with the companion, which is as safe as a high one. */
+  const removeApart = async (key: string, options?: InvalidateOptions): Promise<number> => {
+    const companion = companionKey(key);
+    await sum([single(companion, 'UNLINK', companion)], 'UNLINK');
+    if (options !== undefined && options.holdMs > 0) {
+      const until = Math.ceil((await time()) / 1_000) + options.holdMs;
+      const gtid = options.gtid === '' ? [] : ['g', options.gtid];
+      await sendAll([
+        single(companion, 'HSET', companion, 'p', until, ...gtid),
+        single(companion, 'PEXPIRE', companion, Math.max(options.tombstoneMs, options.holdMs)),
+      ]);
+    }
+    return sum([single(key, 'UNLINK', key)], 'UNLINK');
+  };
+
+  const invalidations = (
+    slot: number,
     keys: readonly Invalidation[],
     options: InvalidateOptions,
-  ): Promise<number> => {
-    const calls = keys.map((key) => invalidateCompanion(key, options));
-    throwFirst(await router.send(calls.map(toCommand)));
-    return removeSingly(keys.map(({ key }) => key));
-  };
+  ): SlotCommand => ({
+    ...scriptCommand(slot, invalidate(keys, options)),
+    apart: async () => {
+      const [first] = keys;
+      if (keys.length === 1 && first !== undefined) return removeApart(first.key, options);
+      return sum(
+        keys.map((one) => invalidations(slot, [one], options)),
+        'invalidate',
+      );
+    },
+  });
+
+  const updates = (
+    slot: number,
+    group: readonly Update[],
+    options: Pick<InvalidateOptions, 'tombstoneMs'>,
+  ): SlotCommand => ({
+    ...scriptCommand(slot, update(group, options)),
+    apart: async () => {
+      const [first] = group;
+      if (group.length === 1 && first !== undefined) {
+        await removeApart(first.key);
+        return ['dropped'];
+      }
+      const replies = await sendAll(group.map((one) => updates(slot, [one], options)));
+      return replies.flatMap(({ value }) => value);
+    },
+  });
 
   return {
     unlink,
+    time,
     async invalidate(keys, options) {
       const groups = bySlot(keys, ({ key }) => key);
-      const calls = groups.map((group) => invalidate(group, options));
-      const replies = await router.send(calls.map(toCommand));
-      throwFirst(replies.filter((reply) => !isMoving(reply)));
-      const moving: Invalidation[] = [];
-      let removed = 0;
-      for (const [index, call] of calls.entries()) {
-        if (isMoving(replies[index])) moving.push(...(groups[index] ?? []));
-        else removed += readReply(call, replies[index]);
-      }
-      return moving.length === 0 ? removed : removed + (await invalidateMoving(moving, options));
-    },
-    async update(updates, options) {
-      const groups = bySlot(updates, ({ key }) => key);
-      const calls = groups.map((group) => update(group, options));
-      const replies = await router.send(calls.map(toCommand));
-      throwFirst(replies.filter((reply) => !isMoving(reply)));
-      const results = new Map<Update, UpdateReply>();
-      const moving: Update[] = [];
-      for (const [index, call] of calls.entries()) {
-        const group = groups[index] ?? [];
-        if (isMoving(replies[index])) moving.push(...group);
-        else {
-          const read = readReply(call, replies[index]);
-          for (const [at, one] of group.entries()) results.set(one, read[at] ?? 'dropped');
-        }
-      }
-      if (moving.length > 0) {
-        // Nothing can compare the version and set the value in one step here, so the value goes instead.
-        await invalidateMoving(moving, { ...options, holdMs: 0, gtid: '' });
-        for (const one of moving) results.set(one, 'dropped');
-      }
-      return updates.map((one) => results.get(one) ?? 'dropped');
-    },
-    scan() {
-      throw new UnstaleError('UNSTALE_INTERNAL', 'a cluster is scanned node by node');
-    },
-    async scanSet(key, cursor, count) {
-      // A cursor means something only to the process that gave it; elsewhere the set is read from its beginning.
-      const [from = '', at = '0'] = cursor === '0' ? [] : cursor.split(' ');
-      const ask = (position: string): Promise<RoutedReply> =>
-        sendOne({ slot: keySlot(key), name: 'SSCAN', args: [key, position, 'COUNT', count] });
-      let reply = await ask(at);
-      if (at !== '0' && reply.error === undefined && reply.from !== from) reply = await ask('0');
-      if (isWrongType(reply.error)) return 'not a set';
-      if (reply.error !== undefined) throw reply.error;
-      return readPage(reply, reply.from ?? '');
-    },
-    async unlinkMembers(key, members) {
-      let removed = await unlink(members);
-      const membership = await sendOne({ slot: keySlot(key), name: 'SREM', args: [key, ...members] });
-      if (membership.error !== undefined && !isWrongType(membership.error)) throw membership.error;
-      // What was written anew before its membership went has no other trace.
-      removed += await unlink(members);
-      return removed;
-    },
-    time,
-    async increment(keys, start) {
-      const commands = keys.flatMap((key): RoutedCommand[] => {
-        const slot = keySlot(key);
-        return [
-          { slot, name: 'SET', args: [key, start, 'NX'] },
-          { slot, name: 'INCR', args: [key] },
-        ];
-      });
-      return readIncrements(keys, await router.send(commands));
-    },
-    async setAll(keys, value) {
-      throwFirst(
-        await router.send(keys.map((key) => ({ slot: keySlot(key), name: 'SET', args: [key, value] }))),
+      return sum(
+        [...groups].map(([slot, group]) => invalidations(slot, group, options)),
+        'invalidate',
       );
     },
+    async update(all, options) {
+      const groups = [...bySlot(all, ({ key }) => key)];
+      const replies = await sendAll(groups.map(([slot, group]) => updates(slot, group, options)));
+      const byUpdate = new Map<Update, UpdateReply>();
+      for (const [at, [, group]] of groups.entries()) {
+        const read = readReply(update(group, options), replies[at]?.value);
+        group.forEach((one, index) => {
+          const reply = read[index];
+          if (reply !== undefined) byUpdate.set(one, reply);
+        });
+      }
+      return all.map((one) => {
+        const reply = byUpdate.get(one);
+        if (reply === undefined) throw unexpected('update', undefined);
+        return reply;
+      });
+    },
+    async scanSet(key, cursor, count): Promise<ScanPage | 'not a set'> {
+      const stays = cursor !== '0';
+      const command = { ...single(key, 'SSCAN', key, cursor, 'COUNT', count), stays };
+      const [reply] = await sendToSlots(topology, [command], 'read');
+      if (isWrongType(reply?.error)) return 'not a set';
+      if (reply?.error !== undefined) throw reply.error;
+      return pageOf(reply?.value);
+    },
+    async unlinkMembers(key, members) {
+      const removed = await unlink(members);
+      await sendOne(single(key, 'SREM', key, ...members)).catch((error: unknown) => {
+        if (!isWrongType(error)) throw error;
+      });
+      return removed;
+    },
+    async increment(keys, start) {
+      const commands = keys.flatMap((key) => [
+        single(key, 'SET', key, start, 'NX'),
+        single(key, 'INCR', key),
+      ]);
+      return sortCounters(keys, await sendToSlots(topology, commands));
+    },
+    async setAll(keys, value) {
+      await sendAll(keys.map((key) => single(key, 'SET', key, value)));
+    },
     async publish(channel, message) {
-      // Any node tells all others; the same one for a channel keeps its messages in order.
-      throwFirst([await sendOne({ slot: keySlot(channel), name: 'PUBLISH', args: [channel, message] })]);
+      // Every node passes it on to all others.
+      const { masters } = topology;
+      const node = masters.find(({ connection }) => connection.isReachable()) ?? masters[0];
+      if (node === undefined) throw topology.failure;
+      await node.connection.publish(channel, message);
     },
     async append(stream, message, maxLen) {
-      const args = [stream, 'MAXLEN', '~', maxLen, '*', 'message', message];
-      throwFirst([await sendOne({ slot: keySlot(stream), name: 'XADD', args })]);
+      await sendOne(single(stream, 'XADD', stream, 'MAXLEN', '~', maxLen, '*', 'message', message));
     },
   };
 }
 
-function unlinkOf(keys: readonly Key[]): RoutedCommand {
-  return { slot: keySlot(keys[0] ?? ''), name: 'UNLINK', args: keys };
-}
-
-function toCommand({ script, keys, args }: ScriptCall<unknown>): RoutedCommand {
-  return { slot: keySlot(keys[0] ?? ''), name: 'EVALSHA', args: [keys.length, ...keys, ...args], script };
+function bySlot<Item>(items: readonly Item[], keyOf: (item: Item) => Key): ReadonlyMap<number, Item[]> {
+  const groups = new Map<number, Item[]>();
+  for (const item of items) {
+    const slot = keySlot(keyOf(item));
+    const group = groups.get(slot);
+    if (group === undefined) groups.set(slot, [item]);
+    else group.push(item);
+  }
+  return groups;
 }
 
 function isCompanion(key: Key): boolean {
-  return key.toString().startsWith(COMPANION_PREFIX);
+  return (typeof key === 'string' ? key : key.toString('latin1')).startsWith(COMPANION_PREFIX);
 }
 
-/** In the order of their first members. */
-function bySlot<T>(all: readonly T[], keyOf: (one: T) => Key): T[][] {
-  const groups = new Map<number, T[]>();
-  for (const one of all) {
-    const slot = keySlot(keyOf(one));
-    const group = groups.get(slot);
-    if (group === undefined) groups.set(slot, [one]);
-    else group.push(one);
-  }
-  return [...groups.values()];
+function scriptCommand<T>(
+  slot: number,
+  { script, keys, args }: ScriptCall<T>,
+): Pick<SlotCommand, 'slot' | 'args' | 'source'> {
+  const rest = [keys.length, ...keys, ...args] as const;
+  return {
+    slot,
+    args: ['EVALSHA', script.sha1, ...rest],
+    source: ['EVAL', script.source, ...rest],
+  };
 }
 
-function isMoving(reply: RoutedReply | undefined): boolean {
-  return reply?.error instanceof Error && reply.error.message.startsWith('TRYAGAIN');
-}
-
-function sumOf(replies: readonly RoutedReply[], name: string): number {
-  throwFirst(replies);
-  return replies.reduce((sum, { value }) => sum + numberOf(value, name), 0);
-}
-
-function readReply<Value>(call: ScriptCall<Value>, reply: RoutedReply | undefined): Value {
+function readReply<T>(call: ScriptCall<T>, reply: unknown): T {
   try {
-    return call.read(reply?.value);
+    return call.read(reply);
   } catch {
-    throw unexpected(call.script.name, reply?.value);
+    throw unexpected(call.script.name, reply);
   }
 }
 
-function readPage({ value }: RoutedReply, from: string): ScanPage {
-  const [next, keys] = Array.isArray(value) ? (value as unknown[]) : [];
-  if (!Array.isArray(keys) || !keys.every((key) => Buffer.isBuffer(key)) || !Buffer.isBuffer(next)) {
-    throw unexpected('SSCAN', value);
-  }
-  const cursor = next.toString();
-  return { cursor: cursor === '0' ? '0' : `${from} ${cursor}`, keys };
-}
-
-/** A failure that ends the work outweighs one that holds the batch, and that one that may pass. */
-function throwFirst(replies: readonly RoutedReply[]): void {
-  const failed = replies.flatMap(({ error }) => (error === undefined ? [] : [error]));
-  if (failed.length === 0) return;
-  const of = (directive: string): unknown =>
-    failed.find((error) => classifyRedisError(error).policy.directive === directive);
-  throw of('fatal') ?? of('poisoned') ?? failed[0];
+/** The reply of SSCAN. */
+function pageOf(reply: unknown): ScanPage {
+  const [cursor, keys]: unknown[] = Array.isArray(reply) ? reply : [];
+  if (!Buffer.isBuffer(cursor) || !Array.isArray(keys) || !keys.every((key) => Buffer.isBuffer(key)))
+    throw unexpected('SSCAN', reply);
+  return { cursor: cursor.toString(), keys };
 }

@@ -1,159 +1,124 @@
 import { UnstaleError } from '../errors/unstale-error.ts';
 import type { Log } from '../pipeline/ports.ts';
-import { askInfo, requireMaster } from './ask-info.ts';
-import type { RedisConnectionOptions, ServerAddress } from './client.ts';
+import type { RedisConnectionOptions } from './client.ts';
 import { createClusterCommands } from './cluster-commands.ts';
-import { ClusterNodes } from './cluster-nodes.ts';
 import type { ClusterNode } from './cluster-nodes.ts';
-import { ClusterRouter } from './cluster-router.ts';
-import { readOwnSlots } from './cluster-topology.ts';
-import { createCommands } from './commands.ts';
-import type { Arrivals, RedisConnection } from './connection.ts';
-import { datasetOf, FailoverWatch, formatDataset } from './failover-watch.ts';
+import { placementOf } from './cluster-placement.ts';
+import { probeCluster } from './cluster-probe.ts';
+import { ClusterTopology } from './cluster-topology.ts';
+import type { RedisConnection } from './connection.ts';
+import { createDatasetWatch } from './dataset-watch.ts';
+import { lostTrack } from './replica-wait.ts';
 import { classifyRedisError } from './replies.ts';
-import { requireSameSessions } from './replica-wait.ts';
-import { probeRights } from './write-probe.ts';
+import type { NodePlace } from './slot-map.ts';
 
 const READY_POLL = 100;
 
+/** How to reach every node; where they are is found out. */
+export type RedisClusterOptions = Omit<
+  RedisConnectionOptions,
+  'host' | 'port' | 'socketPath' | 'db' | 'sentinel'
+>;
+
 /**
- * Connections to all masters of a cluster. Starts connecting and returns at once. Routing is our own: ioredis' Cluster
- * sends commands again and keeps them back on its own, and takes no pipeline over several nodes.
+ * A connection to the masters of a Redis Cluster, which finds its nodes by way of `seeds` and follows slots and
+ * failovers. It connects at once and for ever; see `connectRedis`.
  */
-export function connectCluster(
-  options: RedisConnectionOptions,
-  seeds: readonly ServerAddress[],
+export function connectRedisCluster(
+  options: RedisClusterOptions,
+  seeds: readonly NodePlace[],
   log: Log,
 ): RedisConnection {
-  const { waitReplicas = 0 } = options;
-  const watch = new FailoverWatch();
-  const nodes = new ClusterNodes(options, seeds, { watch, log });
-  const router = new ClusterRouter(nodes);
+  const watch = createDatasetWatch();
+  const [{ host, port } = { host: 'localhost', port: 6379 }] = seeds;
+  const topology = new ClusterTopology({ ...options, host, port, db: 0 }, seeds, { log, watch });
+  const commands = createClusterCommands(topology);
   const views = new WeakMap<ClusterNode, RedisConnection>();
 
-  // Never back: a counter that begins at an earlier time could repeat a value.
-  let latest = 0;
-  const time = async (): Promise<number> => {
-    const times = await Promise.all(
-      nodes.serving().map(({ link }) => createCommands((send) => link.command(send)).time()),
-    );
-    if (times.length === 0) nodes.ownerOf(0);
-    latest = Math.max(latest, ...times);
-    return latest;
-  };
-
-  /** Why no command or not every one can be sent. */
-  const problemNow = async (): Promise<UnstaleError | undefined> => {
-    if (nodes.problem !== undefined) return nodes.problem;
-    for (const { link } of nodes.serving()) {
-      const problem = await link.checkReady(0).then(() => undefined, classifyRedisError);
-      if (problem !== undefined) return problem;
-    }
-    return undefined;
-  };
-
-  const cluster: RedisConnection = {
-    ...createClusterCommands(router, time),
-    isReachable: () => nodes.problem === undefined && nodes.serving().every(({ link }) => link.isReachable()),
-    sessions: () => nodes.sessions(),
-    async checkReady(timeoutMs) {
-      const deadline = performance.now() + timeoutMs;
-      for (;;) {
-        const problem = await problemNow();
-        if (problem === undefined) return;
-        const left = deadline - performance.now();
-        if (problem.policy.directive !== 'retry' || left <= 0) throw problem;
-        nodes.search();
-        await new Promise((resolve) => setTimeout(resolve, Math.min(left, READY_POLL)));
-      }
-    },
-    async probe(sample) {
-      if (nodes.problem !== undefined) throw nodes.problem;
-      // Each node has its own users and its own reasons to refuse writes.
-      const results = await Promise.all(
-        nodes
-          .serving()
-          .map(({ server }) => probeRights(server, sample, { waits: waitReplicas > 0, isCluster: true })),
+  /** Why the cluster cannot be used as a whole. */
+  const problem = async (): Promise<UnstaleError | undefined> => {
+    const { map } = topology;
+    if (map === undefined) return topology.failure;
+    if (map.unserved > 0) {
+      topology.refreshSoon();
+      return new UnstaleError(
+        'UNSTALE_REDIS_BUSY',
+        `no node of the Redis cluster serves ${map.unserved} slots`,
       );
-      return results.includes('unknown') ? 'unknown' : 'permitted';
-    },
-    info: async () => nodes.ownerOf(0).link.command(askInfo),
-    async settle(since) {
-      if (waitReplicas === 0) return;
-      requireSameSessions(since, nodes.sessions());
-      await Promise.all(nodes.masters().map(({ wait }) => wait()));
-      requireSameSessions(since, nodes.sessions());
-    },
-    onDatasetChange: (listener) => watch.onChange(listener),
-    async identity() {
-      if (nodes.problem !== undefined) throw nodes.problem;
-      const identities = await Promise.all(nodes.serving().map((node) => identityOf(node, watch)));
-      const known = identities.filter((identity) => identity !== undefined);
-      return known.length < identities.length ? undefined : known.toSorted().join(' ');
-    },
-    nodes: () => nodes.masters().map((node) => viewOf(node)),
-    arrivals: () =>
-      Promise.reject(new UnstaleError('UNSTALE_INTERNAL', 'arrivals are asked for node by node')),
-    scanSlot: () => Promise.reject(new UnstaleError('UNSTALE_INTERNAL', 'slots are scanned node by node')),
-    close: () => nodes.close(),
+    }
+    const asked = topology.masters.map(async ({ connection }) =>
+      connection.checkReady(0).then(() => undefined, classifyRedisError),
+    );
+    const problems = (await Promise.all(asked)).filter((one) => one !== undefined);
+    if (problems.length > 0) topology.refreshSoon();
+    return problems.find(({ policy }) => policy.directive !== 'retry') ?? problems[0];
   };
 
+  const someNode = (): RedisConnection => {
+    const { masters } = topology;
+    const node = masters.find(({ connection }) => connection.isReachable()) ?? masters[0];
+    if (node === undefined) throw topology.failure;
+    return node.connection;
+  };
+
+  /** One node for scopes: what is found there is removed wherever it is by then. */
   const viewOf = (node: ClusterNode): RedisConnection => {
     const known = views.get(node);
     if (known !== undefined) return known;
-    const { link } = node;
-    const own = createCommands((send) => link.command(send));
+    const { connection: own } = node;
     const view: RedisConnection = {
-      ...cluster,
-      scan: (cursor, pattern, count) => own.scan(cursor, pattern, count),
-      isReachable: () => link.isReachable(),
-      info: async () => link.command(askInfo),
-      arrivals: createArrivals(node, nodes),
-      scanSlot: (slot) => scanSlot(node, slot),
+      ...connection,
+      scan: async (cursor, pattern, count) => own.scan(cursor, pattern, count),
+      info: async () => own.info(),
+      identity: async () => own.identity(),
+      isReachable: () => own.isReachable(),
     };
     views.set(node, view);
     return view;
   };
-  return cluster;
-}
 
-async function identityOf({ address, link }: ClusterNode, watch: FailoverWatch): Promise<string | undefined> {
-  const session = link.sessions();
-  const info = await link.command(askInfo);
-  requireMaster(info, address);
-  const dataset = datasetOf(info);
-  if (session === link.sessions() && link.isReachable()) {
-    watch.saw({ place: address, node: address, dataset }, { session: false });
-  }
-  return dataset === undefined ? undefined : formatDataset(dataset);
-}
-
-/** Slots that the node did not serve when it was asked before. */
-function createArrivals(node: ClusterNode, nodes: ClusterNodes): (since: number) => Promise<Arrivals> {
-  let revision = 0;
-  let served = new Set<number>();
-  const gainedAt = new Map<number, number>();
-  return async (since) => {
-    const reply = await node.link
-      .command((client) => client.cluster('NODES'))
-      .catch((error: unknown) => {
-        throw classifyRedisError(error);
+  const connection: RedisConnection = {
+    ...commands,
+    scan: async () => {
+      throw new UnstaleError('UNSTALE_REDIS_UNEXPECTED_REPLY', 'SCAN is about one node of a cluster');
+    },
+    isReachable: () =>
+      topology.map !== undefined && topology.masters.every((node) => node.connection.isReachable()),
+    sessions: () => topology.epoch,
+    async checkReady(timeoutMs) {
+      const deadline = performance.now() + timeoutMs;
+      for (;;) {
+        const found = await problem();
+        if (found === undefined) return;
+        const left = deadline - performance.now();
+        if (found.policy.directive !== 'retry' || left <= 0) throw found;
+        await new Promise((resolve) => {
+          setTimeout(resolve, Math.min(left, READY_POLL));
+        });
+      }
+    },
+    probe: async (sample) => probeCluster(topology, sample),
+    info: async () => someNode().info(),
+    async settle(since = topology.epoch) {
+      if ((options.waitReplicas ?? 0) === 0) return;
+      if (since !== topology.epoch) throw lostTrack();
+      await Promise.all(topology.masters.map(async (node) => node.connection.settle()));
+      if (since !== topology.epoch) throw lostTrack();
+    },
+    async identity() {
+      const parts = topology.masters.map(async (node) => {
+        const identity = await node.connection.identity();
+        return identity === undefined ? undefined : `${node.address}=${identity}`;
       });
-    const own = readOwnSlots(reply, node.server);
-    // Nodes that keys move to have to be scanned as well.
-    for (const address of own.masters) await nodes.receiver(address);
-    revision += 1;
-    for (const slot of own.serves) if (!served.has(slot)) gainedAt.set(slot, revision);
-    served = new Set(own.serves);
-    const slots = new Set(own.importing);
-    for (const slot of own.serves) if ((gainedAt.get(slot) ?? 0) > since) slots.add(slot);
-    return { revision, slots: [...slots] };
+      if (parts.length === 0) throw topology.failure;
+      const known = await Promise.all(parts);
+      const identities = known.filter((one) => one !== undefined);
+      return identities.length < known.length ? undefined : identities.toSorted().join(' ');
+    },
+    onDatasetChange: (listener) => watch.onChange(listener),
+    nodes: () => topology.masters.map(viewOf),
+    placement: async () => placementOf(topology),
+    close: async () => topology.close(),
   };
-}
-
-async function scanSlot({ link }: ClusterNode, slot: number): Promise<Buffer[]> {
-  const count = await link.command((client) => client.cluster('COUNTKEYSINSLOT', slot));
-  if (count === 0) return [];
-  const keys = await link.command((client) => client.callBuffer('CLUSTER', 'GETKEYSINSLOT', slot, count));
-  return Array.isArray(keys) ? keys.filter((key) => Buffer.isBuffer(key)) : [];
+  return connection;
 }

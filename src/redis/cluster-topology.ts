@@ -1,119 +1,171 @@
-import { SLOTS } from '../protocol/slot.ts';
-import type { ServerAddress } from './client.ts';
+import { UnstaleError } from '../errors/unstale-error.ts';
+import type { Log } from '../pipeline/ports.ts';
+import { ClusterNodes } from './cluster-nodes.ts';
+import type { ClusterNode } from './cluster-nodes.ts';
+import type { RedisConnectionOptions } from './client.ts';
+import type { DatasetWatch } from './dataset-watch.ts';
+import { classifyRedisError, isErrorReply } from './replies.ts';
+import { SlotMap } from './slot-map.ts';
+import type { NodePlace } from './slot-map.ts';
 
-/** What one node says about which node serves which slots. */
-export interface ClusterMap {
-  /** The masters' addresses by slot, `host:port`; undefined where nobody serves the slot. */
-  readonly owners: readonly (string | undefined)[];
-  /** The replicas' addresses, by their master's. */
-  readonly replicas: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Whether the node that was asked sees enough of the cluster to serve. */
-  readonly isServing: boolean;
-  /** Grows with every failover and moved slot that the node knows of. */
-  readonly epoch: number;
-}
+/** How often the nodes are asked for the slots without any reason, ms. */
+const REFRESH_INTERVAL = 2_000;
+/** The same with reasons, at most, ms. */
+const REFRESH_PAUSE = 100;
 
-/** Reads the replies of CLUSTER INFO and CLUSTER SLOTS of the node at `from`. */
-export function readMap(info: unknown, slots: unknown, from: ServerAddress): ClusterMap {
-  const owners = Array.from<string | undefined>({ length: SLOTS });
-  const replicas = new Map<string, Set<string>>();
-  for (const range of listOf(slots)) {
-    const [first, last, ...nodes] = listOf(range);
-    const [master, ...others] = nodes.map((node) => addressOf(node, from));
-    if (master === undefined) continue;
-    owners.fill(master, Number(first), Number(last) + 1);
-    const known = replicas.get(master) ?? new Set();
-    for (const replica of others) if (replica !== undefined) known.add(replica);
-    replicas.set(master, known);
+/** Knows which master serves which slot, as far as some node of the cluster knows it. */
+export class ClusterTopology {
+  readonly nodes: ClusterNodes;
+  readonly #seeds: readonly NodePlace[];
+  readonly #connectTimeout: number;
+  readonly #log: Log;
+  readonly #watch: DatasetWatch;
+  #map: SlotMap | undefined;
+  #version = 0;
+  #failure = new UnstaleError('UNSTALE_REDIS_UNREACHABLE', 'not yet connected to the Redis cluster');
+  #refreshing: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #refreshedAt = Number.NEGATIVE_INFINITY;
+  #closed = false;
+
+  constructor(
+    options: RedisConnectionOptions,
+    seeds: readonly NodePlace[],
+    { log, watch }: { readonly log: Log; readonly watch: DatasetWatch },
+  ) {
+    this.nodes = new ClusterNodes(options, log, watch);
+    this.#seeds = seeds;
+    this.#connectTimeout = options.connectTimeout;
+    this.#log = log;
+    this.#watch = watch;
+    void this.refresh();
   }
-  const fields = textOf(info);
-  return {
-    owners,
-    replicas,
-    isServing: /^cluster_state:ok/m.test(fields),
-    epoch: Number(/^cluster_current_epoch:(\d+)/m.exec(fields)?.[1] ?? 0),
-  };
-}
 
-/** What a node says of its own slots, which no other node can know better. */
-export interface OwnSlots {
-  readonly serves: readonly number[];
-  /** Slots whose keys are coming to this node, one after another. */
-  readonly importing: readonly number[];
-  /** Addresses of masters that serve slots, or to which slots of this node are moving. */
-  readonly masters: readonly string[];
-}
+  /** Undefined until some node told it. */
+  get map(): SlotMap | undefined {
+    return this.#map;
+  }
 
-/** Reads the reply of CLUSTER NODES of the node at `from`. */
-export function readOwnSlots(nodes: unknown, from: ServerAddress): OwnSlots {
-  const serves: number[] = [];
-  const importing: number[] = [];
-  const masters = new Set<string>();
-  const byId = new Map<string, string>();
-  const targets: string[] = [];
-  for (const line of textOf(nodes).split('\n')) {
-    const [id = '', endpoint = '', flags = '', , , , , , ...slots] = line.trim().split(' ');
-    const address = formatAddress(parseEndpoint(endpoint.replace(/@.*$/, ''), from));
-    byId.set(id, address);
-    const roles = flags.split(',');
-    if (roles.includes('master') && !roles.includes('fail') && slots.length > 0) masters.add(address);
-    if (!roles.includes('myself')) continue;
-    for (const part of slots) {
-      const open = /^\[(\d+)-([<>])-(\w+)\]$/.exec(part);
-      if (open?.[2] === '<') importing.push(Number(open[1]));
-      else if (open !== null) targets.push(open[3] ?? '');
-      else {
-        const [first = '', last = first] = part.split('-');
-        for (let slot = Number(first); slot <= Number(last); slot += 1) serves.push(slot);
-      }
+  /** Why there is no map. */
+  get failure(): UnstaleError {
+    return this.#failure;
+  }
+
+  /** Another one after every change of the map and every new session with a node. */
+  get epoch(): number {
+    return this.#version + this.nodes.sessions;
+  }
+
+  /** The nodes that serve slots. */
+  get masters(): readonly ClusterNode[] {
+    return [...(this.#map?.masters.keys() ?? [])].flatMap((address) => this.nodes.get(address) ?? []);
+  }
+
+  /** The node that serves a slot. @throws UnstaleError when nobody is known to. */
+  ownerOf(slot: number): ClusterNode {
+    if (this.#map === undefined) throw this.#failure;
+    const owner = this.#map.ownerOf(slot);
+    const place = owner === undefined ? undefined : this.#map.masters.get(owner);
+    if (place !== undefined) return this.nodes.at(place);
+    this.refreshSoon();
+    throw new UnstaleError('UNSTALE_REDIS_BUSY', `no node of the Redis cluster serves slot ${slot}`);
+  }
+
+  /** A node said so of one slot; the others are asked about. */
+  moved(slot: number, place: NodePlace): void {
+    if (this.#map === undefined) return;
+    this.#accept(this.#map.with(slot, place));
+    this.refreshSoon();
+  }
+
+  /** The map may be wrong. */
+  refreshSoon(): void {
+    if (this.#closed || this.#refreshing !== undefined) return;
+    this.#schedule(Math.max(0, this.#refreshedAt + REFRESH_PAUSE - performance.now()));
+  }
+
+  /** Asks the nodes; resolves when that is over, also if none answered. */
+  async refresh(): Promise<void> {
+    this.#refreshing ??= this.#load().finally(() => {
+      this.#refreshing = undefined;
+      this.#refreshedAt = performance.now();
+      if (!this.#closed) this.#schedule(this.#map === undefined ? REFRESH_PAUSE : REFRESH_INTERVAL);
+    });
+    return this.#refreshing;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.nodes.close();
+    await this.#refreshing;
+  }
+
+  #schedule(delay: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.refresh(), delay);
+  }
+
+  async #load(): Promise<void> {
+    for (const node of shuffled(this.masters.filter(({ connection }) => connection.isReachable()))) {
+      const map = await mapFrom(node).catch(() => undefined);
+      if (map !== undefined) return this.#accept(map);
+    }
+    if (this.#closed) return;
+    // All at once: each may be away, and one is enough.
+    const asked = this.#seeds.map(async (seed) => {
+      const node = this.nodes.at(seed);
+      await node.connection.checkReady(this.#connectTimeout);
+      return mapFrom(node);
+    });
+    try {
+      this.#accept(await Promise.any(asked));
+    } catch (error) {
+      const failures = (error instanceof AggregateError ? error.errors : [error]).map(classifyRedisError);
+      this.#failure =
+        failures.find(({ policy }) => policy.directive !== 'retry') ?? failures[0] ?? this.#failure;
     }
   }
-  for (const id of targets) {
-    const address = byId.get(id);
-    if (address !== undefined) masters.add(address);
+
+  #accept(map: SlotMap): void {
+    if (this.#closed) return;
+    const before = this.#map;
+    const isOther = before === undefined || !before.equals(map);
+    if (before === undefined) this.#watch.expect(map.masters.keys());
+    if (isOther) {
+      this.#map = map;
+      this.#version += 1;
+    }
+    this.nodes.keepMasters(map.masters);
+    const masters = [...map.masters.keys()].toSorted();
+    if (before !== undefined && masters.join() !== [...before.masters.keys()].toSorted().join())
+      this.#log.info({ masters }, 'other masters serve the slots of the Redis cluster');
   }
-  return { serves, importing, masters: [...masters] };
 }
 
-/** Where a MOVED or ASK reply leads to. */
-export interface Redirection {
-  readonly kind: 'moved' | 'ask';
-  readonly slot: number;
-  readonly address: string;
+/** @throws UnstaleError when the node does not know. */
+async function mapFrom({ connection, place }: ClusterNode): Promise<SlotMap> {
+  const [reply] = await connection.sendAll([{ args: ['CLUSTER', 'SLOTS'] }], 'read');
+  if (reply?.error !== undefined) throw refusal(reply.error);
+  const map = SlotMap.read(reply?.value, place.host);
+  if (map !== undefined) return map;
+  throw new UnstaleError('UNSTALE_REDIS_BUSY', 'the Redis cluster serves no slot yet');
 }
 
-/** Reads an error reply of the node at `from`; undefined if it is no redirection. */
-export function readRedirection(error: unknown, from: ServerAddress): Redirection | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const [, kind, slot, endpoint = ''] = /^(MOVED|ASK) (\d+) (\S+)/.exec(error.message) ?? [];
-  if (kind === undefined) return undefined;
-  const address = formatAddress(parseEndpoint(endpoint, from));
-  return { kind: kind === 'ASK' ? 'ask' : 'moved', slot: Number(slot), address };
+function refusal(error: Error): UnstaleError {
+  if (isErrorReply(error) && error.message.includes('cluster support disabled')) {
+    return new UnstaleError(
+      'UNSTALE_CONFIG_INVALID',
+      'redis.cluster names a Redis that is no cluster: write it as redis.url',
+    );
+  }
+  return classifyRedisError(error);
 }
 
-export function formatAddress({ host, port }: ServerAddress): string {
-  return `${host}:${port}`;
-}
-
-/** `host:port`, of which the host may be missing: then it is that of the node that says it. */
-export function parseEndpoint(endpoint: string, from: ServerAddress): ServerAddress {
-  const colon = endpoint.lastIndexOf(':');
-  const host = endpoint.slice(0, Math.max(colon, 0));
-  return { host: host === '' || host === '?' ? from.host : host, port: Number(endpoint.slice(colon + 1)) };
-}
-
-function addressOf(node: unknown, from: ServerAddress): string | undefined {
-  const [host, port] = listOf(node);
-  const name = host === null || host === undefined ? '' : textOf(host);
-  // The node knows no name for it yet.
-  if (name === '?') return undefined;
-  return formatAddress({ host: name === '' ? from.host : name, port: Number(port) });
-}
-
-function listOf(reply: unknown): readonly unknown[] {
-  return Array.isArray(reply) ? reply : [];
-}
-
-function textOf(reply: unknown): string {
-  return typeof reply === 'string' ? reply : Buffer.isBuffer(reply) ? reply.toString() : '';
+/** The questions are spread over the nodes, one of which may know less than others. */
+function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, order: Math.random() }))
+    .toSorted((one, other) => one.order - other.order)
+    .map(({ item }) => item);
 }

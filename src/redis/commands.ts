@@ -3,8 +3,16 @@ import type { Redis } from 'ioredis';
 import type { ScriptCall } from '../protocol/script.ts';
 import { invalidate, update } from '../protocol/scripts.ts';
 import type { Invalidation, InvalidateOptions, Update, UpdateReply } from '../protocol/scripts.ts';
-import { isErrorReply } from './replies.ts';
-import { isWrongType, numberOf, readIncrements, unexpected } from './reply-values.ts';
+import {
+  causeOf,
+  isUnknownScript,
+  isWrongType,
+  numberOf,
+  repliesOf,
+  sortCounters,
+  throwFirst,
+  unexpected,
+} from './reply-values.ts';
 import type { NotIncremented, Reply } from './reply-values.ts';
 
 /** One page of SCAN or SSCAN. */
@@ -41,24 +49,45 @@ export interface RedisCommands {
   /** Increments counters, those that are not there from `start` on. */
   increment(keys: readonly string[], start: number): Promise<NotIncremented>;
   /** Gives all keys this value, whatever they held. */
-  setAll(keys: readonly string[], value: number): Promise<void>;
+  setAll(keys: readonly string[], value: number | string): Promise<void>;
   /** PUBLISH. */
   publish(channel: string, message: string): Promise<void>;
   /** XADD of one field `message`; older entries than about the newest `maxLen` go. */
   append(stream: string, message: string, maxLen: number): Promise<void>;
 }
 
-/** Runs `send` on the connection while there is one, and rejects with the reason else. */
-type Command = <T>(send: (client: Redis) => Promise<T>) => Promise<T>;
+/** A name and its arguments. */
+export type CommandArgs = readonly [name: string, ...args: (string | Buffer | number)[]];
 
-export function createCommands(command: Command): RedisCommands {
+/** A command for one node of a cluster. */
+export interface NodeCommand {
+  readonly args: CommandArgs;
+  /** Behind ASKING: the node serves a slot that it is only about to get. */
+  readonly asking?: boolean;
+}
+
+export interface NodeCommands extends RedisCommands {
+  /**
+   * Sends commands in one go; a reply for each, in their order, texts as bytes. Errors are among the replies, also
+   * those of the connection. @throws UnstaleError when there is no connection: nothing was sent.
+   */
+  sendAll(commands: readonly NodeCommand[], effect?: Effect): Promise<readonly Reply[]>;
+}
+
+/** What commands may do to the data. */
+export type Effect = 'write' | 'read';
+
+/** Runs `send` while there is a connection, and rejects with the reason else. The effect is a write if not given. */
+type Command = <T>(send: () => Promise<T>, effect?: Effect) => Promise<T>;
+
+export function createCommands(client: Redis, command: Command): NodeCommands {
   const run = async <Reply>(call: ScriptCall<Reply>): Promise<Reply> => {
     const { script, keys, args } = call;
-    const reply = await command<unknown>((client) =>
+    const reply = await command<unknown>(() =>
       client.evalsha(script.sha1, keys.length, ...keys, ...args),
     ).catch((error: unknown) => {
       if (!isUnknownScript(error)) throw error;
-      return command<unknown>((client) => client.eval(script.source, keys.length, ...keys, ...args));
+      return command<unknown>(() => client.eval(script.source, keys.length, ...keys, ...args));
     });
     try {
       return call.read(reply);
@@ -67,20 +96,40 @@ export function createCommands(command: Command): RedisCommands {
     }
   };
   return {
+    async sendAll(commands, effect) {
+      const sent = command(() => {
+        const pipeline = client.pipeline();
+        for (const { args, asking } of commands) {
+          if (asking === true) pipeline.call('ASKING');
+          const [name, ...rest] = args;
+          pipeline.callBuffer(name, ...rest);
+        }
+        return pipeline.exec();
+      }, effect);
+      const replies = repliesOf(await sent);
+      let at = 0;
+      return commands.map(({ asking }) => {
+        if (asking === true) at += 1;
+        const reply = replies[at];
+        at += 1;
+        return reply ?? { error: unexpected('a pipeline', undefined), value: undefined };
+      });
+    },
     invalidate: (keys, options) => run(invalidate(keys, options)),
     update: (updates, options) => run(update(updates, options)),
     async unlink(keys) {
-      return numberOf(await command<unknown>((client) => client.unlink(keys)), 'UNLINK');
+      return numberOf(await command<unknown>(() => client.unlink(keys)), 'UNLINK');
     },
     async scan(cursor, pattern, count) {
-      const [next, keys] = await command((client) =>
-        client.scanBuffer(cursor, 'MATCH', pattern, 'COUNT', count),
+      const [next, keys] = await command(
+        () => client.scanBuffer(cursor, 'MATCH', pattern, 'COUNT', count),
+        'read',
       );
       return { cursor: next.toString(), keys };
     },
     async scanSet(key, cursor, count) {
       try {
-        const [next, keys] = await command((client) => client.sscanBuffer(key, cursor, 'COUNT', count));
+        const [next, keys] = await command(() => client.sscanBuffer(key, cursor, 'COUNT', count), 'read');
         return { cursor: next.toString(), keys };
       } catch (error) {
         if (isWrongType(error)) return 'not a set';
@@ -88,7 +137,7 @@ export function createCommands(command: Command): RedisCommands {
       }
     },
     async unlinkMembers(key, members) {
-      const transaction = command((client) => client.multi().unlink(members).srem(key, members).exec());
+      const transaction = command(() => client.multi().unlink(members).srem(key, members).exec());
       const [unlinked, srem] = await transaction.then(repliesOf, (error: unknown) => {
         throw causeOf(error);
       });
@@ -97,48 +146,31 @@ export function createCommands(command: Command): RedisCommands {
       return numberOf(unlinked?.value, 'UNLINK');
     },
     async time() {
-      const [seconds, micros] = await command((client) => client.time());
+      const [seconds, micros] = await command(() => client.time(), 'read');
       return numberOf(Number(seconds) * 1_000_000 + Number(micros), 'TIME');
     },
     async increment(keys, start) {
-      const sent = command((client) => {
+      const sent = command(() => {
         const pipeline = client.pipeline();
         for (const key of keys) pipeline.set(key, start, 'NX').incr(key);
         return pipeline.exec();
       });
-      return readIncrements(keys, repliesOf(await sent));
+      const replies = repliesOf(await sent);
+      return sortCounters(keys, replies);
     },
     async setAll(keys, value) {
-      const sent = command((client) => {
+      const sent = command(() => {
         const pipeline = client.pipeline();
         for (const key of keys) pipeline.set(key, value);
         return pipeline.exec();
       });
-      const failed = repliesOf(await sent).find(({ error }) => error !== undefined);
-      if (failed?.error !== undefined) throw failed.error;
+      throwFirst(repliesOf(await sent));
     },
     async publish(channel, message) {
-      await command((client) => client.publish(channel, message));
+      await command(() => client.publish(channel, message));
     },
     async append(stream, message, maxLen) {
-      await command((client) => client.xadd(stream, 'MAXLEN', '~', maxLen, '*', 'message', message));
+      await command(() => client.xadd(stream, 'MAXLEN', '~', maxLen, '*', 'message', message));
     },
   };
-}
-
-function repliesOf(replies: [error: Error | null, result: unknown][] | null): Reply[] {
-  // Null: a watched key changed; nothing is watched.
-  if (replies === null) throw unexpected('EXEC', replies);
-  return replies.map(([error, value]) => ({ error: error ?? undefined, value }));
-}
-
-/** Why a transaction was not executed: the refusal of one of its commands says it, EXECABORT does not. */
-function causeOf(error: unknown): unknown {
-  if (!(error instanceof Error) || !('previousErrors' in error)) return error;
-  const { previousErrors } = error;
-  return Array.isArray(previousErrors) ? (previousErrors[0] ?? error) : error;
-}
-
-function isUnknownScript(error: unknown): boolean {
-  return error instanceof Error && isErrorReply(error) && error.message.startsWith('NOSCRIPT');
 }

@@ -1,29 +1,27 @@
+import { UnstaleError } from '../errors/unstale-error.ts';
 import type { Log } from '../pipeline/ports.ts';
+import { createClient, endpointOf } from './client.ts';
 import type { RedisConnectionOptions } from './client.ts';
-import { connectCluster } from './cluster-connection.ts';
-import type { RedisCommands } from './commands.ts';
-import type { DatasetListener } from './failover-watch.ts';
-import { connectNode } from './node-connection.ts';
+import { classifyRedisError, isErrorReply } from './replies.ts';
+import { parseServerInfo } from './server-info.ts';
 import type { RedisServerInfo } from './server-info.ts';
+import { noMaster, watchSentinels } from './sentinel-watch.ts';
+import { createCommands } from './commands.ts';
+import type { Effect, NodeCommands, RedisCommands } from './commands.ts';
+import { createDatasetWatch, formatIdentity } from './dataset-watch.ts';
+import type { DatasetChange, DatasetWatch } from './dataset-watch.ts';
+import { createReplicaWait, lostTrack } from './replica-wait.ts';
+import { probeRights } from './write-probe.ts';
 import type { WriteProbeResult, WriteSample } from './write-probe.ts';
 
-/** Keys that a scan of one node may have missed, because they came from another one meanwhile. */
-export interface Arrivals {
-  /** To ask from the next time. */
-  readonly revision: number;
-  readonly slots: readonly number[];
-}
-
 /**
- * A connection to one Redis, or to all masters of a cluster, that is made anew, for ever, when it is lost. A command
- * fails at once while there is none, with the reason for that. Commands reject with what `classifyRedisError`
- * understands. In a cluster each key's part goes to the node that has it; some parts may have been done when a command
- * fails.
+ * A connection to one Redis that is made anew, for ever, when it is lost. A command fails at once while there
+ * is none, with the reason for that. Commands reject with what `classifyRedisError` understands.
  */
 export interface RedisConnection extends RedisCommands {
   /** Whether commands can be sent right now. */
   isReachable(): boolean;
-  /** How many sessions there were, on all nodes; while it stays, all commands go to the same processes. */
+  /** How many sessions there were; while it stays, all commands go to the same process. */
   sessions(): number;
   /**
    * Waits until the server answers commands, for `timeoutMs` at most and the time of one command.
@@ -33,46 +31,275 @@ export interface RedisConnection extends RedisCommands {
   /** Whether writes to such keys are accepted; see `probeRights`. */
   probe(sample: WriteSample): Promise<WriteProbeResult>;
   /**
-   * What INFO says; undefined when the user may not ask. In a cluster of one of the masters.
+   * Waits until so many replicas as are asked for have what was written.
+   * @param since what `sessions()` said before the first of the writes
+   * @throws UnstaleError if too few have it within a second, or nobody can say.
+   */
+  settle(since?: number): Promise<void>;
+  /** What the data is known by; it changes when acknowledged writes may be lost. Undefined when the user may not ask. */
+  identity(): Promise<string | undefined>;
+  /** Calls the listener when a new session finds other data than before; returns how to stop it. */
+  onDatasetChange(listener: (change: DatasetChange) => void): () => void;
+  /** All that hold keys, for scopes. */
+  nodes(): readonly RedisConnection[];
+  /** Where the keys are now. */
+  placement(): Promise<Placement>;
+  /**
+   * What INFO says; undefined when the user may not ask.
    * @throws UnstaleError when there is no connection or no answer.
    */
   info(): Promise<RedisServerInfo | undefined>;
-  /**
-   * Resolves when as many replicas as configured have all that was written up to now; at once if none are.
-   * `since` is what `sessions()` was before the first of the writes.
-   * @throws UnstaleError UNSTALE_REDIS_REPLICAS when too few have it in time, or it cannot be asked any more.
-   */
-  settle(since: number): Promise<void>;
-  /**
-   * Calls back whenever what is served now may lack deletes that were acknowledged before: before any command is sent
-   * to it, in the same turn. Register at once after connecting.
-   */
-  onDatasetChange(listener: DatasetListener): void;
-  /**
-   * Names the data that is served now, to be compared with what it was before a pause; a change that it finds is told
-   * to the listeners first. Undefined when the user may not ask (`+info`).
-   * @throws UnstaleError when a master does not answer.
-   */
-  identity(): Promise<string | undefined>;
-  /**
-   * All that hold keys now, without duplicates: `scan`, `info`, `arrivals` and `scanSlot` of each are about that node
-   * alone, and the other commands go where their keys are. The same node is the same object each time.
-   */
-  nodes(): readonly RedisConnection[];
-  /**
-   * Slots whose keys may have come to this node since the revision, or may be coming now. Ask once before a scan of all
-   * nodes, and after it, when `scanSlot` finds what the scans may have missed.
-   */
-  arrivals(since: number): Promise<Arrivals>;
-  /** All keys of the slot that are on this node. */
-  scanSlot(slot: number): Promise<Buffer[]>;
   /** Ends the connection; open commands fail. Safe to call twice. */
   close(): Promise<void>;
 }
 
+/** Where keys are, as far as it matters to a pass over all of them. */
+export interface Placement {
+  /** Another one: keys may have moved from one node to another meanwhile. */
+  readonly signature: string;
+  /** Whether keys are moving right now. */
+  readonly moving: boolean;
+}
+
+/** A connection to one process. */
+export type RedisNode = RedisConnection & NodeCommands;
+
+/** Where a node belongs, if not alone. */
+export interface Membership {
+  readonly name: string;
+  readonly watch: DatasetWatch;
+}
+
+const ONE_PLACE: Placement = { signature: '', moving: false };
+/** Before a server that gave no answer is asked again who it is, ms. */
+const OBSERVE_RETRY = 1_000;
+/** First and longest wait before a reconnect, ms; the random half keeps clients from returning together. */
+const RECONNECT_INITIAL = 50;
+const RECONNECT_MAX = 2_000;
+const READY_POLL = 100;
+
 /** Starts connecting and returns at once; the log gets one line for every change of the connection's state. */
-export function connectRedis(options: RedisConnectionOptions, log: Log): RedisConnection {
-  return options.cluster === undefined
-    ? connectNode(options, log)
-    : connectCluster(options, options.cluster, log);
+export function connectRedis(options: RedisConnectionOptions, log: Log, membership?: Membership): RedisNode {
+  const endpoint = endpointOf(options);
+  const { name, watch } = membership ?? { name: endpoint, watch: createDatasetWatch() };
+  let usable = false;
+  let sessions = 0;
+  let closing = false;
+  // An error during the handshake leaves a session in an unknown state, e.g. in database 0.
+  let distrusted = false;
+  // We end the session ourselves, to look for the new master; no loss for the log.
+  let leaving = false;
+  let attempt = 0;
+  let failure = new UnstaleError('UNSTALE_REDIS_UNREACHABLE', `not yet connected to Redis ${endpoint}`);
+  let reported: string | undefined;
+  let retryTimer: NodeJS.Timeout | undefined;
+  // What the last sentinel said that did not lead to a master.
+  let sentinelProblem: string | undefined;
+  const waiters = new Set<() => void>();
+
+  const nextDelay = (): number => {
+    attempt += 1;
+    const ceiling = Math.min(RECONNECT_MAX, RECONNECT_INITIAL * 2 ** Math.min(attempt - 1, 10));
+    return ceiling / 2 + (Math.random() * ceiling) / 2;
+  };
+
+  const client = createClient(options, {
+    retryStrategy: nextDelay,
+    reconnectOnError: (error) => {
+      const refusal = classifyRedisError(error);
+      if (refusal.code !== 'UNSTALE_REDIS_READONLY') return false;
+      // Only a new connection follows a DNS name or a proxy to the new master.
+      leaving = true;
+      failure = refusal;
+      return true;
+    },
+  });
+
+  const changed = (): void => {
+    for (const wake of waiters) wake();
+    waiters.clear();
+  };
+  const reportLoss = (): void => {
+    if (reported === failure.code) return;
+    const message = reported === 'connected' ? 'lost the Redis connection' : 'cannot connect to Redis';
+    reported = failure.code;
+    log.warn({ endpoint, code: failure.code, reason: failure.message }, message);
+  };
+
+  client.on('connecting', () => {
+    distrusted = false;
+    sentinelProblem = undefined;
+  });
+  client.on('sentinelError', (error) => {
+    sentinelProblem = error.message;
+  });
+  client.on('error', (error) => {
+    failure = connectionFailure(error, options, sentinelProblem);
+    leaving = false;
+    if (client.status === 'connect' || client.status === 'ready') {
+      distrusted = true;
+      usable = false;
+      client.disconnect(true);
+    }
+    changed();
+  });
+  client.on('ready', () => {
+    if (distrusted || closing) return;
+    usable = true;
+    sessions += 1;
+    attempt = 0;
+    leaving = false;
+    failure = new UnstaleError('UNSTALE_REDIS_UNREACHABLE', `Redis ${endpoint} closed the connection`);
+    if (reported !== 'connected') log.info({ endpoint }, 'connected to Redis');
+    reported = 'connected';
+    void observe(sessions);
+    changed();
+  });
+  client.on('close', () => {
+    const intended = closing || (leaving && usable);
+    usable = false;
+    if (!intended) reportLoss();
+    changed();
+  });
+  client.on('end', () => {
+    // ioredis gives up when the attempt itself throws, e.g. on an unreadable CA certificate.
+    if (closing) return;
+    reportLoss();
+    retryTimer = setTimeout(() => {
+      client.connect().catch(() => undefined);
+    }, nextDelay());
+  });
+
+  const stopWatching = watchSentinels(options, (master) => {
+    if (!usable) return;
+    log.info({ endpoint, master }, 'the sentinels name another master of Redis');
+    leaving = true;
+    failure = new UnstaleError('UNSTALE_REDIS_UNREACHABLE', `Redis ${endpoint} is changing to ${master}`);
+    client.disconnect(true);
+  });
+
+  const command = async <T>(send: () => Promise<T>, effect: Effect = 'write'): Promise<T> => {
+    if (!usable) throw failure;
+    if (effect === 'write') replicaWait.wrote();
+    return send();
+  };
+  const { waitReplicas = 0, commandTimeout } = options;
+  const replicaWait = createReplicaWait({
+    replicas: waitReplicas,
+    commandTimeout,
+    wait: (replicas, timeoutMs) => command(() => client.wait(replicas, timeoutMs), 'read'),
+  });
+
+  const ping = async (): Promise<UnstaleError | undefined> => {
+    const problem = await command(() => client.ping(), 'read').then(() => undefined, classifyRedisError);
+    // A user without the right to PING got an answer all the same.
+    return usable && problem?.code === 'UNSTALE_REDIS_PERMISSION' ? undefined : problem;
+  };
+
+  const changeWithin = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        waiters.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      waiters.add(done);
+    });
+
+  const info = async (): Promise<RedisServerInfo | undefined> => {
+    try {
+      return parseServerInfo(await command(() => client.info(), 'read'));
+    } catch (error) {
+      const problem = classifyRedisError(error);
+      if (isErrorReply(error) && problem.code === 'UNSTALE_REDIS_PERMISSION') return undefined;
+      throw problem;
+    }
+  };
+
+  /** Asks until there is an answer: a change that is not noticed now is never noticed. */
+  const observe = async (session: number): Promise<void> => {
+    const isCurrent = (): boolean => usable && session === sessions;
+    while (isCurrent()) {
+      const found = await info().then(
+        (answer) => ({ answer }),
+        () => undefined,
+      );
+      if (found !== undefined && isCurrent()) return watch.observe(name, found.answer);
+      await changeWithin(OBSERVE_RETRY);
+    }
+  };
+
+  const connection: RedisNode = {
+    ...createCommands(client, command),
+    isReachable: () => usable,
+    sessions: () => sessions,
+    async checkReady(timeoutMs) {
+      const deadline = performance.now() + timeoutMs;
+      for (;;) {
+        const problem = await ping();
+        if (problem === undefined) return;
+        const left = deadline - performance.now();
+        if (problem.policy.directive !== 'retry' || left <= 0) throw problem;
+        await changeWithin(Math.min(left, READY_POLL));
+      }
+    },
+    probe: (sample) => probeRights(options, sample),
+    info,
+    async settle(since = sessions) {
+      if (waitReplicas === 0) return;
+      if (since !== sessions) throw lostTrack();
+      await replicaWait.settle();
+      if (since !== sessions) throw lostTrack();
+    },
+    identity: async () => formatIdentity(await info()),
+    onDatasetChange: (listener) => watch.onChange(listener),
+    nodes: () => [connection],
+    placement: async () => ONE_PLACE,
+    async close() {
+      closing = true;
+      usable = false;
+      failure = new UnstaleError(
+        'UNSTALE_REDIS_UNREACHABLE',
+        `the connection to Redis ${endpoint} is closed`,
+      );
+      clearTimeout(retryTimer);
+      stopWatching();
+      // Between two attempts there is nothing to end, and no event would follow.
+      const idle = client.status === 'end' || client.status === 'reconnecting';
+      const ended = idle ? undefined : new Promise((resolve) => client.once('end', resolve));
+      client.disconnect();
+      await ended;
+    },
+  };
+  return connection;
+}
+
+/** Why there is no connection. Nothing of it is about a command, so nothing of it may poison one. */
+function connectionFailure(
+  error: unknown,
+  options: RedisConnectionOptions,
+  sentinelProblem: string | undefined,
+): UnstaleError {
+  if (options.sentinel !== undefined && sentinelProblem !== undefined) {
+    const problem = noMaster(options.sentinel.name, error, sentinelProblem);
+    if (problem !== undefined) return problem;
+  }
+  const classified = classifyRedisError(error);
+  if (classified.policy.directive !== 'poisoned') return classified;
+  if (isErrorReply(error) && commandName(error) === 'select') {
+    return new UnstaleError('UNSTALE_CONFIG_INVALID', `redis database ${options.db}: ${classified.message}`);
+  }
+  return new UnstaleError('UNSTALE_REDIS_UNREACHABLE', `the handshake with Redis failed: ${reasonOf(error)}`);
+}
+
+/** The TLS library and the parser explain themselves best; a reply is quoted as `classifyRedisError` does. */
+function reasonOf(error: unknown): string {
+  return error instanceof Error && !isErrorReply(error) ? error.message : classifyRedisError(error).message;
+}
+
+function commandName(error: unknown): unknown {
+  if (!(error instanceof Error) || !('command' in error)) return undefined;
+  const { command } = error;
+  return typeof command === 'object' && command !== null && 'name' in command ? command.name : undefined;
 }

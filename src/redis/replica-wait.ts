@@ -1,48 +1,53 @@
 import { UnstaleError } from '../errors/unstale-error.ts';
-import type { Link } from './link.ts';
-import { classifyRedisError } from './replies.ts';
+
+/** How long replicas may take to have what was written, ms. */
+const PATIENCE = 1_000;
 
 export interface ReplicaWaitOptions {
-  /** Replicas that have to have what was written; 0: none is waited for. */
+  /** Replicas that have to have it; 0: nothing is asked. */
   readonly replicas: number;
-  /** How long they have for it, ms. */
-  readonly timeout: number;
+  /** After it a command counts as failed, ms; WAIT has to be over well before. */
+  readonly commandTimeout: number;
+  /** WAIT on the connection that wrote; resolves with how many replicas have all of its writes. */
+  readonly wait: (replicas: number, timeoutMs: number) => Promise<number>;
 }
 
-/**
- * Resolves when enough replicas have everything that was written on the link up to now. It is asked on the connection
- * of the writes, since WAIT knows of no others; commands behind it on the same connection wait as well.
- */
-export type ReplicaWait = () => Promise<void>;
+/** Knows of the writes of one connection which of them replicas have. */
+export interface ReplicaWait {
+  /** A command is sent that may write. */
+  readonly wrote: () => void;
+  /** Resolves when enough replicas have everything that was written before. @throws UnstaleError if they have not. */
+  readonly settle: () => Promise<void>;
+}
 
-/** @throws UnstaleError UNSTALE_REDIS_REPLICAS when too few have it in time. */
-export function createReplicaWait(link: Link, endpoint: string, options: ReplicaWaitOptions): ReplicaWait {
-  const { replicas, timeout } = options;
-  // Commands that replicas are known to have, counted over all sessions.
+export function createReplicaWait({ replicas, commandTimeout, wait }: ReplicaWaitOptions): ReplicaWait {
+  let written = 0;
   let settled = 0;
-  return async () => {
-    const sent = link.sent();
-    if (replicas === 0 || settled >= sent) return;
-    const acknowledged = await link
-      .command((client) => client.wait(replicas, timeout))
-      .catch((error: unknown) => {
-        throw classifyRedisError(error);
-      });
-    if (acknowledged < replicas) {
-      throw new UnstaleError(
-        'UNSTALE_REDIS_REPLICAS',
-        `${acknowledged} of ${replicas} replicas of ${endpoint} acknowledged the batch within ${timeout} ms`,
-      );
-    }
-    settled = Math.max(settled, sent);
+  return {
+    wrote() {
+      written += 1;
+    },
+    async settle() {
+      const upTo = written;
+      if (replicas === 0 || settled >= upTo) return;
+      const found = await wait(replicas, Math.min(PATIENCE, Math.floor(commandTimeout / 2)));
+      if (found < replicas) throw tooFew(found, replicas);
+      settled = Math.max(settled, upTo);
+    },
   };
 }
 
-/** What was sent on a connection that is gone may be on no replica: nobody can ask any more. */
-export function requireSameSessions(since: number, now: number): void {
-  if (since === now) return;
-  throw new UnstaleError(
+/** The writes went over a connection that is no more, so that nobody can say where they arrived. */
+export function lostTrack(): UnstaleError {
+  return new UnstaleError(
     'UNSTALE_REDIS_REPLICAS',
-    'a connection was lost before replicas acknowledged what was written on it',
+    'the connection to Redis changed before replicas had the batch',
+  );
+}
+
+function tooFew(found: number, wanted: number): UnstaleError {
+  return new UnstaleError(
+    'UNSTALE_REDIS_REPLICAS',
+    `only ${found} of ${wanted} replicas of Redis have the batch in time`,
   );
 }

@@ -8,10 +8,6 @@ const CODE_BY_PREFIX: ReadonlyMap<string, ErrorCode> = new Map([
   ['TRYAGAIN', 'UNSTALE_REDIS_BUSY'],
   ['CLUSTERDOWN', 'UNSTALE_REDIS_BUSY'],
   ['MASTERDOWN', 'UNSTALE_REDIS_BUSY'],
-  // Of a node of a cluster that is not known to be one; connections to clusters follow these.
-  ['MOVED', 'UNSTALE_REDIS_MODE'],
-  ['ASK', 'UNSTALE_REDIS_MODE'],
-  ['CROSSSLOT', 'UNSTALE_REDIS_MODE'],
   ['READONLY', 'UNSTALE_REDIS_READONLY'],
   ['OOM', 'UNSTALE_REDIS_REFUSES_WRITES'],
   ['MISCONF', 'UNSTALE_REDIS_REFUSES_WRITES'],
@@ -27,7 +23,6 @@ const CODE_BY_PREFIX: ReadonlyMap<string, ErrorCode> = new Map([
 const CODE_BY_ERR_TEXT: readonly (readonly [string, ErrorCode])[] = [
   ['ERR AUTH ', 'UNSTALE_REDIS_AUTH'],
   ['ERR invalid password', 'UNSTALE_REDIS_AUTH'],
-  ['ERR This instance has cluster support disabled', 'UNSTALE_REDIS_MODE'],
   ['ERR max number of clients', 'UNSTALE_REDIS_BUSY'],
 ];
 

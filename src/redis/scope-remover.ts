@@ -2,12 +2,13 @@ import type { CommandBatch } from '../change/command.ts';
 import type { Log, Sleep } from '../pipeline/ports.ts';
 import type { ScopeCommand } from './batch-parts.ts';
 import { companionPatterns } from '../protocol/companion-key.ts';
-import type { RedisConnection } from './connection.ts';
+import type { Placement, RedisConnection } from './connection.ts';
 import { ScopeSweep } from './scope.ts';
 import type { Send } from './send.ts';
 
 interface ScopeRemoverOptions {
   readonly nodes: () => readonly RedisConnection[];
+  readonly placement: () => Promise<Placement>;
   readonly keysPerCommand: number;
   readonly scopeScanRate: number;
   /** Removes the keys that a set names, for a scope; resolves with how many existed. */
@@ -50,7 +51,7 @@ const STAGES: readonly Stage[] = ['sets', 'companions', 'keys'];
  * is sent again after a failure goes on where it was; one that is sent again after it was durable begins anew.
  */
 export function createScopeRemover(options: ScopeRemoverOptions): RemoveScopes {
-  const { nodes, keysPerCommand, scopeScanRate, sleep, log, drain } = options;
+  const { nodes, placement, keysPerCommand, scopeScanRate, sleep, log, drain } = options;
   // By batch: commands are shared between batches, and a later one has to look at all keys again.
   const known = new WeakMap<CommandBatch, readonly Sweeping[]>();
 
@@ -64,6 +65,7 @@ export function createScopeRemover(options: ScopeRemoverOptions): RemoveScopes {
     const about = { patterns, reasons: [...new Set(scopes.map(({ reason }) => reason))] };
     const sweep = new ScopeSweep(patterns, {
       nodes,
+      placement,
       keysPerRemoval: members ? 1 : keysPerCommand,
       remove: members
         ? async (node, keys, send) => {

@@ -1,11 +1,13 @@
 import type { Sleep } from '../pipeline/ports.ts';
-import type { RedisConnection } from './connection.ts';
+import type { Placement, RedisConnection } from './connection.ts';
 import { commonGlob, globMatcher } from './glob.ts';
 import type { Send } from './send.ts';
 
 export interface SweepOptions {
-  /** All that hold keys now; in a cluster they change, and so do the keys that each holds. */
+  /** All that hold keys now. */
   readonly nodes: () => readonly RedisConnection[];
+  /** Where keys are now. */
+  readonly placement: () => Promise<Placement>;
   /** Removes keys that were found, and what hangs on them; resolves with how many existed. */
   readonly remove: (
     node: RedisConnection,
@@ -39,8 +41,6 @@ interface NodeSweep {
   /** Of the connection, and the process that it goes to; undefined where the user may not ask. */
   session: number;
   runId: string | undefined;
-  /** Of the node's arrivals, before its first page. */
-  revision: number | undefined;
   cursor: string;
   complete: boolean;
   /** Read up to `cursor`, and not removed yet. */
@@ -54,31 +54,37 @@ interface NodeSweep {
 /**
  * Removes every key that matches one of the globs on every node, in one pass over each keyspace. Keys that are
  * there from the beginning of the pass to its end are found, whatever happens to others meanwhile.
+ *
+ * In a cluster a key that moves from a node that was not looked at yet to one that was is passed over. So if keys may
+ * have moved, there is another pass. A key that two passes miss has moved twice; while the same slots are on their
+ * way, each key moves once, so that two passes are enough however long that lasts.
  */
 export class ScopeSweep {
   readonly #options: SweepOptions;
   readonly #glob: string;
   /** Undefined when the server's own matching is exact. */
   readonly #matches: ((key: Buffer) => boolean) | undefined;
-  readonly #matchesAlways: (key: Buffer) => boolean;
-  readonly #parts = new Map<RedisConnection, NodeSweep>();
-  /** Of nodes that are gone. */
-  readonly #former: SweepProgress[] = [];
+  #parts: readonly NodeSweep[] = [];
+  /** Where keys were when this pass began and when the one before it began; undefined before the first. */
+  #places: readonly string[] = [];
+  /** Of nodes that are gone, and of passes before this one. */
+  #past: SweepProgress = { lookedAt: 0, removed: 0 };
   #reportedAt = performance.now();
 
   constructor(patterns: readonly string[], options: SweepOptions) {
     const distinct = [...new Set(patterns)];
     this.#options = options;
     this.#glob = commonGlob(distinct);
-    this.#matchesAlways = globMatcher(distinct);
-    this.#matches = distinct.length > 1 ? this.#matchesAlways : undefined;
+    this.#matches = distinct.length > 1 ? globMatcher(distinct) : undefined;
   }
 
   get progress(): SweepProgress {
-    const all = [...this.#former, ...this.#parts.values()];
-    const sum = (of: (part: SweepProgress) => number): number =>
-      all.reduce((total, part) => total + of(part), 0);
-    return { lookedAt: sum((part) => part.lookedAt), removed: sum((part) => part.removed) };
+    const sum = (of: (part: NodeSweep) => number): number =>
+      this.#parts.reduce((total, part) => total + of(part), 0);
+    return {
+      lookedAt: this.#past.lookedAt + sum((part) => part.lookedAt),
+      removed: this.#past.removed + sum((part) => part.removed),
+    };
   }
 
   /**
@@ -87,62 +93,37 @@ export class ScopeSweep {
    * @throws UnstaleError of the command that failed, or the abort's reason; no command is out any more then.
    */
   async run(send: Send, signal: AbortSignal): Promise<void> {
+    const { nodes, placement } = this.#options;
     for (;;) {
-      const open = this.#openParts();
-      if (open.length > 0) {
-        await all(open.map((part) => this.#sweep(part, send, signal)));
-      } else {
-        // Only now: until all nodes were looked through, keys could still come from where nobody had looked.
-        await all([...this.#parts.values()].map((part) => this.#followUp(part, send, signal)));
-        if (this.#openParts().length === 0) return;
-      }
+      if (this.#places.length === 0) this.#places = [(await placement()).signature];
+      this.#follow(nodes());
+      const outcomes = await Promise.allSettled(this.#parts.map((part) => this.#sweep(part, send, signal)));
+      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+      const { signature, moving } = await placement();
+      const [began, beganBefore] = this.#places;
+      if (signature === began && (!moving || signature === beganBefore)) return;
+      this.#places = began === undefined ? [signature] : [signature, began];
+      this.#follow([]);
     }
   }
 
-  /** What is not looked through yet. A node that took over from another one begins anew. */
-  #openParts(): NodeSweep[] {
-    const nodes = this.#options.nodes();
-    for (const [node, part] of this.#parts) {
-      if (nodes.includes(node)) continue;
-      this.#former.push(part);
-      this.#parts.delete(node);
-    }
-    for (const node of nodes) {
-      if (this.#parts.has(node)) continue;
-      this.#parts.set(node, {
-        node,
-        session: 0,
-        runId: undefined,
-        revision: undefined,
-        cursor: '0',
-        complete: false,
-        found: [],
-        lookedAt: 0,
-        removed: 0,
-        due: 0,
-      });
-    }
-    return [...this.#parts.values()].filter(({ complete, found }) => !complete || found.length > 0);
-  }
-
-  /** Removes keys that came from another node while this one was looked through. */
-  async #followUp(part: NodeSweep, send: Send, signal: AbortSignal): Promise<void> {
-    const { node } = part;
-    const { keysPerRemoval, remove } = this.#options;
-    const { slots } = await node.arrivals(part.revision ?? 0);
-    for (const slot of slots) {
-      await this.#wait(part, signal);
-      const keys = (await send(() => node.scanSlot(slot))).filter(this.#matchesAlways);
-      for (let at = 0; at < keys.length; at += keysPerRemoval) {
-        part.removed += await remove(node, keys.slice(at, at + keysPerRemoval), send, signal);
-      }
-    }
+  /** Goes on with nodes that are still there, and from the beginning on others. */
+  #follow(nodes: readonly RedisConnection[]): void {
+    const before = this.#parts;
+    this.#parts = nodes.map((node) => before.find((part) => part.node === node) ?? beginOn(node));
+    const gone = before.filter((part) => !this.#parts.includes(part));
+    this.#past = gone.reduce(
+      ({ lookedAt, removed }, part) => ({
+        lookedAt: lookedAt + part.lookedAt,
+        removed: removed + part.removed,
+      }),
+      this.#past,
+    );
   }
 
   async #sweep(part: NodeSweep, send: Send, signal: AbortSignal): Promise<void> {
     const { node } = part;
     const { keysPerRemoval, remove } = this.#options;
-    part.revision ??= (await node.arrivals(0)).revision;
     await this.#identify(part, send);
     for (;;) {
       // What does not fill a command waits for the next page.
@@ -203,8 +184,16 @@ export class ScopeSweep {
   }
 }
 
-/** Waits for all of them. @throws what the first of those that failed threw. */
-async function all(work: readonly Promise<void>[]): Promise<void> {
-  const outcomes = await Promise.allSettled(work);
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+function beginOn(node: RedisConnection): NodeSweep {
+  return {
+    node,
+    session: 0,
+    runId: undefined,
+    cursor: '0',
+    complete: false,
+    found: [],
+    lookedAt: 0,
+    removed: 0,
+    due: 0,
+  };
 }

@@ -6,30 +6,24 @@ const redis = [
   '# Server',
   'redis_version:7.0.15',
   'run_id:0123abcd',
-  'loading:0',
   '',
   '# Memory',
   'maxmemory_policy:noeviction',
   '',
   '# Replication',
   'role:master',
-  'master_replid:89ef',
+  'master_replid:abcd0123',
   'master_replid2:0000000000000000000000000000000000000000',
-  '',
-  '# Cluster',
-  'cluster_enabled:0',
 ].join('\r\n');
 
-test('reads version, run id, role, replication and eviction policy', () => {
+test('reads version, run id, role and eviction policy', () => {
   expect(parseServerInfo(redis)).toEqual({
     implementation: 'redis',
     version: '7.0.15',
     runId: '0123abcd',
     role: 'master',
-    replicationId: '89ef',
-    formerReplicationId: undefined,
-    isCluster: false,
-    isLoading: false,
+    replId: 'abcd0123',
+    formerReplId: undefined,
     maxmemoryPolicy: 'noeviction',
   });
 });

@@ -5,13 +5,10 @@ export interface RedisServerInfo {
   /** Changes with every start of the server. */
   readonly runId: string | undefined;
   readonly role: string | undefined;
-  /** Names the history of writes that it goes on with; a replica has its master's. */
-  readonly replicationId: string | undefined;
-  /** The one before it was promoted. */
-  readonly formerReplicationId: string | undefined;
-  readonly isCluster: boolean;
-  /** It reads its data from disk; its history is not known before it has. */
-  readonly isLoading: boolean;
+  /** The history of writes that the data is at the end of; it changes with a restart and with a promotion. */
+  readonly replId: string | undefined;
+  /** The history that was gone on with when the server was promoted; undefined if it never was. */
+  readonly formerReplId: string | undefined;
   /** E.g. `noeviction`, `allkeys-lru`. */
   readonly maxmemoryPolicy: string | undefined;
 }
@@ -27,16 +24,18 @@ export function parseServerInfo(text: string): RedisServerInfo | undefined {
   const valkey = fields.get('valkey_version');
   const version = valkey ?? fields.get('redis_version');
   if (version === undefined) return undefined;
-  const former = fields.get('master_replid2');
   return {
     implementation: valkey === undefined ? 'redis' : 'valkey',
     version,
     runId: fields.get('run_id'),
     role: fields.get('role'),
-    replicationId: fields.get('master_replid'),
-    formerReplicationId: former === undefined || /^0*$/.test(former) ? undefined : former,
-    isCluster: fields.get('cluster_enabled') === '1',
-    isLoading: fields.get('loading') === '1',
+    replId: fields.get('master_replid'),
+    formerReplId: realId(fields.get('master_replid2')),
     maxmemoryPolicy: fields.get('maxmemory_policy'),
   };
+}
+
+/** Zeros stand for none. */
+function realId(id: string | undefined): string | undefined {
+  return id === undefined || /^0*$/.test(id) ? undefined : id;
 }

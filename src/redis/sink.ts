@@ -22,6 +22,8 @@ interface RedisSinkObserver {
 
 export interface RedisSinkOptions {
   readonly connection: RedisConnection;
+  /** All that hold keys, for scopes; default: those of `connection`. */
+  readonly nodes?: readonly RedisConnection[] | (() => readonly RedisConnection[]);
   /** Keys that a scope looks at in a second, on each node; Infinity for no limit. */
   readonly scopeScanRate: number;
   readonly sleep: Sleep;
@@ -94,7 +96,9 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
 
   const removeScopes = createScopeRemover({
     ...options,
-    nodes: () => connection.nodes(),
+    nodes: () =>
+      (typeof options.nodes === 'function' ? options.nodes() : options.nodes) ?? connection.nodes(),
+    placement: () => connection.placement(),
     keysPerCommand,
     drain,
   });
@@ -130,6 +134,7 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
       const removeAll = (scopes: readonly ScopeCommand[]): Promise<number> =>
         removeScopes(batch, scopes, sendInTurn, signal);
 
+      const session = connection.sessions();
       const {
         deletes,
         marked,
@@ -184,6 +189,13 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
           swept += await removeAll(scopes);
           const patterns = [...new Set(scopes.map(({ pattern }) => pattern))];
           await announce({ patterns }, sendInTurn);
+        });
+      }
+      const [firstCommand] = batch.commands;
+      if (firstCommand !== undefined && failures.length === 0) {
+        await connection.settle(session).catch((error: unknown) => {
+          observer.replied(replyClass(error));
+          failures.push({ command: firstCommand, error: classifyRedisError(error) });
         });
       }
       return resultOf(failures, { removed, swept, ...(updates === undefined ? {} : { updates }) });

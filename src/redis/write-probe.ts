@@ -5,20 +5,12 @@ import type { Redis } from 'ioredis';
 import type { UnstaleError } from '../errors/unstale-error.ts';
 import { companionKey } from '../protocol/companion-key.ts';
 import { createClient } from './client.ts';
-import type { ServerOptions } from './client.ts';
+import type { RedisConnectionOptions } from './client.ts';
 import type { PublishOptions } from './publisher.ts';
 import { classifyRedisError } from './replies.ts';
 
 /** `unknown`: the user may not run what the probe needs, so only a real write will tell. */
 export type WriteProbeResult = 'permitted' | 'unknown';
-
-/** What is done beside the rules' own commands. */
-export interface ProbedUses {
-  /** Whether replicas are waited for. */
-  readonly waits?: boolean;
-  /** Whether it is a node of a cluster, which serves some of the keys. */
-  readonly isCluster?: boolean;
-}
 
 /** Keys as the rules could produce them, by what is done with them. */
 export interface WriteSample {
@@ -26,6 +18,8 @@ export interface WriteSample {
   /** Keys whose companions are kept, and with `values` those that get one. */
   readonly scripts: readonly string[];
   readonly values: readonly string[];
+  /** Keys that get a text. */
+  readonly notes?: readonly string[];
   readonly generations: readonly string[];
   /** Sets that name keys. */
   readonly sets: readonly string[];
@@ -48,9 +42,8 @@ export interface WriteSample {
  * @throws UnstaleError as a write to the keys would have failed.
  */
 export async function probeRights(
-  options: ServerOptions,
+  options: RedisConnectionOptions,
   sample: WriteSample,
-  uses: ProbedUses = {},
 ): Promise<WriteProbeResult> {
   const client = createClient(options, { lazyConnect: true, retryStrategy: null });
   let failure: unknown;
@@ -58,7 +51,7 @@ export async function probeRights(
   try {
     await client.connect();
     if (failure !== undefined) throw failure;
-    return await probeOn(client, sample, uses);
+    return await probeOn(client, sample);
   } catch (error) {
     // What connect() rejects with names no reason; the event before it does.
     throw classifyRedisError(failure ?? error);
@@ -69,11 +62,7 @@ export async function probeRights(
 
 type Command = [name: string, ...args: string[]];
 
-async function probeOn(
-  client: Redis,
-  sample: WriteSample,
-  { waits = false, isCluster = false }: ProbedUses,
-): Promise<WriteProbeResult> {
+async function probeOn(client: Redis, sample: WriteSample): Promise<WriteProbeResult> {
   // Awaited: a command behind a refused MULTI would run.
   const transaction = await refusalOf(client.call('MULTI'));
   if (transaction === undefined) {
@@ -81,15 +70,7 @@ async function probeOn(
       await client.call('EXEC');
       await client.call('MULTI');
     }
-    const commands = commandsOn(sample);
-    if (waits) commands.push(['WAIT', '0', '0']);
-    if (isCluster) commands.push(['ASKING']);
-    for (const [name, ...args] of commands) {
-      await client.call(name, ...args).catch((error: unknown) => {
-        // Of another node's key; the right to it was checked before.
-        if (!isCluster || !isElsewhere(error)) throw error;
-      });
-    }
+    for (const [name, ...args] of commandsOn(sample)) await client.call(name, ...args);
     return 'permitted';
   }
   if (transaction.code !== 'UNSTALE_REDIS_PERMISSION' || sample.sets.length > 0) throw transaction;
@@ -98,14 +79,25 @@ async function probeOn(
     if (refusal?.code === 'UNSTALE_REDIS_PERMISSION') return 'unknown';
     if (refusal !== undefined) throw refusal;
   }
-  const isMore = [sample.generations, sample.scripts, sample.values].some(({ length }) => length > 0);
+  const isMore = [sample.generations, sample.scripts, sample.values, sample.notes ?? []].some(
+    ({ length }) => length > 0,
+  );
   return isMore || sample.publish !== undefined ? 'unknown' : 'permitted';
 }
 
 /** What the sink does, one of each for every key. */
-function commandsOn({ deletes, scripts, values, generations, sets, publish }: WriteSample): Command[] {
+function commandsOn({
+  deletes,
+  scripts,
+  values,
+  notes = [],
+  generations,
+  sets,
+  publish,
+}: WriteSample): Command[] {
   const commands: Command[] = deletes.map((key) => ['UNLINK', key]);
   if (scripts.length > 0) commands.push(['TIME']);
+  for (const key of notes) commands.push(['SET', key, '']);
   for (const key of scripts) commands.push(...companionCommands(key));
   for (const key of values)
     commands.push(['SET', key, ''], ['HSET', key, 'field', ''], ['PEXPIRE', key, '1']);
@@ -127,15 +119,12 @@ function companionCommands(key: string): Command[] {
     ['UNLINK', key, companion],
     ['TYPE', companion],
     ['HGET', companion, 'f'],
+    ['HMGET', companion, 'f'],
     ['HSET', companion, 'f', ''],
     ['HDEL', companion, 'l'],
     ['PTTL', companion],
     ['PEXPIRE', companion, '1'],
   ];
-}
-
-function isElsewhere(error: unknown): boolean {
-  return error instanceof Error && /^(?:MOVED|ASK|TRYAGAIN) /.test(error.message);
 }
 
 async function refusalOf(reply: Promise<unknown>): Promise<UnstaleError | undefined> {

@@ -28,6 +28,28 @@ export const MIGRATIONS: readonly Migration[] = [
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`,
     ],
   },
+  {
+    version: 2,
+    statements: (database) => [
+      `CREATE TABLE IF NOT EXISTS ${quoteIdentifier(database)}.position_history (
+  client_id VARCHAR(64) NOT NULL,
+  slot TINYINT UNSIGNED NOT NULL,
+  applied_at DATETIME(3) NOT NULL,
+  server_uuid VARCHAR(64) NOT NULL,
+  epoch BIGINT UNSIGNED NOT NULL,
+  binlog_file VARCHAR(512) NOT NULL,
+  binlog_position BIGINT UNSIGNED NOT NULL,
+  binlog_file_created_at BIGINT UNSIGNED NOT NULL,
+  gtid_set LONGTEXT NULL,
+  PRIMARY KEY (client_id, slot)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`,
+      `CREATE TABLE IF NOT EXISTS ${quoteIdentifier(database)}.datasets (
+  client_id VARCHAR(64) NOT NULL PRIMARY KEY,
+  identity TEXT NOT NULL,
+  updated_at DATETIME(3) NOT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`,
+    ],
+  },
 ];
 
 /** The version that this program reads and writes. */

@@ -2,6 +2,16 @@ import type { Checkpoint } from '../change/checkpoint.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import type { Log, PositionStore, SqlClient, SqlRow } from '../pipeline/ports.ts';
 import { migrateState } from './migrate.ts';
+import {
+  momentIn,
+  POSITION_COLUMNS,
+  positionIn,
+  positionValues,
+  textIn,
+  toDatetime,
+  wholeIn,
+} from './position-columns.ts';
+import type { Damaged } from './position-columns.ts';
 import { quoteIdentifier } from './sql-identifier.ts';
 import { asStateError } from './state-error.ts';
 
@@ -26,18 +36,7 @@ export interface MysqlPositionStore extends PositionStore {
   migrate(): Promise<void>;
 }
 
-const COLUMNS = [
-  'client_id',
-  'server_uuid',
-  'epoch',
-  'binlog_file',
-  'binlog_position',
-  'binlog_file_created_at',
-  'gtid_set',
-  'mapping_hash',
-  'fencing_token',
-  'updated_at',
-] as const;
+const COLUMNS = ['client_id', ...POSITION_COLUMNS, 'mapping_hash', 'fencing_token', 'updated_at'] as const;
 
 /**
  * Keeps the checkpoint of `clientId` in the table `positions`, one row a client.
@@ -82,12 +81,7 @@ export function createPositionStore(options: PositionStoreOptions): MysqlPositio
     save: async ({ position, mappingHash, fencingToken, savedAt }) => {
       await query(save, [
         clientId,
-        position.serverUuid,
-        position.epoch,
-        position.file,
-        position.offset,
-        position.fileCreatedAt,
-        position.gtidSet ?? null,
+        ...positionValues(position),
         mappingHash,
         fencingToken,
         toDatetime(savedAt),
@@ -97,41 +91,19 @@ export function createPositionStore(options: PositionStoreOptions): MysqlPositio
 }
 
 function toCheckpoint(row: SqlRow, database: string): Checkpoint {
-  const damaged = (column: string): UnstaleError =>
+  const damaged: Damaged = (column) =>
     new UnstaleError(
       'UNSTALE_STATE_SCHEMA',
       `state database ${database}: positions.${column} cannot be read`,
     );
-  const text = (column: (typeof COLUMNS)[number]): string => {
-    const value = row[column];
-    if (typeof value !== 'string') throw damaged(column);
-    return value;
-  };
-  const whole = (column: (typeof COLUMNS)[number]): number => {
-    // Beyond 2^53 the client gives text, whose number is no safe integer either.
-    const value = Number(row[column]);
-    if (!Number.isSafeInteger(value)) throw damaged(column);
-    return value;
-  };
-  const savedAt = Date.parse(`${text('updated_at').replace(' ', 'T')}Z`);
-  if (Number.isNaN(savedAt)) throw damaged('updated_at');
+  const text = (column: string): string => textIn(row, column, damaged);
+  const whole = (column: string): number => wholeIn(row, column, damaged);
+  const savedAt = momentIn(row, 'updated_at', damaged);
   return {
     clientId: text('client_id'),
-    position: {
-      serverUuid: text('server_uuid'),
-      epoch: whole('epoch'),
-      file: text('binlog_file'),
-      offset: whole('binlog_position'),
-      fileCreatedAt: whole('binlog_file_created_at'),
-      ...(row['gtid_set'] === null ? {} : { gtidSet: text('gtid_set') }),
-    },
+    position: positionIn(row, damaged),
     mappingHash: text('mapping_hash'),
     fencingToken: whole('fencing_token'),
     savedAt,
   };
-}
-
-/** ms since the epoch as a DATETIME(3) in UTC. */
-function toDatetime(ms: number): string {
-  return new Date(ms).toISOString().replace('T', ' ').replace('Z', '');
 }

@@ -59,12 +59,12 @@ describe('config/unstale.schema.json', () => {
       for (const [name, field] of Object.entries(properties ?? {})) {
         const fieldPath = path === '' ? name : `${path}.${name}`;
         described.set(fieldPath, shape.parse(field).description ?? '');
-        if (fieldPath !== 'rules[].when') walk(field, fieldPath);
+        if (!['rules[].when', 'rules[].value'].includes(fieldPath)) walk(field, fieldPath);
       }
       if (items !== undefined) walk(items, `${path}[]`);
     };
     walk(committed, '');
-    const fields = SCHEMA_FIELDS.filter(({ kind }) => kind !== 'later');
+    const fields = SCHEMA_FIELDS;
     expect([...described.keys()].toSorted()).toEqual(fields.map(({ path }) => path).toSorted());
     const bare = fields.filter(
       ({ path, kind }) => kind !== 'section' && !/[a-z]{3}/.test(described.get(path) ?? ''),
@@ -92,9 +92,11 @@ describe('config/unstale.schema.json', () => {
     ['nowhere: 1', 'must NOT have additional'],
     ['source: {urll: a}', '/source must NOT have additional'],
     ['redis: {tls: {x: y}}', '/redis/tls must NOT have additional'],
-    ['redis: {cluster: []}', '/redis must NOT have additional'],
+    ['redis: {cluster: [a]}', '/redis/cluster/0 must match pattern'],
+    ['redis: {sentinel: {nam: a}}', '/redis/sentinel must NOT have additional'],
+    ['redis: {wait_replicas: 17}', '/redis/wait_replicas must be <= 16'],
     ['rules: [{tabel: a.b}]', '/rules/0 must NOT have additional'],
-    ['rules: [{table: a.b, redelete: [5s]}]', '/rules/0 must NOT have additional'],
+    ['rules: [{table: a.b, value: {column: a}}]', '/rules/0/value must NOT have additional'],
     ['rules: [{table: a.b, when: {change: [a]}}]', '/rules/0/when must NOT have additional'],
     ['rules: {table: a.b}', '/rules must be array'],
     ['rules:', '/rules must be array'],

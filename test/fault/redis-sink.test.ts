@@ -261,11 +261,10 @@ describe('a server that refuses', () => {
     await client.replicaof('127.0.0.1', master.port);
 
     expect(await applyOnce(opened.sink, deletes)).toMatchObject(retryable('UNSTALE_REDIS_READONLY'));
-    await eventually('it reconnects', () => proxy.accepted >= 2);
-    await expect(opened.connection.checkReady(200)).rejects.toMatchObject({ code: 'UNSTALE_REDIS_READONLY' });
+    await eventually('it reconnects', () => proxy.accepted === 2);
+    await opened.connection.checkReady(5_000);
     expect(await applyOnce(opened.sink, deletes)).toMatchObject(retryable('UNSTALE_REDIS_READONLY'));
-    const before = proxy.accepted;
-    await eventually('it reconnects again', () => proxy.accepted > before);
+    await eventually('it reconnects again', () => proxy.accepted === 3);
 
     await client.replicaof('NO', 'ONE');
     await fill(client, keys);

@@ -50,6 +50,27 @@ const FEATURES: Readonly<Record<string, Feature>> = {
       expect(await shop.redis.exists(shop.key('deps:1'), shop.key('deps:2'))).toBe(0);
     },
   },
+  '[`guard: version`]': {
+    use: (key) => ({ rule: { key: key('user:{id}'), guard: 'version', version: { column: 'id' } } }),
+    happens: async (shop) => {
+      await shop.cache('user:6');
+      await shop.db.query('INSERT INTO users (id) VALUES (6)');
+      await shop.settled();
+      expect(await shop.cached(['user:6'])).toEqual([]);
+    },
+  },
+  '[`action: update`]': {
+    use: (key) => {
+      const value = { format: 'hash', columns: ['id'] };
+      const rule = { action: 'update', version: { column: 'id' }, value, ttl: '1m', create: true };
+      return { rule: { ...rule, key: key('user:{id}') } };
+    },
+    happens: async (shop) => {
+      await shop.db.query('INSERT INTO users (id) VALUES (7)');
+      await shop.settled();
+      expect(await shop.redis.hgetall(shop.key('user:7'))).toEqual({ id: '7' });
+    },
+  },
   '[`generation`]': {
     use: (key) => ({ rule: { generation: key('gen') } }),
     happens: async (shop) => {
@@ -127,6 +148,7 @@ describe.skipIf(server === undefined)('the rights in Redis that docs/operations.
       'on',
       '>secret',
       pattern,
+      '~unstale:*',
       ...channels,
       ...rights,
     );

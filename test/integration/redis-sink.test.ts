@@ -263,6 +263,27 @@ describe.each(await installedRedisImplementations())('on %s', (implementation) =
       expect(seen.find(([name]) => name === 'scan')).toContain('shop:*');
     });
 
+    test('is removed on every node', async () => {
+      const second = await startRedisServer({ implementation });
+      const secondClient = testClient(second.port);
+      try {
+        await fill(client, [...numberedKeys(2_345, 'product:'), 'user:1']);
+        await fill(secondClient, [...numberedKeys(1_234, 'product:'), 'user:2']);
+        const { connection: other } = await readySink({ port: second.port });
+        const { connection } = await readySink();
+        const { sink } = open({}, { nodes: [connection, other] });
+
+        const result = await applyOnce(sink, [scopeOf('product:*')]);
+
+        expect(result).toEqual(durable(0, 3_579));
+        expect(await remaining()).toEqual(['user:1']);
+        expect(await secondClient.keys('*')).toEqual(['user:2']);
+      } finally {
+        secondClient.disconnect();
+        await second.destroy();
+      }
+    });
+
     test('looks at no more keys in a second than it may', async () => {
       await fill(client, numberedKeys(6_000, 'product:'));
       const waited: number[] = [];
@@ -860,11 +881,9 @@ describe.each(await installedRedisImplementations())('on %s', (implementation) =
         version: server.version,
         runId: expect.stringMatching(/^[0-9a-f]{40}$/),
         role: 'master',
-        replicationId: expect.stringMatching(/^[0-9a-f]{40}$/),
-        formerReplicationId: undefined,
-        isCluster: false,
-        isLoading: false,
         maxmemoryPolicy: 'noeviction',
+        replId: expect.stringMatching(/^[0-9a-f]{40}$/),
+        formerReplId: undefined,
       });
 
       await client.acl('SETUSER', 'quiet', 'on', '>secret', '~*', '-@all', '+unlink');

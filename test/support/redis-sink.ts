@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 
 import type { ApplyResult, CacheCommand, CommandBatch } from '../../src/change/command.ts';
-import type { CommandSink } from '../../src/pipeline/ports.ts';
+import type { CommandSink, Log } from '../../src/pipeline/ports.ts';
 import type { RedisConnectionOptions } from '../../src/redis/client.ts';
 import { connectRedis } from '../../src/redis/connection.ts';
 import type { RedisConnection } from '../../src/redis/connection.ts';
@@ -31,17 +31,25 @@ export interface TestSink {
   readonly replies: string[];
 }
 
-export function openSink(
-  target: { port: number } & Partial<RedisConnectionOptions>,
-  options: Partial<RedisSinkOptions> = {},
-): TestSink {
+/** A log, and what was said to it. */
+export function recordingLog(): { readonly log: Log; readonly lines: LogLine[] } {
   const lines: LogLine[] = [];
-  const replies: string[] = [];
   const note =
     (level: string) =>
     (fields: object, message: string): void =>
       void lines.push({ level, message, fields: { ...fields } });
-  const log = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') };
+  return {
+    log: { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') },
+    lines,
+  };
+}
+
+export function openSink(
+  target: { port: number } & Partial<RedisConnectionOptions>,
+  options: Partial<RedisSinkOptions> = {},
+): TestSink {
+  const { log, lines } = recordingLog();
+  const replies: string[] = [];
   const connection = connectRedis(
     {
       host: '127.0.0.1',

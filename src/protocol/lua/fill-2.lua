@@ -30,7 +30,11 @@ if ARGV[5] == 'replica' then
 end
 
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-if version ~= '' then
+if version == '' then
+  -- The floor says nothing of this value: an update may not take it for older than itself.
+  if floor then redis.call('HSET', KEYS[2], 'u', '1') end
+else
+  redis.call('HDEL', KEYS[2], 'u')
   redis.call('HSET', KEYS[2], 'f', version)
   local keep = tonumber(ARGV[3]) + tonumber(ARGV[6])
   if redis.call('PTTL', KEYS[2]) < keep then redis.call('PEXPIRE', KEYS[2], keep) end

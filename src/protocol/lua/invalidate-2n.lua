@@ -1,7 +1,7 @@
 -- Removes keys, and refuses what was read before: leases are void, older versions are below the floor.
 --
--- KEYS     K and M of each key, in turn; M and M where only the companion is meant
--- ARGV[1]  how long versions and holds are kept, ms
+-- KEYS     K and M of each key, in turn
+-- ARGV[1]  how long versions are kept, ms
 -- ARGV[2]  how long readers have to read the primary, ms; 0: not at all
 -- ARGV[3]  GTIDs of the change, '' if unknown
 -- ARGV[4]  version of the change to the first key, '' if it has none; then those of the others
@@ -16,10 +16,10 @@ local removed = 0
 for index = 1, #KEYS, 2 do
   local key, companion = KEYS[index], KEYS[index + 1]
   -- First, so that Redis executes the rest even where it is out of memory.
-  if key ~= companion then removed = removed + redis.call('UNLINK', key) end
+  removed = removed + redis.call('UNLINK', key)
   local kind = redis.call('TYPE', companion).ok
   if kind ~= 'hash' and kind ~= 'none' then redis.call('UNLINK', companion) end
-  redis.call('HDEL', companion, 'l', 'x')
+  redis.call('HDEL', companion, 'l', 'x', 'u')
 
   local version = ARGV[4 + (index - 1) / 2]
   if version ~= '' then
@@ -27,13 +27,14 @@ for index = 1, #KEYS, 2 do
     if not floor or #floor ~= #version or floor < version then redis.call('HSET', companion, 'f', version) end
   end
   if hold > 0 then
-    local known = redis.call('HGET', companion, 'p')
-    if not known or tonumber(known) < now + hold then
-      redis.call('HSET', companion, 'p', string.format('%.0f', now + hold))
-    end
-    -- An older one would let a replica pass that lacks this change.
-    if gtid ~= '' then redis.call('HSET', companion, 'g', gtid) else redis.call('HDEL', companion, 'g') end
+    local known = tonumber(redis.call('HGET', companion, 'p') or 0)
+    if known < now + hold then redis.call('HSET', companion, 'p', string.format('%.0f', now + hold)) end
+    -- Of two changes during one hold, the last to come may be the older: a delayed command, another daemon. A replica
+    -- that has the older passes for caught up, so then none does.
+    local other = known > now and redis.call('HGET', companion, 'g') ~= gtid
+    if gtid == '' or other then redis.call('HDEL', companion, 'g') else redis.call('HSET', companion, 'g', gtid) end
   end
-  if redis.call('PTTL', companion) < tombstone then redis.call('PEXPIRE', companion, tombstone) end
+  local keep = math.max(tombstone, hold)
+  if redis.call('PTTL', companion) < keep then redis.call('PEXPIRE', companion, keep) end
 end
 return removed

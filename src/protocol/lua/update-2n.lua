@@ -21,7 +21,8 @@ for index = 1, #KEYS, 2 do
 
   local kind = redis.call('TYPE', companion).ok
   if kind ~= 'hash' and kind ~= 'none' then redis.call('UNLINK', companion) end
-  local floor = redis.call('HGET', companion, 'f')
+  local fields = redis.call('HMGET', companion, 'f', 'u')
+  local floor, unversioned = fields[1], fields[2]
   -- Versions of two kinds differ in length, and say nothing of each other.
   if floor and #floor ~= #version then floor = false end
 
@@ -30,7 +31,7 @@ for index = 1, #KEYS, 2 do
     reply = 'refused'
   else
     local exists = redis.call('EXISTS', key) == 1
-    if exists and not floor then
+    if exists and (not floor or unversioned) then
       redis.call('UNLINK', key)
       reply = 'dropped'
     elseif not exists and create ~= '1' then
@@ -46,7 +47,7 @@ for index = 1, #KEYS, 2 do
       end
       reply = 'stored'
     end
-    redis.call('HDEL', companion, 'l', 'x')
+    redis.call('HDEL', companion, 'l', 'x', 'u')
     redis.call('HSET', companion, 'f', version)
     local keep = tombstone
     if reply == 'stored' then keep = keep + tonumber(ttl) end

@@ -1,0 +1,93 @@
+import { formatPosition } from './change/position.ts';
+import type { SourcePosition } from './change/position.ts';
+import type { Checkpoint } from './change/checkpoint.ts';
+import { asUnstaleError } from './errors/unstale-error.ts';
+import type { Log, RetryDelay } from './pipeline/ports.ts';
+import type { PositionHistory } from './pipeline/position-history.ts';
+import type { DatasetStore } from './state/dataset-store.ts';
+
+export interface FailoverReplayOptions {
+  readonly history: PositionHistory;
+  readonly store: DatasetStore;
+  /** What the data in Redis is known by now; undefined where the user may not ask. @throws UnstaleError */
+  readonly identity: () => Promise<string | undefined>;
+  /** Reads again from `position` on; false when the daemon stops. The position is stored before. */
+  readonly rewind: (position: SourcePosition) => Promise<boolean>;
+  readonly retryDelay: RetryDelay;
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  readonly onReplay: () => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * Applies the changes of the last minutes again when the data in Redis is not what acknowledged them: replication is
+ * asynchronous, and a promoted replica, or a server that loaded an older file, lacks the last deletes (protocol.md).
+ *
+ * The identity is stored behind the position that was set back, so that a crash in between only repeats.
+ */
+export class FailoverReplay {
+  readonly #options: FailoverReplayOptions;
+  #pending = false;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: FailoverReplayOptions) {
+    this.#options = options;
+  }
+
+  /** Where a start has to begin whose checkpoint speaks of other data; undefined if it speaks of the present data. */
+  async startingAt(checkpoint: Checkpoint | undefined): Promise<SourcePosition | undefined> {
+    const { history, store, identity, log, onReplay } = this.#options;
+    await history.load();
+    const [known, now] = [await store.loadDataset(), await identity()];
+    if (now === undefined) {
+      log.warn(
+        {},
+        'Redis does not tell what its data is known by (INFO): a failover while the daemon is down is not seen',
+      );
+      return undefined;
+    }
+    if (checkpoint === undefined || known === undefined || known === now) return undefined;
+    const from = history.lowestRecent() ?? checkpoint.position;
+    log.warn(
+      { from: formatPosition(from), stored: formatPosition(checkpoint.position) },
+      'the data in Redis is not what the position speaks of: changes are applied again',
+    );
+    onReplay();
+    return from;
+  }
+
+  /** The position that is stored speaks of the data that Redis has now. */
+  async noteDataset(): Promise<void> {
+    const now = await this.#options.identity();
+    if (now !== undefined) await this.#options.store.saveDataset(now);
+  }
+
+  /** Other data is in Redis. Changes that come while an earlier one is waited for need no repetition of their own. */
+  changed(reason: object): void {
+    const { log, onError } = this.#options;
+    log.warn(reason, 'other data is in Redis than before');
+    if (this.#pending) return;
+    this.#pending = true;
+    this.#running = this.#running.then(() => this.#replay()).catch(onError);
+  }
+
+  async #replay(): Promise<void> {
+    const { history, rewind, log, onReplay, retryDelay, signal } = this.#options;
+    this.#pending = false;
+    const from = history.lowestRecent();
+    if (from === undefined) return;
+    log.info({ from: formatPosition(from) }, 'applying changes again that Redis may have lost');
+    onReplay();
+    if (!(await rewind(from))) return;
+    for (let attempt = 1; !signal.aborted; attempt += 1) {
+      try {
+        await this.noteDataset();
+        return;
+      } catch (error) {
+        if (asUnstaleError(error).policy.directive !== 'retry') throw error;
+        await retryDelay(attempt, signal);
+      }
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import { isBefore } from '../change/position.ts';
+import type { SourcePosition } from '../change/position.ts';
+import type { AppliedAt, HistoryStore } from './ports.ts';
+
+export interface PositionHistoryOptions {
+  readonly store: HistoryStore;
+  /** How far back a position may be asked for, ms. */
+  readonly window: number;
+  /** ms since the epoch; Date.now unless given. */
+  readonly now?: () => number;
+}
+
+/** Between two entries in memory, ms. */
+const RESOLUTION = 1000;
+/** Entries that are stored in a window; the store keeps some more. */
+const STORED = 12;
+
+/**
+ * Where the position was in the last minutes. When a failover of Redis may have lost what was acknowledged, everything
+ * since then has to be applied again.
+ *
+ * An entry's position was acknowledged at its time or before. In a repetition positions are lower than before, and what
+ * it acknowledged may be lost by a second failover: so the lowest position of the window counts.
+ */
+export class PositionHistory {
+  readonly #options: PositionHistoryOptions;
+  readonly #now: () => number;
+  #entries: AppliedAt[] = [];
+  #storedAt = -Infinity;
+
+  constructor(options: PositionHistoryOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** Takes over what an earlier run has stored. */
+  async load(): Promise<void> {
+    this.#entries = [...(await this.#options.store.loadHistory()), ...this.#entries];
+  }
+
+  /** Redis has acknowledged everything before `position`. */
+  advance(position: SourcePosition): void {
+    const at = this.#now();
+    const last = this.#entries.at(-1);
+    if (last !== undefined && at - last.at < RESOLUTION && !isBefore(position, last.position)) return;
+    this.#entries.push({ position, at });
+    this.#forget(at);
+  }
+
+  /**
+   * The lowest position up to which everything was acknowledged `window` ms before the newest acknowledgement, and
+   * since. While Redis is away time passes, and nothing more can be lost.
+   */
+  lowestRecent(): SourcePosition | undefined {
+    const newest = this.#entries.at(-1);
+    if (newest === undefined) return undefined;
+    const from = this.#firstSince(newest.at - this.#options.window);
+    return this.#entries
+      .slice(from)
+      .map(({ position }) => position)
+      .reduce<SourcePosition | undefined>(
+        (lowest, position) => (lowest === undefined || isBefore(position, lowest) ? position : lowest),
+        undefined,
+      );
+  }
+
+  /** Stores the newest entry, now and then. */
+  async persist(): Promise<void> {
+    const newest = this.#entries.at(-1);
+    if (newest === undefined) return;
+    if (newest.at - this.#storedAt < this.#options.window / STORED) return;
+    await this.#options.store.remember(newest);
+    this.#storedAt = newest.at;
+  }
+
+  #forget(now: number): void {
+    const from = this.#firstSince(now - this.#options.window);
+    if (from > 0) this.#entries = this.#entries.slice(from);
+  }
+
+  /** The last entry at `moment` or before: what was acknowledged then. */
+  #firstSince(moment: number): number {
+    const index = this.#entries.findLastIndex(({ at }) => at <= moment);
+    return Math.max(index, 0);
+  }
+}

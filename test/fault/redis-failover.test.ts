@@ -1,0 +1,130 @@
+import { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { startRedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
+import { startDaemon } from '../support/daemon-process.ts';
+import type { DaemonProcess } from '../support/daemon-process.ts';
+import { eventually } from '../support/eventually.ts';
+import { startRedisServer } from '../support/provider.ts';
+import { openShop } from '../support/shop.ts';
+import type { Shop } from '../support/shop.ts';
+
+/** What Redis acknowledged is not what it holds afterwards. */
+describe.each(inject('servers').mysql)('Redis loses acknowledged deletes, the source is $label', (server) => {
+  const cleanUps: (() => Promise<unknown>)[] = [];
+  let shop: Shop;
+  let daemon: DaemonProcess;
+
+  beforeEach(() => {
+    cleanUps.length = 0;
+  });
+  afterEach(async () => {
+    for (const cleanUp of cleanUps.toReversed()) await cleanUp();
+  });
+
+  const open = async (url: string): Promise<void> => {
+    shop = await openShop(server, url);
+    cleanUps.push(() => shop.close());
+  };
+  const start = async (redis: object = {}): Promise<void> => {
+    daemon = await startDaemon(shop.config({ redis: { ...redis } }));
+    cleanUps.push(() => daemon.kill());
+    await daemon.ready();
+  };
+  const replays = async (): Promise<number> => (await daemon.metrics()).sum('unstale_failover_replays_total');
+  const goneAgain = (rest: string): Promise<unknown> =>
+    eventually(
+      `${rest} is gone again`,
+      () => shop.cached([rest]),
+      (left) => left.length === 0,
+      { timeoutMs: 30_000 },
+    );
+  /** Caches a key, saves the data, and has the key deleted. */
+  const deleteAfterSaving = async (id: number): Promise<void> => {
+    await shop.cache(`user:${id}`);
+    await shop.redis.call('SAVE');
+    await shop.db.query('INSERT INTO users (id) VALUES (?)', [id]);
+    await shop.settled();
+    expect(await shop.cached([`user:${id}`])).toEqual([]);
+  };
+
+  it('by a restart from an older file: the last changes are applied again', async () => {
+    const redis = await startRedisServer();
+    cleanUps.push(() => redis.destroy());
+    await open(redis.url);
+    await start();
+    await deleteAfterSaving(1);
+    await redis.kill();
+    await redis.start();
+    await goneAgain('user:1');
+    expect(await replays()).toBe(1);
+    await deleteAfterSaving(2);
+  });
+
+  it('by a restart while the daemon is down: the next start applies the last changes again', async () => {
+    const redis = await startRedisServer();
+    cleanUps.push(() => redis.destroy());
+    await open(redis.url);
+    await start();
+    await deleteAfterSaving(1);
+    await daemon.stop();
+    await redis.kill();
+    await redis.start();
+    await eventually(
+      'the old key is back',
+      () => shop.cached(['user:1']),
+      (left) => left.length === 1,
+    );
+    await start();
+    await goneAgain('user:1');
+    expect(await replays()).toBe(1);
+    await daemon.stop();
+    await start();
+    await shop.settled();
+    expect(await replays()).toBe(0);
+  });
+
+  it('twice, the second time while the first is answered', async () => {
+    const redis = await startRedisServer();
+    cleanUps.push(() => redis.destroy());
+    await open(redis.url);
+    await start();
+    await deleteAfterSaving(1);
+    for (let round = 0; round < 2; round += 1) {
+      await redis.kill();
+      await redis.start();
+      await daemon.logged('the change', ({ msg }) => msg === 'other data is in Redis than before');
+    }
+    await goneAgain('user:1');
+    await shop.settled();
+    expect(await shop.cached(['user:1'])).toEqual([]);
+  });
+
+  it('by a failover to a replica that was behind: the last changes are applied to the new master', async () => {
+    const redis = await startRedisSentinels();
+    cleanUps.push(() => redis.destroy());
+    const [master, replica] = redis.servers;
+    await open(master.url);
+    await start({ url: undefined, sentinel: { name: redis.name, nodes: redis.addresses } });
+    await shop.cache('user:1');
+    await shop.redis.wait(1, 5_000);
+    replica.freeze();
+    // Otherwise the delete would wait for the replica in its socket.
+    await shop.redis.client('KILL', 'TYPE', 'REPLICA');
+    await shop.db.query('INSERT INTO users (id) VALUES (1)');
+    await shop.settled();
+    await master.kill();
+    replica.thaw();
+    await redis.killMaster().catch(() => undefined);
+    await eventually('the replica leads', async () => (await redis.master()).port === replica.port, Boolean, {
+      timeoutMs: 30_000,
+    });
+    const client = new Redis(replica.url);
+    cleanUps.push(() => Promise.resolve(client.disconnect()));
+    await eventually('the changes are applied again', replays, (count) => count > 0, { timeoutMs: 30_000 });
+    await eventually(
+      'the key is gone on the new master',
+      () => client.exists(shop.key('user:1')),
+      (count) => count === 0,
+    );
+  });
+});

@@ -1,0 +1,187 @@
+import { readFile } from 'node:fs/promises';
+import { Cluster, Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { compressed, createReader, fromIoredis, fromNodeRedis, jsonCodec } from '../../src/reader/index.ts';
+import type { CacheClient } from '../../src/reader/index.ts';
+import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
+import { companionKey } from '../../src/protocol/companion-key.ts';
+import { eventually } from '../support/eventually.ts';
+import { nodeRedisClusterShim, nodeRedisShim } from '../support/node-redis-shim.ts';
+import { startRedisServer } from '../support/provider.ts';
+import type { TestRedisServer } from '../support/provider.ts';
+import { applicationClient, freshKey, listen, readerOn } from '../support/reader.ts';
+
+let standalone: TestRedisServer;
+let member: TestRedisServer;
+let single: Redis;
+let cluster: Cluster;
+
+beforeAll(async () => {
+  standalone = await startRedisServer();
+  member = await startRedisServer({
+    args: ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'],
+  });
+  single = applicationClient(standalone.port);
+  const admin = applicationClient(member.port);
+  await admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+  await eventually('the cluster is up', async () =>
+    (await admin.cluster('INFO')).includes('cluster_state:ok'),
+  );
+  admin.disconnect();
+  cluster = new Cluster([{ host: '127.0.0.1', port: member.port }]);
+});
+
+afterAll(async () => {
+  single.disconnect();
+  cluster.disconnect();
+  await Promise.all([standalone.destroy(), member.destroy()]);
+});
+
+const clients: readonly (readonly [string, () => CacheClient, () => Redis | Cluster])[] = [
+  ['ioredis', () => fromIoredis(single), () => single],
+  ['a cluster of ioredis', () => fromIoredis(cluster), () => cluster],
+  ['node-redis 4', () => fromNodeRedis(nodeRedisShim(single, 4)), () => single],
+  ['node-redis 5', () => fromNodeRedis(nodeRedisShim(single, 5)), () => single],
+  ['a cluster of node-redis 4', () => fromNodeRedis(nodeRedisClusterShim(cluster, 4)), () => cluster],
+  ['a cluster of node-redis 5', () => fromNodeRedis(nodeRedisClusterShim(cluster, 5)), () => cluster],
+];
+
+describe.each(clients)('with %s', (_, adapt, raw) => {
+  test('text and bytes come back as they were stored, one by one and together', async () => {
+    const client = adapt();
+    const [text, bytes, list, none] = [freshKey(), freshKey(), freshKey(), freshKey()];
+    await raw().set(text, 'é');
+    await raw().set(bytes, Buffer.from([0, 255, 128]));
+    await raw().lpush(list, 'a');
+    expect(await client.get(text)).toBe('é');
+    expect(await client.get(none)).toBeNull();
+    expect(await client.getBytes(bytes)).toEqual(Buffer.from([0, 255, 128]));
+    expect(await client.getMany([text, list, none])).toEqual(['é', null, null]);
+    expect(await client.getManyBytes([none, bytes, list])).toEqual([null, Buffer.from([0, 255, 128]), null]);
+    expect(await client.getMany([])).toEqual([]);
+    await expect(client.get(list)).rejects.toThrow(/^WRONGTYPE/);
+  });
+
+  test('a reader fills, reads and invalidates keys of many slots, scripts being unknown at first', async () => {
+    await raw().call('SCRIPT', 'FLUSH');
+    const told = listen();
+    const reader = createReader({
+      redis: adapt(),
+      source: 'primary',
+      redisTimeoutMs: 5_000,
+      observer: told.observer,
+    });
+    const keys = Array.from({ length: 30 }, (_, id) => freshKey(String(id)));
+    keys.push('{tag}a', '{tag}b', 'stray}brace');
+    const codec = compressed(jsonCodec<string>(), { minBytes: 10 });
+    const rows = new Map(keys.map((key) => [key, `row of ${key}`]));
+    const load = (missing: readonly string[]) =>
+      new Map(missing.map((key): [string, string] => [key, `row of ${key}`]));
+
+    expect(await reader.getMany(keys, load, { codec })).toEqual(rows);
+    expect(told.count('fill stored')).toBe(33);
+    expect(
+      await reader.getMany(
+        keys,
+        () => {
+          throw new Error('loaded');
+        },
+        { codec },
+      ),
+    ).toEqual(rows);
+    expect(await reader.get('{tag}a', () => 'other', { codec })).toBe('row of {tag}a');
+    expect(await reader.invalidate(keys)).toBe(33);
+    expect(await reader.get('{tag}a', () => 'other', { codec })).toBe('other');
+    expect(await reader.invalidate(['{tag}a', '{tag}b'])).toBe(1);
+    expect(told.lines.filter((line) => line.startsWith('redis'))).toEqual([]);
+    reader.close();
+  });
+});
+
+test.each(await installedRedisImplementations())(
+  'on %s leases are granted, voided and given back, and versions are compared',
+  async (implementation) => {
+    const server = await startRedisServer({ implementation });
+    const client = applicationClient(server.port);
+    const { reader, told } = readerOn(client, { source: 'as-told' });
+    const key = freshKey();
+    const version = (row: { v: number }): number => row.v;
+    const failing = reader.get(key, () => {
+      throw new Error('deadlock');
+    });
+    await expect(failing).rejects.toThrow('deadlock');
+    const overtaken = reader.get(key, async () => {
+      await client.unlink(key, companionKey(key));
+      return { v: 1 };
+    });
+    expect(await overtaken).toEqual({ v: 1 });
+    expect(await reader.get(key, () => ({ v: 2 }), { version })).toEqual({ v: 2 });
+    await client.unlink(key);
+    expect(await reader.get(key, () => ({ v: 1 }), { version })).toEqual({ v: 1 });
+    await reader.invalidate({ key, version: 3 }, { holdMs: 60_000 });
+    expect(await reader.get(key, () => null)).toBeUndefined();
+    expect(await reader.get(key, () => ({ v: 9 }))).toBeUndefined();
+    expect(told.lines.filter((line) => line.startsWith('fill'))).toEqual([
+      'fill voided',
+      'fill stored',
+      'fill outdated',
+      'fill stored',
+    ]);
+    reader.close();
+    client.disconnect();
+    await server.destroy();
+  },
+);
+
+describe('a client of ioredis', () => {
+  test.each([
+    ['a key prefix', () => new Redis({ lazyConnect: true, keyPrefix: 'app:' })],
+    [
+      'a key prefix for the nodes of a cluster',
+      () => new Cluster([{ port: 1 }], { lazyConnect: true, redisOptions: { keyPrefix: 'app:' } }),
+    ],
+    [
+      'reads on the replicas of Redis',
+      () => new Cluster([{ port: 1 }], { lazyConnect: true, scaleReads: 'slave' }),
+    ],
+  ])('with %s is refused', (_, make) => {
+    const client = make();
+    expect(() => fromIoredis(client)).toThrow(expect.objectContaining({ code: 'UNSTALE_READER_OPTIONS' }));
+    client.disconnect();
+  });
+});
+
+test('the rights in docs/reader.md are enough, and a reader that has less goes on without the cache', async () => {
+  const guide = await readFile(new URL('../../docs/reader.md', import.meta.url), 'utf8');
+  const rights = [...guide.matchAll(/`((?:\+[a-z]+ ?)+)`/g)].flatMap((match) => match[1]?.split(' ') ?? []);
+  expect(rights).toContain('+evalsha');
+  const makeUser = (name: string, allowed: readonly string[]): Promise<unknown> =>
+    single.call('ACL', ['SETUSER', name, 'on', '>secret', '~reader-test:*', '~unstale:*', ...allowed]);
+  await makeUser('enough', rights);
+  await makeUser('less', ['+get']);
+  const connect = (username: string): Redis =>
+    new Redis({ port: standalone.port, username, password: 'secret', enableReadyCheck: false });
+  const [enough, less] = [connect('enough'), connect('less')];
+  const load = (missing: readonly string[]) => new Map(missing.map((key) => [key, 1]));
+
+  const key = freshKey();
+  const able = readerOn(enough);
+  expect(await able.reader.getMany([key], load)).toEqual(new Map([[key, 1]]));
+  expect(able.told.lines).toContain('fill stored');
+  expect(await able.reader.get(key, () => 2)).toBe(1);
+  expect(await able.reader.invalidate({ key, version: 5 }, { holdMs: 5, gtid: '0-1-1' })).toBe(1);
+  await expect(
+    able.reader.get(key, () => {
+      throw new Error('no row');
+    }),
+  ).rejects.toThrow('no row');
+  expect(able.told.lines.filter((line) => line.startsWith('redis'))).toEqual([]);
+
+  const unable = readerOn(less);
+  for (let read = 0; read < 10; read += 1) expect(await unable.reader.get(key, () => 3)).toBe(3);
+  expect(unable.told.lines).toContain('redis getOrLease refused');
+  expect(unable.reader.breaker).toBe('closed');
+  for (const { reader } of [able, unable]) reader.close();
+  for (const client of [enough, less]) client.disconnect();
+});
