@@ -109,9 +109,12 @@ export function createCommands(client: Redis, command: Command): NodeCommands {
       const replies = repliesOf(await sent);
       let at = 0;
       return commands.map(({ asking }) => {
+        const refused = asking === true ? replies[at] : undefined;
         if (asking === true) at += 1;
         const reply = replies[at];
         at += 1;
+        // Without it the command was sent elsewhere again, which says nothing.
+        if (refused?.error !== undefined) return refused;
         return reply ?? { error: unexpected('a pipeline', undefined), value: undefined };
       });
     },

@@ -22,17 +22,18 @@ import {
 } from '../support/redis-sink.ts';
 import type { TestSink } from '../support/redis-sink.ts';
 
-const isInstalled = (await installedRedisImplementations()).includes('redis');
+// Local processes, because Docker's cannot be told apart by 127.0.0.1.
+const implementations = await installedRedisImplementations();
 const rule = 'rules[0]';
 const version = '000000000000000000071' as VersionToken;
 
-describe.skipIf(!isInstalled)('a sink on a cluster', () => {
+describe.each(implementations)('a sink on a cluster of %s', (implementation) => {
   let cluster: RedisCluster;
   let sink: TestSink;
   let client: Cluster;
 
   beforeAll(async () => {
-    cluster = await startRedisCluster();
+    cluster = await startRedisCluster({ implementation });
     client = clusterClient(cluster);
   });
   beforeEach(async () => {
