@@ -41,7 +41,8 @@ export interface RedisCommands {
   /**
    * Removes keys and their membership of the set `key` in one transaction; resolves with the number of keys that
    * existed. Without the transaction, a key that the application writes between the two would lose its
-   * membership, and later changes would not find it. If `key` is no set any more, only the keys go.
+   * membership, and later changes would not find it. If `key` is no set any more, only the keys go. In a cluster there is
+   * a transaction only if all are in one slot; else the keys go first, and their membership then.
    */
   unlinkMembers(key: string | Buffer, members: Buffer[]): Promise<number>;
   /** The server's time, µs since the epoch. */
