@@ -16,6 +16,8 @@ export interface RedisClusterOptions extends RedisServerOptions {
   readonly masters?: number;
   /** One for each master; default none. */
   readonly replicas?: boolean;
+  /** Masters that begin without slots; default 0. */
+  readonly spares?: number;
 }
 
 /** A slot on its way, held between its first and its last step. */
@@ -34,6 +36,7 @@ export interface RedisCluster {
   readonly masters: readonly RedisServer[];
   /** One for each of `masters`, in their order. */
   readonly replicas: readonly RedisServer[];
+  readonly spares: readonly RedisServer[];
   /** `host:port` of every master of the beginning. */
   readonly addresses: readonly string[];
   /** One command on one node; follows nothing. */
@@ -44,6 +47,8 @@ export interface RedisCluster {
   beginMigration(slot: number, target: RedisServer): Promise<SlotMigration>;
   /** All steps of a migration at once. */
   migrate(slot: number, target: RedisServer): Promise<void>;
+  /** Makes a replica the master, in agreement with the old one; resolves when all nodes that run know. */
+  failover(replica: RedisServer): Promise<void>;
   /** Until all nodes that run agree that every slot is served. */
   waitUntilOk(): Promise<void>;
   destroy(): Promise<void>;
@@ -55,7 +60,8 @@ export interface RedisCluster {
  */
 export async function startRedisCluster(options: RedisClusterOptions = {}): Promise<RedisCluster> {
   const count = options.masters ?? 3;
-  const total = options.replicas === true ? 2 * count : count;
+  const spares = options.spares ?? 0;
+  const total = (options.replicas === true ? 2 * count : count) + spares;
   const clients = new Map<RedisServer, Redis>();
   const nodes: RedisServer[] = [];
   const destroy = async (): Promise<void> => {
@@ -71,7 +77,15 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
     const started = await Promise.allSettled(Array.from({ length: total }, async () => startNode(options)));
     for (const one of started) if (one.status === 'fulfilled') nodes.push(one.value);
     for (const one of started) if (one.status === 'rejected') throw one.reason;
-    const cluster = assemble(nodes.slice(0, count), nodes.slice(count), call, destroy);
+    const cluster = assemble(
+      {
+        masters: nodes.slice(0, count),
+        replicas: nodes.slice(count, total - spares),
+        spares: nodes.slice(total - spares),
+      },
+      call,
+      destroy,
+    );
     await join(cluster);
     return cluster;
   } catch (error) {
@@ -96,12 +110,12 @@ async function startNode({ args = [], ...options }: RedisServerOptions): Promise
 type Call = RedisCluster['call'];
 
 function assemble(
-  masters: readonly RedisServer[],
-  replicas: readonly RedisServer[],
+  nodes: Pick<RedisCluster, 'masters' | 'replicas' | 'spares'>,
   call: Call,
   destroy: () => Promise<void>,
 ): RedisCluster {
-  const all = [...masters, ...replicas];
+  const { masters, replicas, spares } = nodes;
+  const all = [...masters, ...replicas, ...spares];
   const idOf = async (node: RedisServer): Promise<string> => String(await call(node, 'CLUSTER', 'MYID'));
   const running = (): RedisServer[] => all.filter(isRunning);
 
@@ -137,13 +151,18 @@ function assemble(
         // A replica refuses; it hears of it from its master.
         await call(node, 'CLUSTER', 'SETSLOT', slot, 'NODE', targetId).catch(() => undefined);
       }
+      // A slot that moves back at once could else be claimed by both, each with an epoch that the other does not know.
+      const epoch = epochOf(await call(target, 'CLUSTER', 'NODES'), targetId);
+      await until(
+        `${source.port} knows of the move`,
+        async () => epoch === epochOf(await call(source, 'CLUSTER', 'NODES'), targetId),
+      );
     };
     return { source, target, move, end };
   };
 
   return {
-    masters,
-    replicas,
+    ...nodes,
     addresses: masters.map(({ host, port }) => `${host}:${port}`),
     call,
     ownerOf,
@@ -156,6 +175,26 @@ function assemble(
       const migration = await beginMigration(slot, target);
       await migration.end();
     },
+    async failover(replica) {
+      await until(`${replica.port} follows its master`, async () =>
+        String(await call(replica, 'INFO', 'replication')).includes('master_link_status:up'),
+      );
+      const id = await idOf(replica);
+      let askedAt = Number.NEGATIVE_INFINITY;
+      for (const node of running())
+        await until(`${node.port} knows ${replica.port} as a master`, async () => {
+          const lines = String(await call(node, 'CLUSTER', 'NODES')).split('\n');
+          const isMaster = lines.some(
+            (line) => line.startsWith(id) && /^(?:myself,)?master$/.test(line.split(' ')[2] ?? ''),
+          );
+          // The others vote once within twice the node timeout; what they refuse has to be asked for again.
+          if (!isMaster && performance.now() - askedAt > NODE_TIMEOUT) {
+            askedAt = performance.now();
+            await call(replica, 'CLUSTER', 'FAILOVER').catch(() => undefined);
+          }
+          return isMaster;
+        });
+    },
     async waitUntilOk() {
       for (const node of running())
         await until(`${node.port} says that the cluster is ok`, async () =>
@@ -167,8 +206,8 @@ function assemble(
 
 /** Lets the nodes meet, and waits until each knows all. */
 async function join(cluster: RedisCluster): Promise<void> {
-  const { masters, replicas, call } = cluster;
-  const all = [...masters, ...replicas];
+  const { masters, replicas, spares, call } = cluster;
+  const all = [...masters, ...replicas, ...spares];
   const first = masters[0]!;
   for (const [index, master] of masters.entries()) {
     // Different epochs from the beginning spare the nodes a round in which they settle them.
@@ -198,6 +237,14 @@ async function join(cluster: RedisCluster): Promise<void> {
 async function myLine(call: Call, node: RedisServer): Promise<string> {
   const lines = String(await call(node, 'CLUSTER', 'NODES')).split('\n');
   return lines.find((line) => line.includes('myself')) ?? '';
+}
+
+/** The configuration epoch of a node, as the reply of CLUSTER NODES says. */
+function epochOf(nodes: unknown, id: string): string | undefined {
+  return String(nodes)
+    .split('\n')
+    .find((line) => line.startsWith(id))
+    ?.split(' ')[6];
 }
 
 function holds(range: string, slot: number): boolean {

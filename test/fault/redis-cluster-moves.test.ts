@@ -1,0 +1,154 @@
+import type { Cluster } from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+
+import { startRedisCluster } from '../../scripts/servers/redis-cluster.ts';
+import type { RedisCluster, SlotMigration } from '../../scripts/servers/redis-cluster.ts';
+import type { DatasetChange } from '../../src/redis/dataset-watch.ts';
+import type { RedisSinkOptions } from '../../src/redis/sink.ts';
+import { eventually } from '../support/eventually.ts';
+import { clusterClient, openClusterSink, store } from '../support/redis-cluster-sink.ts';
+import {
+  applyOnce,
+  applyUntilDurable,
+  deletesOf,
+  durable,
+  numberedKeys,
+  scopeOf,
+  setsOf,
+} from '../support/redis-sink.ts';
+import type { TestSink } from '../support/redis-sink.ts';
+
+/** Many keys of one slot. */
+const tagged = (tag: string, count: number): string[] => numberedKeys(count, `user:{${tag}}:`);
+
+describe('while slots of a cluster are on their way', () => {
+  let cluster: RedisCluster;
+  let client: Cluster;
+  const open: TestSink[] = [];
+  const migrations: SlotMigration[] = [];
+
+  beforeAll(async () => {
+    cluster = await startRedisCluster({ spares: 1 });
+    client = clusterClient(cluster);
+  });
+  afterEach(async () => {
+    for (const migration of migrations.splice(0)) await migration.end();
+    await Promise.all(open.splice(0).map(({ connection }) => connection.close()));
+    for (const node of [...cluster.masters, ...cluster.spares]) await cluster.call(node, 'FLUSHALL');
+  });
+  afterAll(async () => {
+    client?.disconnect();
+    await cluster?.destroy();
+  });
+
+  async function ready(options: Partial<RedisSinkOptions> = {}): Promise<TestSink> {
+    const sink = openClusterSink(cluster, {}, options);
+    open.push(sink);
+    await sink.connection.checkReady(10_000);
+    return sink;
+  }
+  const left = async (): Promise<number> => {
+    const sizes = [...cluster.masters, ...cluster.spares].map((node) => cluster.call(node, 'DBSIZE'));
+    return (await Promise.all(sizes)).reduce<number>((sum, size) => sum + Number(size), 0);
+  };
+
+  test('a scope is also removed from a node that has no slot yet, but keys of one', async () => {
+    const { sink } = await ready();
+    const keys = tagged('spare', 20);
+    await store(client, keys);
+    const migration = await cluster.beginMigration(await cluster.slotOf(keys[0]!), cluster.spares[0]!);
+    migrations.push(migration);
+    await migration.move(...keys.slice(0, 10));
+
+    expect(await applyOnce(sink, [scopeOf('user:*')])).toEqual(durable(0, 20));
+    expect(await left()).toBe(0);
+  });
+
+  test('a scope is removed in bounded time, however long other slots go on moving', async () => {
+    await store(client, [...numberedKeys(3_000, 'other:'), ...tagged('a', 10)]);
+    const [first, second] = cluster.masters;
+    let slot = 200;
+    let pages = 0;
+    const { sink } = await ready({
+      scopeScanRate: 10_000,
+      sleep: async () => {
+        pages += 1;
+        // One slot more for each page: no pass would ever find the slots where they were before it.
+        if (pages > 60) throw new Error('the scope does not end');
+        const next = slot++;
+        if ((await cluster.ownerOf(next)) === first) await cluster.migrate(next, second!);
+      },
+    });
+    expect(await applyOnce(sink, [scopeOf('user:*')])).toMatchObject({ outcome: 'durable', swept: 10 });
+  });
+
+  test('a set of several pages is worked off where its key has moved and its slot has not', async () => {
+    const { sink } = await ready();
+    const [key] = tagged('set', 1) as [string];
+    const members = numberedKeys(2_000, 'page:');
+    await store(client, members);
+    await client.sadd(key, members);
+    const migration = await cluster.beginMigration(await cluster.slotOf(key), cluster.spares[0]!);
+    migrations.push(migration);
+    await migration.move(key);
+
+    expect(await applyOnce(sink, setsOf([key]))).toEqual(durable(0, 2_000));
+    expect(await left()).toBe(0);
+  });
+
+  test('no key that is written while its set is worked off stays without being named by it', async () => {
+    const { connection } = await ready();
+    const members = numberedKeys(50, 'page:');
+    let going = true;
+    const write = async (): Promise<void> => {
+      while (going) {
+        await Promise.all(
+          members.map(async (member) => {
+            await client.set(member, 'value');
+            await client.sadd('deps:1', member);
+          }),
+        );
+      }
+    };
+    const writing = write();
+    for (let round = 0; round < 300; round += 1) {
+      await connection.unlinkMembers(
+        'deps:1',
+        members.map((member) => Buffer.from(member)),
+      );
+    }
+    going = false;
+    await writing;
+    await connection.unlinkMembers(
+      'deps:1',
+      members.slice(25).map((member) => Buffer.from(member)),
+    );
+    const named = new Set(await client.smembers('deps:1'));
+    const found = await Promise.all(members.map((member) => client.exists(member)));
+    expect(members.filter((member, index) => found[index] === 1 && !named.has(member))).toEqual([]);
+  });
+});
+
+describe('a cluster whose master and replica change places', () => {
+  test('twice within seconds is reported both times', async () => {
+    const cluster = await startRedisCluster({ replicas: true });
+    const { sink, connection } = openClusterSink(cluster);
+    try {
+      await connection.checkReady(10_000);
+      const changes: DatasetChange[] = [];
+      connection.onDatasetChange((change) => changes.push(change));
+      const [master, replica] = [cluster.masters[0]!, cluster.replicas[0]!];
+      for (const [round, node] of [replica, master].entries()) {
+        await cluster.failover(node);
+        await applyUntilDurable(sink, deletesOf(numberedKeys(100)));
+        await eventually('it is reported', () => changes.length > round);
+        expect(changes.slice(round)).toEqual([
+          expect.objectContaining({ master: `127.0.0.1:${node.port}`, reason: 'promoted' }),
+        ]);
+      }
+    } finally {
+      await connection.close();
+      await cluster.destroy();
+    }
+  });
+});
