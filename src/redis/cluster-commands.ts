@@ -5,6 +5,7 @@ import type { Invalidation, InvalidateOptions, Update, UpdateReply } from '../pr
 import { keySlot } from '../protocol/slot.ts';
 import type { ClusterTopology } from './cluster-topology.ts';
 import type { CommandArgs, RedisCommands, ScanPage } from './commands.ts';
+import { isErrorReply } from './replies.ts';
 import { isWrongType, numberOf, sortCounters, throwFirst, unexpected } from './reply-values.ts';
 import type { Reply } from './reply-values.ts';
 import { sendToSlots } from './slot-router.ts';
@@ -142,6 +143,16 @@ export function createClusterCommands(topology: ClusterTopology): Omit<RedisComm
       return pageOf(reply?.value);
     },
     async unlinkMembers(key, members) {
+      const slot = keySlot(key);
+      if (members.every((member) => keySlot(member) === slot)) {
+        try {
+          return await topology.ownerOf(slot).connection.unlinkMembers(key, members);
+        } catch (error) {
+          // Nothing of the transaction was executed.
+          if (!isElsewhere(error)) throw error;
+        }
+      }
+      // No transaction spans slots. The keys first: as long as the set names them, a repetition finds them.
       const removed = await unlink(members);
       await sendOne(single(key, 'SREM', key, ...members)).catch((error: unknown) => {
         if (!isWrongType(error)) throw error;
@@ -180,6 +191,10 @@ function bySlot<Item>(items: readonly Item[], keyOf: (item: Item) => Key): Reado
     else group.push(item);
   }
   return groups;
+}
+
+function isElsewhere(error: unknown): boolean {
+  return error instanceof Error && isErrorReply(error) && /^(?:MOVED|ASK|TRYAGAIN)\b/.test(error.message);
 }
 
 function isCompanion(key: Key): boolean {

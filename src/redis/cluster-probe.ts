@@ -5,6 +5,7 @@ import { keySlot } from '../protocol/slot.ts';
 import type { ClusterNode } from './cluster-nodes.ts';
 import type { ClusterTopology } from './cluster-topology.ts';
 import type { PublishOptions } from './publisher.ts';
+import { classifyRedisError } from './replies.ts';
 import type { WriteProbeResult, WriteSample } from './write-probe.ts';
 
 /** Slots may move between looking them up and asking. */
@@ -19,7 +20,12 @@ export async function probeCluster(
   for (let attempt = 1; ; attempt += 1) {
     try {
       const results = await Promise.all(
-        [...byNode(topology, sample)].map(async ([{ connection }, part]) => connection.probe(part)),
+        [...byNode(topology, sample)].map(async ([{ connection }, part]) => {
+          // The right to it is needed no sooner than when slots move; for the PING it means nothing.
+          const [reply] = await connection.sendAll([{ args: ['PING'], asking: true }], 'read');
+          if (reply?.error !== undefined) throw classifyRedisError(reply.error);
+          return connection.probe(part);
+        }),
       );
       return results.includes('unknown') ? 'unknown' : 'permitted';
     } catch (error) {

@@ -12,6 +12,8 @@ import type { NodePlace } from './slot-map.ts';
 const REFRESH_INTERVAL = 2_000;
 /** The same with reasons, at most, ms. */
 const REFRESH_PAUSE = 100;
+/** Nodes that are asked at a time: one may know less than others. */
+const ASKED = 3;
 
 /** Knows which master serves which slot, as far as some node of the cluster knows it. */
 export class ClusterTopology {
@@ -107,10 +109,12 @@ export class ClusterTopology {
   }
 
   async #load(): Promise<void> {
-    for (const node of shuffled(this.masters.filter(({ connection }) => connection.isReachable()))) {
-      const map = await mapFrom(node).catch(() => undefined);
-      if (map !== undefined) return this.#accept(map);
-    }
+    const reachable = shuffled(this.masters.filter(({ connection }) => connection.isReachable()));
+    const answers = await Promise.all(
+      reachable.slice(0, ASKED).map(async (node) => mapFrom(node).catch(() => undefined)),
+    );
+    const map = this.#mostAgreed(answers.filter((answer) => answer !== undefined));
+    if (map !== undefined) return this.#accept(map);
     if (this.#closed) return;
     // All at once: each may be away, and one is enough.
     const asked = this.#seeds.map(async (seed) => {
@@ -125,6 +129,18 @@ export class ClusterTopology {
       this.#failure =
         failures.find(({ policy }) => policy.directive !== 'retry') ?? failures[0] ?? this.#failure;
     }
+  }
+
+  /**
+   * What most say. A node that has not heard of a failover yet must not lead back to the former master, which may take
+   * deletes that nobody will see. In doubt what is known stays.
+   */
+  #mostAgreed(answers: readonly SlotMap[]): SlotMap | undefined {
+    const votes = (map: SlotMap): number => answers.filter((other) => other.equals(map)).length;
+    const most = Math.max(...answers.map(votes));
+    const best = answers.filter((map) => votes(map) === most);
+    const current = this.#map;
+    return best.find((map) => current !== undefined && map.equals(current)) ?? best[0];
   }
 
   #accept(map: SlotMap): void {
@@ -162,7 +178,6 @@ function refusal(error: Error): UnstaleError {
   return classifyRedisError(error);
 }
 
-/** The questions are spread over the nodes, one of which may know less than others. */
 function shuffled<T>(items: readonly T[]): T[] {
   return items
     .map((item) => ({ item, order: Math.random() }))

@@ -41,7 +41,8 @@ export interface RedisCommands {
   /**
    * Removes keys and their membership of the set `key` in one transaction; resolves with the number of keys that
    * existed. Without the transaction, a key that the application writes between the two would lose its
-   * membership, and later changes would not find it. If `key` is no set any more, only the keys go.
+   * membership, and later changes would not find it. If `key` is no set any more, only the keys go. In a cluster there is
+   * a transaction only if all are in one slot; else the keys go first, and their membership then.
    */
   unlinkMembers(key: string | Buffer, members: Buffer[]): Promise<number>;
   /** The server's time, µs since the epoch. */
@@ -109,9 +110,12 @@ export function createCommands(client: Redis, command: Command): NodeCommands {
       const replies = repliesOf(await sent);
       let at = 0;
       return commands.map(({ asking }) => {
+        const refused = asking === true ? replies[at] : undefined;
         if (asking === true) at += 1;
         const reply = replies[at];
         at += 1;
+        // Without it the command was sent elsewhere again, which says nothing.
+        if (refused?.error !== undefined) return refused;
         return reply ?? { error: unexpected('a pipeline', undefined), value: undefined };
       });
     },

@@ -240,11 +240,15 @@ export function connectRedis(options: RedisConnectionOptions, log: Log, membersh
         const problem = await ping();
         if (problem === undefined) return;
         const left = deadline - performance.now();
-        if (problem.policy.directive !== 'retry' || left <= 0) throw problem;
+        if (problem.policy.directive !== 'retry' || left <= 0 || closing) throw problem;
         await changeWithin(Math.min(left, READY_POLL));
       }
     },
-    probe: (sample) => probeRights(options, sample),
+    async probe(sample) {
+      // It has no place in a transaction, and changes nothing anyway.
+      if (waitReplicas > 0) await command(() => client.wait(0, 0), 'read').catch(rethrowClassified);
+      return probeRights(options, sample);
+    },
     info,
     async settle(since = sessions) {
       if (waitReplicas === 0) return;
@@ -273,6 +277,10 @@ export function connectRedis(options: RedisConnectionOptions, log: Log, membersh
     },
   };
   return connection;
+}
+
+function rethrowClassified(error: unknown): never {
+  throw classifyRedisError(error);
 }
 
 /** Why there is no connection. Nothing of it is about a command, so nothing of it may poison one. */

@@ -24,6 +24,7 @@ const CODE_BY_ERR_TEXT: readonly (readonly [string, ErrorCode])[] = [
   ['ERR AUTH ', 'UNSTALE_REDIS_AUTH'],
   ['ERR invalid password', 'UNSTALE_REDIS_AUTH'],
   ['ERR max number of clients', 'UNSTALE_REDIS_BUSY'],
+  ['ERR WAIT cannot be used with replica', 'UNSTALE_REDIS_READONLY'],
 ];
 
 /** ioredis throws these as plain errors without a code; the texts are those of ioredis 6. */
