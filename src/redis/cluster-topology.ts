@@ -153,6 +153,9 @@ export class ClusterTopology {
       this.#version += 1;
     }
     this.nodes.keepMasters(map.masters);
+    // They may have been replicas a moment ago, in the same session.
+    for (const address of map.masters.keys())
+      if (before?.masters.has(address) === false) this.nodes.get(address)?.connection.lookAgain();
     const masters = [...map.masters.keys()].toSorted();
     if (before !== undefined && masters.join() !== [...before.masters.keys()].toSorted().join())
       this.#log.info({ masters }, 'other masters serve the slots of the Redis cluster');
