@@ -9,7 +9,7 @@ import { isErrorReply } from './replies.ts';
 import { isWrongType, numberOf, sortCounters, throwFirst, unexpected } from './reply-values.ts';
 import type { Reply } from './reply-values.ts';
 import { sendToSlots } from './slot-router.ts';
-import type { SlotCommand } from './slot-router.ts';
+import type { SlotCommand, SlotReply } from './slot-router.ts';
 
 type Key = string | Buffer;
 
@@ -135,12 +135,17 @@ export function createClusterCommands(topology: ClusterTopology): Omit<RedisComm
       });
     },
     async scanSet(key, cursor, count): Promise<ScanPage | 'not a set'> {
-      const stays = cursor !== '0';
-      const command = { ...single(key, 'SSCAN', key, cursor, 'COUNT', count), stays };
-      const [reply] = await sendToSlots(topology, [command], 'read');
+      // A cursor means something only to the process that gave it; another one reads the set from its beginning.
+      const [at = '0', from] = cursor.split(' ');
+      const ask = async (position: string): Promise<SlotReply | undefined> => {
+        const command = single(key, 'SSCAN', key, position, 'COUNT', count);
+        return (await sendToSlots(topology, [command], 'read'))[0];
+      };
+      let reply = await ask(at);
+      if (at !== '0' && reply?.error === undefined && reply?.from !== from) reply = await ask('0');
       if (isWrongType(reply?.error)) return 'not a set';
       if (reply?.error !== undefined) throw reply.error;
-      return pageOf(reply?.value);
+      return pageOf(reply?.value, reply?.from ?? '');
     },
     async unlinkMembers(key, members) {
       const slot = keySlot(key);
@@ -157,7 +162,8 @@ export function createClusterCommands(topology: ClusterTopology): Omit<RedisComm
       await sendOne(single(key, 'SREM', key, ...members)).catch((error: unknown) => {
         if (!isWrongType(error)) throw error;
       });
-      return removed;
+      // What was written between the two has lost its name; only here is it known to have had one.
+      return removed + (await unlink(members));
     },
     async increment(keys, start) {
       const commands = keys.flatMap((key) => [
@@ -222,9 +228,10 @@ function readReply<T>(call: ScriptCall<T>, reply: unknown): T {
 }
 
 /** The reply of SSCAN. */
-function pageOf(reply: unknown): ScanPage {
+function pageOf(reply: unknown, from: string): ScanPage {
   const [cursor, keys]: unknown[] = Array.isArray(reply) ? reply : [];
   if (!Buffer.isBuffer(cursor) || !Array.isArray(keys) || !keys.every((key) => Buffer.isBuffer(key)))
     throw unexpected('SSCAN', reply);
-  return { cursor: cursor.toString(), keys };
+  const at = cursor.toString();
+  return { cursor: at === '0' ? at : `${at} ${from}`, keys };
 }

@@ -3,8 +3,8 @@ import type { Log } from '../pipeline/ports.ts';
 import type { RedisConnectionOptions } from './client.ts';
 import { createClusterCommands } from './cluster-commands.ts';
 import type { ClusterNode } from './cluster-nodes.ts';
-import { placementOf } from './cluster-placement.ts';
 import { probeCluster } from './cluster-probe.ts';
+import { slotsOf } from './cluster-slots.ts';
 import { ClusterTopology } from './cluster-topology.ts';
 import type { RedisConnection } from './connection.ts';
 import { createDatasetWatch } from './dataset-watch.ts';
@@ -71,6 +71,7 @@ export function connectRedisCluster(
       scan: async (cursor, pattern, count) => own.scan(cursor, pattern, count),
       info: async () => own.info(),
       identity: async () => own.identity(),
+      slots: async () => slotsOf(topology, node),
       isReachable: () => own.isReachable(),
     };
     views.set(node, view);
@@ -102,7 +103,8 @@ export function connectRedisCluster(
     async settle(since = topology.epoch) {
       if ((options.waitReplicas ?? 0) === 0) return;
       if (since !== topology.epoch) throw lostTrack();
-      await Promise.all(topology.masters.map(async (node) => node.connection.settle()));
+      // Also those that slots are only moving to; what was not written on needs nothing.
+      await Promise.all(topology.nodes.all.map(async (node) => node.connection.settle()));
       if (since !== topology.epoch) throw lostTrack();
     },
     async identity() {
@@ -116,8 +118,10 @@ export function connectRedisCluster(
       return identities.length < known.length ? undefined : identities.toSorted().join(' ');
     },
     onDatasetChange: (listener) => watch.onChange(listener),
-    nodes: () => topology.masters.map(viewOf),
-    placement: async () => placementOf(topology),
+    nodes: () => topology.holders.map(viewOf),
+    slots: async () => {
+      throw new UnstaleError('UNSTALE_INTERNAL', 'the slots are those of one node of a cluster');
+    },
     close: async () => topology.close(),
   };
   return connection;

@@ -5,13 +5,15 @@ import type { ClusterNode } from './cluster-nodes.ts';
 import type { RedisConnectionOptions } from './client.ts';
 import type { DatasetWatch } from './dataset-watch.ts';
 import { classifyRedisError, isErrorReply } from './replies.ts';
-import { SlotMap } from './slot-map.ts';
+import { addressOf, SlotMap } from './slot-map.ts';
 import type { NodePlace } from './slot-map.ts';
 
 /** How often the nodes are asked for the slots without any reason, ms. */
 const REFRESH_INTERVAL = 2_000;
 /** The same with reasons, at most, ms. */
 const REFRESH_PAUSE = 100;
+/** How long a node counts as one that slots are moving to, after it was last seen to be, ms. */
+const RECEIVES = 60_000;
 /** Nodes that are asked at a time: one may know less than others. */
 const ASKED = 3;
 
@@ -22,6 +24,7 @@ export class ClusterTopology {
   readonly #connectTimeout: number;
   readonly #log: Log;
   readonly #watch: DatasetWatch;
+  readonly #receivers = new Map<string, { readonly place: NodePlace; readonly knownAt: number }>();
   #map: SlotMap | undefined;
   #version = 0;
   #failure = new UnstaleError('UNSTALE_REDIS_UNREACHABLE', 'not yet connected to the Redis cluster');
@@ -61,6 +64,18 @@ export class ClusterTopology {
   /** The nodes that serve slots. */
   get masters(): readonly ClusterNode[] {
     return [...(this.#map?.masters.keys() ?? [])].flatMap((address) => this.nodes.get(address) ?? []);
+  }
+
+  /** All that hold keys: also nodes that slots are moving to, and that may serve none yet. */
+  get holders(): readonly ClusterNode[] {
+    const receiving = [...this.#receivers.keys()].flatMap((address) => this.nodes.get(address) ?? []);
+    return [...new Set([...this.masters, ...receiving])];
+  }
+
+  /** A slot is moving to this node. */
+  receives(place: NodePlace): ClusterNode {
+    this.#receivers.set(addressOf(place), { place, knownAt: performance.now() });
+    return this.nodes.at(place);
   }
 
   /** The node that serves a slot. @throws UnstaleError when nobody is known to. */
@@ -152,7 +167,10 @@ export class ClusterTopology {
       this.#map = map;
       this.#version += 1;
     }
-    this.nodes.keepMasters(map.masters);
+    for (const [address, { knownAt }] of this.#receivers)
+      if (performance.now() - knownAt > RECEIVES) this.#receivers.delete(address);
+    const receiving = [...this.#receivers].map(([address, { place }]) => [address, place] as const);
+    this.nodes.keepMasters(new Map([...receiving, ...map.masters]));
     // They may have been replicas a moment ago, in the same session.
     for (const address of map.masters.keys())
       if (before?.masters.has(address) === false) this.nodes.get(address)?.connection.lookAgain();

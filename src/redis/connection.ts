@@ -40,10 +40,10 @@ export interface RedisConnection extends RedisCommands {
   identity(): Promise<string | undefined>;
   /** Calls the listener when a new session finds other data than before; returns how to stop it. */
   onDatasetChange(listener: (change: DatasetChange) => void): () => void;
-  /** All that hold keys, for scopes. */
+  /** All that hold keys now, for scopes; the same node is the same object each time. */
   nodes(): readonly RedisConnection[];
-  /** Where the keys are now. */
-  placement(): Promise<Placement>;
+  /** Of one of `nodes()`: which keys it has. */
+  slots(): Promise<NodeSlots>;
   /**
    * What INFO says; undefined when the user may not ask.
    * @throws UnstaleError when there is no connection or no answer.
@@ -53,11 +53,11 @@ export interface RedisConnection extends RedisCommands {
   close(): Promise<void>;
 }
 
-/** Where keys are, as far as it matters to a pass over all of them. */
-export interface Placement {
-  /** Another one: keys may have moved from one node to another meanwhile. */
-  readonly signature: string;
-  /** Whether keys are moving right now. */
+/** Which keys a node has, as far as it matters to a pass over all of them. */
+export interface NodeSlots {
+  /** Slots whose keys are nowhere else, but for those that are moving. Empty where there is one node. */
+  readonly serves: ReadonlySet<number>;
+  /** Whether keys are coming or going right now. */
   readonly moving: boolean;
 }
 
@@ -73,7 +73,7 @@ export interface Membership {
   readonly watch: DatasetWatch;
 }
 
-const ONE_PLACE: Placement = { signature: '', moving: false };
+const ALL_SLOTS: NodeSlots = { serves: new Set(), moving: false };
 /** Before a server that gave no answer is asked again who it is, ms. */
 const OBSERVE_RETRY = 1_000;
 /** First and longest wait before a reconnect, ms; the random half keeps clients from returning together. */
@@ -263,7 +263,7 @@ export function connectRedis(options: RedisConnectionOptions, log: Log, membersh
     onDatasetChange: (listener) => watch.onChange(listener),
     lookAgain: () => void observe(sessions),
     nodes: () => [connection],
-    placement: async () => ONE_PLACE,
+    slots: async () => ALL_SLOTS,
     async close() {
       closing = true;
       usable = false;

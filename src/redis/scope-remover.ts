@@ -2,13 +2,12 @@ import type { CommandBatch } from '../change/command.ts';
 import type { Log, Sleep } from '../pipeline/ports.ts';
 import type { ScopeCommand } from './batch-parts.ts';
 import { companionPatterns } from '../protocol/companion-key.ts';
-import type { Placement, RedisConnection } from './connection.ts';
+import type { RedisConnection } from './connection.ts';
 import { ScopeSweep } from './scope.ts';
 import type { Send } from './send.ts';
 
 interface ScopeRemoverOptions {
   readonly nodes: () => readonly RedisConnection[];
-  readonly placement: () => Promise<Placement>;
   readonly keysPerCommand: number;
   readonly scopeScanRate: number;
   /** Removes the keys that a set names, for a scope; resolves with how many existed. */
@@ -51,7 +50,7 @@ const STAGES: readonly Stage[] = ['sets', 'companions', 'keys'];
  * is sent again after a failure goes on where it was; one that is sent again after it was durable begins anew.
  */
 export function createScopeRemover(options: ScopeRemoverOptions): RemoveScopes {
-  const { nodes, placement, keysPerCommand, scopeScanRate, sleep, log, drain } = options;
+  const { nodes, keysPerCommand, scopeScanRate, sleep, log, drain } = options;
   // By batch: commands are shared between batches, and a later one has to look at all keys again.
   const known = new WeakMap<CommandBatch, readonly Sweeping[]>();
 
@@ -65,7 +64,6 @@ export function createScopeRemover(options: ScopeRemoverOptions): RemoveScopes {
     const about = { patterns, reasons: [...new Set(scopes.map(({ reason }) => reason))] };
     const sweep = new ScopeSweep(patterns, {
       nodes,
-      placement,
       keysPerRemoval: members ? 1 : keysPerCommand,
       remove: members
         ? async (node, keys, send) => {

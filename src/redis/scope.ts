@@ -1,13 +1,11 @@
 import type { Sleep } from '../pipeline/ports.ts';
-import type { Placement, RedisConnection } from './connection.ts';
+import type { NodeSlots, RedisConnection } from './connection.ts';
 import { commonGlob, globMatcher } from './glob.ts';
 import type { Send } from './send.ts';
 
 export interface SweepOptions {
   /** All that hold keys now. */
   readonly nodes: () => readonly RedisConnection[];
-  /** Where keys are now. */
-  readonly placement: () => Promise<Placement>;
   /** Removes keys that were found, and what hangs on them; resolves with how many existed. */
   readonly remove: (
     node: RedisConnection,
@@ -38,6 +36,10 @@ const PROGRESS_INTERVAL = 10_000;
 /** One node's part of a sweep, which survives a lost connection. */
 interface NodeSweep {
   readonly node: RedisConnection;
+  /** What the node had before its first page; undefined until then. */
+  had: NodeSlots | undefined;
+  /** Whether this is the second pass. */
+  again: boolean;
   /** Of the connection, and the process that it goes to; undefined where the user may not ask. */
   session: number;
   runId: string | undefined;
@@ -55,9 +57,10 @@ interface NodeSweep {
  * Removes every key that matches one of the globs on every node, in one pass over each keyspace. Keys that are
  * there from the beginning of the pass to its end are found, whatever happens to others meanwhile.
  *
- * In a cluster a key that moves from a node that was not looked at yet to one that was is passed over. So if keys may
- * have moved, there is another pass. A key that two passes miss has moved twice; while the same slots are on their
- * way, each key moves once, so that two passes are enough however long that lasts.
+ * In a cluster a key that moves from a node that was not looked at yet to one that was is passed over. It is on a node
+ * then that got its slot meanwhile, or is getting it. So when all nodes were looked through, those that got slots are once
+ * more. Only a key that moves again during that is missed: it has moved twice. There is no third pass, so that a scope ends
+ * however long slots go on moving.
  */
 export class ScopeSweep {
   readonly #options: SweepOptions;
@@ -65,9 +68,7 @@ export class ScopeSweep {
   /** Undefined when the server's own matching is exact. */
   readonly #matches: ((key: Buffer) => boolean) | undefined;
   #parts: readonly NodeSweep[] = [];
-  /** Where keys were when this pass began and when the one before it began; undefined before the first. */
-  #places: readonly string[] = [];
-  /** Of nodes that are gone, and of passes before this one. */
+  /** Of nodes that are gone. */
   #past: SweepProgress = { lookedAt: 0, removed: 0 };
   #reportedAt = performance.now();
 
@@ -93,18 +94,34 @@ export class ScopeSweep {
    * @throws UnstaleError of the command that failed, or the abort's reason; no command is out any more then.
    */
   async run(send: Send, signal: AbortSignal): Promise<void> {
-    const { nodes, placement } = this.#options;
     for (;;) {
-      if (this.#places.length === 0) this.#places = [(await placement()).signature];
-      this.#follow(nodes());
-      const outcomes = await Promise.allSettled(this.#parts.map((part) => this.#sweep(part, send, signal)));
-      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-      const { signature, moving } = await placement();
-      const [began, beganBefore] = this.#places;
-      if (signature === began && (!moving || signature === beganBefore)) return;
-      this.#places = began === undefined ? [signature] : [signature, began];
-      this.#follow([]);
+      this.#follow(this.#options.nodes());
+      const open = this.#parts.filter((part) => !part.complete || part.found.length > 0);
+      if (open.length > 0) {
+        await all(open.map((part) => this.#sweep(part, send, signal)));
+        continue;
+      }
+      // Only now: until all were looked through, keys could still come from where nobody had looked.
+      const known = this.#parts.length;
+      await all(this.#parts.map((part) => this.#judge(part)));
+      if (this.#parts.every(({ complete }) => complete) && this.#options.nodes().length === known) return;
     }
+  }
+
+  /** Has a node looked through once more if keys may have come to it. */
+  async #judge(part: NodeSweep): Promise<void> {
+    if (part.again) return;
+    const { had, node } = part;
+    const has = await node.slots();
+    const isSame =
+      had !== undefined &&
+      !had.moving &&
+      !has.moving &&
+      [...has.serves].every((slot) => had.serves.has(slot));
+    part.again = true;
+    if (isSame) return;
+    part.cursor = '0';
+    part.complete = false;
   }
 
   /** Goes on with nodes that are still there, and from the beginning on others. */
@@ -124,6 +141,7 @@ export class ScopeSweep {
   async #sweep(part: NodeSweep, send: Send, signal: AbortSignal): Promise<void> {
     const { node } = part;
     const { keysPerRemoval, remove } = this.#options;
+    part.had ??= await node.slots();
     await this.#identify(part, send);
     for (;;) {
       // What does not fill a command waits for the next page.
@@ -187,6 +205,8 @@ export class ScopeSweep {
 function beginOn(node: RedisConnection): NodeSweep {
   return {
     node,
+    had: undefined,
+    again: false,
     session: 0,
     runId: undefined,
     cursor: '0',
@@ -196,4 +216,10 @@ function beginOn(node: RedisConnection): NodeSweep {
     removed: 0,
     due: 0,
   };
+}
+
+/** Waits for all of them. @throws what the first of those that failed threw. */
+async function all(work: readonly Promise<void>[]): Promise<void> {
+  const outcomes = await Promise.allSettled(work);
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }

@@ -98,7 +98,6 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
     ...options,
     nodes: () =>
       (typeof options.nodes === 'function' ? options.nodes() : options.nodes) ?? connection.nodes(),
-    placement: () => connection.placement(),
     keysPerCommand,
     drain,
   });

@@ -21,8 +21,11 @@ export interface SlotCommand {
    * that are on two nodes while their slot is on its way. Undefined where there is one key only.
    */
   readonly apart?: () => Promise<unknown>;
-  /** It means something on this node only, so that it fails if the key is on another one. */
-  readonly stays?: boolean;
+}
+
+export interface SlotReply extends Reply {
+  /** The node's session that gave it. */
+  readonly from?: string;
 }
 
 /** A command that has no reply yet. */
@@ -50,8 +53,8 @@ export async function sendToSlots(
   topology: ClusterTopology,
   commands: readonly SlotCommand[],
   effect: Effect = 'write',
-): Promise<readonly Reply[]> {
-  const replies = Array.from<Reply>({ length: commands.length });
+): Promise<readonly SlotReply[]> {
+  const replies = Array.from<SlotReply>({ length: commands.length });
   let open: readonly Open[] = commands.map((command, index) => ({ command, index }));
   for (let round = 0; open.length > 0; round += 1) {
     if (round === ROUNDS) {
@@ -61,11 +64,13 @@ export async function sendToSlots(
     if (round > 1) await delay(PAUSE * round);
     const again: Open[] = [];
     const sent = [...groupByNode(topology, open, replies)].map(async ([node, group]) => {
-      for (const [at, reply] of (await send(topology, node, group, effect)).entries()) {
+      const answers = await send(topology, node, group, effect);
+      const from = `${node.address}/${node.connection.sessions()}`;
+      for (const [at, reply] of answers.entries()) {
         const item = group[at];
         if (item === undefined) continue;
         const next = await judge(topology, node, item, reply);
-        if ('value' in next) replies[item.index] = next;
+        if ('value' in next) replies[item.index] = { ...next, from };
         else again.push(next);
       }
     });
@@ -136,7 +141,6 @@ async function judge(
   if (redirection !== undefined) {
     const { kind, slot, place } = redirection;
     if (kind === 'MOVED') topology.moved(slot, place);
-    if (command.stays === true) return failed(stillMoving(command));
     return { command, index, ...script, ...(kind === 'ASK' ? { asked: place } : {}) };
   }
   if (error.message.startsWith('TRYAGAIN')) {

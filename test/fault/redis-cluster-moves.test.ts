@@ -65,7 +65,7 @@ describe('while slots of a cluster are on their way', () => {
   });
 
   test('a scope is removed in bounded time, however long other slots go on moving', async () => {
-    await store(client, [...numberedKeys(3_000, 'other:'), ...tagged('a', 10)]);
+    await store(client, [...numberedKeys(9_000, 'other:'), ...tagged('a', 10)]);
     const [first, second] = cluster.masters;
     let slot = 200;
     let pages = 0;
@@ -99,9 +99,9 @@ describe('while slots of a cluster are on their way', () => {
   test('no key that is written while its set is worked off stays without being named by it', async () => {
     const { connection } = await ready();
     const members = numberedKeys(50, 'page:');
-    let going = true;
+    const work = { isGoing: true };
     const write = async (): Promise<void> => {
-      while (going) {
+      while (work.isGoing) {
         await Promise.all(
           members.map(async (member) => {
             await client.set(member, 'value');
@@ -117,7 +117,7 @@ describe('while slots of a cluster are on their way', () => {
         members.map((member) => Buffer.from(member)),
       );
     }
-    going = false;
+    work.isGoing = false;
     await writing;
     await connection.unlinkMembers(
       'deps:1',
