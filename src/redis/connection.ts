@@ -228,7 +228,11 @@ export function connectRedis(options: RedisConnectionOptions, log: Log, membersh
         (answer) => ({ answer }),
         () => undefined,
       );
-      if (found !== undefined && isCurrent()) return watch.observe(name, found.answer);
+      if (found !== undefined && isCurrent()) {
+        watch.observe(name, found.answer);
+        // It may be promoted in this session, before any command finds out that it was a replica.
+        if (found.answer?.role !== 'slave') return;
+      }
       await changeWithin(OBSERVE_RETRY);
     }
   };
