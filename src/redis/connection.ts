@@ -174,7 +174,8 @@ export function connectRedis(options: RedisConnectionOptions, log: Log, membersh
   });
 
   const stopWatching = watchSentinels(options, (master) => {
-    if (!usable) return;
+    // Sentinels hear of it one after the other, and one that has not yet may have led back to the old master.
+    if (!usable || leaving || peerOf(client) === master) return;
     log.info({ endpoint, master }, 'the sentinels name another master of Redis');
     leaving = true;
     failure = new UnstaleError('UNSTALE_REDIS_UNREACHABLE', `Redis ${endpoint} is changing to ${master}`);
@@ -312,6 +313,12 @@ function connectionFailure(
 /** The TLS library and the parser explain themselves best; a reply is quoted as `classifyRedisError` does. */
 function reasonOf(error: unknown): string {
   return error instanceof Error && !isErrorReply(error) ? error.message : classifyRedisError(error).message;
+}
+
+/** `host:port` at the other end of the session. */
+function peerOf({ stream }: ReturnType<typeof createClient>): string {
+  const { remoteAddress = '', remotePort } = stream;
+  return `${remoteAddress.replace(/^::ffff:/, '')}:${remotePort}`;
 }
 
 function commandName(error: unknown): unknown {

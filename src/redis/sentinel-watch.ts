@@ -5,7 +5,7 @@ import type { RedisConnectionOptions } from './client.ts';
 const CHANNEL = '+switch-master';
 
 /**
- * Tells of every failover that a sentinel announces, with the new master's `host:port`; each sentinel tells of it. A
+ * Tells of every failover that a sentinel announces, with the new master's `host:port`, once for each sentinel. A
  * master that hangs keeps its connections, so that nothing else would show the failover soon. Returns how to end it.
  */
 export function watchSentinels(
@@ -14,7 +14,6 @@ export function watchSentinels(
 ): () => void {
   const { sentinel } = options;
   if (sentinel === undefined) return () => undefined;
-  let last: string | undefined;
   const clients = sentinel.nodes.map((node) => {
     const client = createSentinelClient(options, sentinel, node);
     // The connection to the master says what is wrong with sentinels, when it needs one.
@@ -22,9 +21,7 @@ export function watchSentinels(
     client.on('message', (_, message: string) => {
       const [name, , , host, port] = message.split(' ');
       const master = `${host}:${port}`;
-      // What the first sentinel says is acted upon; the others must not end the new session again.
-      if (name !== sentinel.name || master === last) return;
-      last = master;
+      if (name !== sentinel.name) return;
       onFailover(master);
     });
     client.subscribe(CHANNEL).catch(() => undefined);
