@@ -73,10 +73,10 @@ export class ClusterTopology {
     throw new UnstaleError('UNSTALE_REDIS_BUSY', `no node of the Redis cluster serves slot ${slot}`);
   }
 
-  /** A node said so of one slot; the others are asked about. */
-  moved(slot: number, place: NodePlace): void {
-    if (this.#map === undefined) return;
-    this.#accept(this.#map.with(slot, place));
+  /** Nodes said so of these slots; the others are asked about. */
+  moved(slots: ReadonlyMap<number, NodePlace>): void {
+    if (this.#map === undefined || slots.size === 0) return;
+    this.#accept(this.#map.with(slots));
     this.refreshSoon();
   }
 
@@ -153,6 +153,9 @@ export class ClusterTopology {
       this.#version += 1;
     }
     this.nodes.keepMasters(map.masters);
+    // They may have been replicas a moment ago, in the same session.
+    for (const address of map.masters.keys())
+      if (before?.masters.has(address) === false) this.nodes.get(address)?.connection.lookAgain();
     const masters = [...map.masters.keys()].toSorted();
     if (before !== undefined && masters.join() !== [...before.masters.keys()].toSorted().join())
       this.#log.info({ masters }, 'other masters serve the slots of the Redis cluster');

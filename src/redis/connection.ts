@@ -62,7 +62,10 @@ export interface Placement {
 }
 
 /** A connection to one process. */
-export type RedisNode = RedisConnection & NodeCommands;
+export interface RedisNode extends RedisConnection, NodeCommands {
+  /** Looks again what data there is: the server was promoted in the middle of a session. */
+  lookAgain(): void;
+}
 
 /** Where a node belongs, if not alone. */
 export interface Membership {
@@ -258,6 +261,7 @@ export function connectRedis(options: RedisConnectionOptions, log: Log, membersh
     },
     identity: async () => formatIdentity(await info()),
     onDatasetChange: (listener) => watch.onChange(listener),
+    lookAgain: () => void observe(sessions),
     nodes: () => [connection],
     placement: async () => ONE_PLACE,
     async close() {

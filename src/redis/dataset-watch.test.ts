@@ -47,6 +47,14 @@ test('a promoted replica is a change, a new master that only gets slots is none'
   ]);
 });
 
+test('a replica is looked at when it is promoted', () => {
+  const replica = { ...info('r3', 'h1'), role: 'slave' };
+  expect(changesOf(['a', info('r1', 'h1')], ['c', replica])).toEqual([]);
+  expect(changesOf(['a', info('r1', 'h1')], ['c', replica], ['c', info('r3', 'h3', 'h1')])).toEqual([
+    { master: 'c', reason: 'promoted' },
+  ]);
+});
+
 test('masters of the beginning are no change, whatever they were before', () => {
   expect(changesOf(['a', info('r1', 'h1', 'h0')], ['b', info('r2', 'h2')])).toEqual([]);
 });
@@ -55,4 +63,14 @@ test('nothing is known where INFO may not be asked', () => {
   expect(changesOf(['a', undefined], ['a', info(undefined, 'h1')], ['a', info('r1', 'h1')])).toEqual([]);
   expect(formatIdentity(undefined)).toBeUndefined();
   expect(formatIdentity(info('r1', 'h1'))).toBe('r1:h1');
+});
+
+test('what is seen before the masters of the beginning are known is no change', () => {
+  const watch = createDatasetWatch();
+  const changes: DatasetChange[] = [];
+  watch.onChange((change) => changes.push(change));
+  watch.observe('a', info('r1', 'h1', 'h0'));
+  watch.expect(['a', 'b']);
+  watch.observe('b', info('r2', 'h2', 'h0'));
+  expect(changes).toEqual([]);
 });

@@ -21,7 +21,7 @@ export interface DatasetChange {
 type Listener = (change: DatasetChange) => void;
 
 export interface DatasetWatch {
-  /** Masters that are not new when they are first seen. */
+  /** All masters of the beginning; others that come later are new. Until then none is. */
   expect(masters: Iterable<string>): void;
   /** What a new session found there. */
   observe(master: string, info: RedisServerInfo | undefined): void;
@@ -32,23 +32,25 @@ export interface DatasetWatch {
 /** Tells when a master's data is not what was there before. It knows nothing where INFO may not be asked. */
 export function createDatasetWatch(): DatasetWatch {
   const known = new Map<string, DatasetIdentity>();
-  const expected = new Set<string>();
+  let expected: ReadonlySet<string> | undefined;
   const listeners = new Set<Listener>();
   const tell = (change: DatasetChange): void => {
     for (const listener of listeners) listener(change);
   };
   return {
     expect(masters) {
-      for (const master of masters) expected.add(master);
+      expected = new Set(masters);
     },
     observe(master, info) {
-      const now = identityOf(info);
+      // A replica's data is nobody's yet; it is looked at when it is promoted.
+      const now = info?.role === 'slave' ? undefined : identityOf(info);
       if (now === undefined) return;
       const before = known.get(master);
       known.set(master, now);
       if (before === undefined) {
         // A master that only got slots from others never followed anybody.
-        if (!expected.has(master) && now.formerReplId !== undefined) tell({ master, reason: 'promoted' });
+        const isNew = expected?.has(master) === false;
+        if (isNew && now.formerReplId !== undefined) tell({ master, reason: 'promoted' });
       } else if (before.runId !== now.runId) {
         tell({ master, reason: 'other-process' });
       } else if (before.replId !== now.replId) {

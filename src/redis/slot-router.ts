@@ -60,16 +60,19 @@ export async function sendToSlots(
     }
     if (round > 1) await delay(PAUSE * round);
     const again: Open[] = [];
+    // All together: a node that lost its slots says so of each.
+    const moved = new Map<number, NodePlace>();
     const sent = [...groupByNode(topology, open, replies)].map(async ([node, group]) => {
       for (const [at, reply] of (await send(topology, node, group, effect)).entries()) {
         const item = group[at];
         if (item === undefined) continue;
-        const next = await judge(topology, node, item, reply);
+        const next = await judge(topology, node, item, { reply, moved });
         if ('value' in next) replies[item.index] = next;
         else again.push(next);
       }
     });
     await Promise.all(sent);
+    topology.moved(moved);
     open = again.toSorted((one, other) => one.index - other.index);
   }
   return replies;
@@ -115,12 +118,12 @@ async function send(
   }
 }
 
-/** The reply, or how the command is to be sent again. */
+/** The reply, or how the command is to be sent again; notes what has moved. */
 async function judge(
   topology: ClusterTopology,
   node: ClusterNode,
   item: Open,
-  reply: Reply,
+  { reply, moved }: { readonly reply: Reply; readonly moved: Map<number, NodePlace> },
 ): Promise<Reply | Open> {
   const { error } = reply;
   if (error === undefined) return reply;
@@ -135,7 +138,7 @@ async function judge(
   const redirection = redirectionOf(error.message, node.place.host);
   if (redirection !== undefined) {
     const { kind, slot, place } = redirection;
-    if (kind === 'MOVED') topology.moved(slot, place);
+    if (kind === 'MOVED') moved.set(slot, place);
     if (command.stays === true) return failed(stillMoving(command));
     return { command, index, ...script, ...(kind === 'ASK' ? { asked: place } : {}) };
   }

@@ -8,6 +8,7 @@ import type { CacheCommand, Guard } from '../../src/change/command.ts';
 import type { VersionToken } from '../../src/change/version.ts';
 import { companionKey } from '../../src/protocol/companion-key.ts';
 import { keySlot } from '../../src/protocol/slot.ts';
+import { documentedRights } from '../support/documented-rights.ts';
 import { clusterClient, openClusterSink, store as storeKeys } from '../support/redis-cluster-sink.ts';
 import {
   applyOnce,
@@ -267,6 +268,36 @@ describe.each(implementations)('a sink on a cluster of %s', (implementation) => 
     expect(await connection.info()).toMatchObject({ role: 'master' });
     expect(Math.abs((await connection.time()) / 1_000 - Date.now())).toBeLessThan(1_000);
     expect((await connection.identity())?.split(' ')).toHaveLength(3);
+  });
+
+  test('needs no more rights than docs/operations.md lists', async () => {
+    const rights = [...documentedRights('every daemon'), ...documentedRights('`redis.cluster`')];
+    for (const node of cluster.masters)
+      await cluster.call(
+        node,
+        'ACL',
+        'SETUSER',
+        'narrow',
+        'reset',
+        'on',
+        '>secret',
+        '~user:*',
+        '~{acl}*',
+        ...rights,
+      );
+    const narrow = openClusterSink(cluster, { username: 'narrow', password: 'secret' });
+    const keys = numberedKeys(100);
+    await store(...keys, '{acl}1');
+    const migration = await split(keySlot('{acl}1'), ['{acl}1']);
+    try {
+      await narrow.connection.checkReady(5_000);
+      expect(await narrow.connection.probe(deletesOnly(keys))).toBe('permitted');
+      const commands = [...deletesOf([...keys.slice(0, 50), '{acl}1', '{acl}2']), scopeOf('user:*')];
+      expect(await applyOnce(narrow.sink, commands)).toEqual(durable(51, 50));
+    } finally {
+      await migration.end();
+      await narrow.connection.close();
+    }
   });
 
   test('says that a single Redis is no cluster, at once', async () => {
