@@ -5,6 +5,7 @@ import { binlogEnd } from '../binlog-end.ts';
 import { runCatchUp } from '../catch-up-round.ts';
 import type { CatchUpRound } from '../catch-up-round.ts';
 import type { FollowerTask } from '../follower.ts';
+import { cpuSeconds } from '../process-usage.ts';
 import type { BenchServers } from '../servers.ts';
 import { startUnstale } from '../unstale-follower.ts';
 import { CONTENDERS } from './contenders.ts';
@@ -15,6 +16,8 @@ import type { ProductChanges } from './product-changes.ts';
 export interface GuardRound extends CatchUpRound {
   readonly changes: string;
   readonly contender: string;
+  /** Of the Redis server's process. */
+  readonly redisMicrosPerRow: number;
 }
 
 export interface GuardMeasurement {
@@ -57,9 +60,13 @@ export async function measureGuards(measurement: GuardMeasurement): Promise<Guar
     for (let round = measurement.warmUp ? 0 : 1; round <= measurement.rounds; round += 1) {
       for (const contender of CONTENDERS) {
         await fillProducts(redis, rows, contender.before);
-        const figures = await runCatchUp(await startUnstale({ ...task, rule: contender.rule }), rows);
+        const follower = await startUnstale({ ...task, rule: contender.rule });
+        const redisAtStart = cpuSeconds(servers.redis.pid());
+        const figures = await runCatchUp(follower, rows);
+        const redisMicrosPerRow = ((cpuSeconds(servers.redis.pid()) - redisAtStart) * 1e6) / rows;
         await requireProducts(redis, rows, contender);
-        if (round > 0) measured.push({ changes: changes.name, contender: contender.name, ...figures });
+        if (round > 0)
+          measured.push({ changes: changes.name, contender: contender.name, redisMicrosPerRow, ...figures });
         const when = round === 0 ? 'warm-up' : `round ${round}`;
         say(`  ${when} ${contender.name}: ${Math.round(figures.rowsPerSecond)} rows/s`);
       }

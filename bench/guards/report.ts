@@ -14,7 +14,9 @@ const LEAST_OF_DELETE = 0.5;
 
 /** Medians of all rounds, one line for each kind of changes and contender. */
 export function formatGuards(rounds: readonly GuardRound[]): string {
-  const lines = [['changes', 'rule', 'rows/s', `of ${NONE}`, `of ${DEFAULT}`, 'CPU µs/row', 'peak RSS MB']];
+  const lines = [
+    ['changes', 'rule', 'rows/s', `of ${NONE}`, `of ${DEFAULT}`, 'CPU µs/row', 'Redis µs/row', 'peak RSS MB'],
+  ];
   for (const changes of changesOf(rounds)) {
     for (const { name } of CONTENDERS) {
       lines.push([
@@ -24,6 +26,7 @@ export function formatGuards(rounds: readonly GuardRound[]): string {
         ratio(rounds, changes, name, NONE).toFixed(2),
         ratio(rounds, changes, name, DEFAULT).toFixed(2),
         median(figures(rounds, changes, name, (round) => round.cpuMicrosPerRow)).toFixed(2),
+        median(figures(rounds, changes, name, (round) => round.redisMicrosPerRow)).toFixed(2),
         median(figures(rounds, changes, name, (round) => round.peakRssMb)).toFixed(0),
       ]);
     }
