@@ -38,7 +38,7 @@ interface Open {
  * Keys of the command are on two nodes, or not there at all. A script may have been executed in part: a key that it
  * removed cannot be written again on this node.
  */
-const SPLIT = /^TRYAGAIN|Script attempted to access a non local key/;
+const SPLIT = /^TRYAGAIN|[Aa]ttempted to access a non local key/;
 
 /** Attempts for one command: a slot may move more than once, and nodes hear of it one after the other. */
 const ROUNDS = 6;
