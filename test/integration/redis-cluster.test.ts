@@ -169,7 +169,10 @@ describe.each(implementations)('a sink on a cluster of %s', (implementation) => 
         ...generationsOf(['{way}gen']),
         ...setsOf([set, '{way}own']),
       ]);
-      expect(result, String('error' in result ? result.error : '')).toMatchObject({ outcome: 'durable', swept: 3 });
+      expect(result, String('error' in result ? result.error : '')).toMatchObject({
+        outcome: 'durable',
+        swept: 3,
+      });
       expect(result).toMatchObject({ updates: { stored: 0, dropped: 3 } });
     } finally {
       await migration.end();
