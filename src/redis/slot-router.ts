@@ -34,6 +34,12 @@ interface Open {
   readonly unknownScript?: boolean;
 }
 
+/**
+ * Keys of the command are on two nodes, or not there at all. A script may have been executed in part: a key that it
+ * removed cannot be written again on this node.
+ */
+const SPLIT = /^TRYAGAIN|[Aa]ttempted to access a non local key/;
+
 /** Attempts for one command: a slot may move more than once, and nodes hear of it one after the other. */
 const ROUNDS = 6;
 /** Before an attempt that follows a refusal for which only time helps, ms. */
@@ -142,7 +148,7 @@ async function judge(
     if (command.stays === true) return failed(stillMoving(command));
     return { command, index, ...script, ...(kind === 'ASK' ? { asked: place } : {}) };
   }
-  if (error.message.startsWith('TRYAGAIN')) {
+  if (SPLIT.test(error.message)) {
     if (command.apart === undefined) return { command, index, ...script };
     return command.apart().then(
       (value) => ({ error: undefined, value }),
