@@ -6,8 +6,16 @@ export const HOT_ROWS = 200;
 const WRITERS = 4;
 /** Between two writes of one writer, at random up to this, ms: rows live long enough to be read. */
 const PAUSE_MS = 10;
+/** Rows that are left alone at a time. */
+const LEFT_ALONE = 20;
 /** Of a writer's writes: one that deletes a row, or inserts it again. */
 const DELETE_SHARE = 0.1;
+
+const STATEMENTS = {
+  update: 'UPDATE hot SET n = n + 1 WHERE id = ?',
+  delete: 'DELETE FROM hot WHERE id = ?',
+  insert: 'INSERT INTO hot (id, n) VALUES (?, 0)',
+} as const;
 
 export interface HotRow {
   readonly id: number;
@@ -19,6 +27,11 @@ export interface Writers {
   readonly counts: { update: number; delete: number; insert: number };
   /** Resolves when `count` more writes are committed. */
   more(count: number): Promise<void>;
+  /**
+   * Some of the rows are not written any more from now on, so that no later write makes up for what went wrong with
+   * their last one. Resolves with their ids when no write of them is under way.
+   */
+  leaveSomeAlone(): Promise<readonly number[]>;
   /** Resolves when the last write is committed. */
   stop(): Promise<void>;
 }
@@ -52,12 +65,15 @@ export function startWriters(db: TestDatabase, history: KeyHistory): Writers {
   const counts = { update: 0, delete: 0, insert: 0 };
   const stopping = new AbortController();
   let waiters: { readonly at: number; readonly resolve: () => void }[] = [];
+  const underWay = new Set<Promise<unknown>>();
   let writes = 0;
+  /** Rows up to this one are written. */
+  let lastId = HOT_ROWS;
 
   const commit = async (kind: keyof typeof counts, id: number): Promise<void> => {
-    if (kind === 'update') await db.query('UPDATE hot SET n = n + 1 WHERE id = ?', [id]);
-    if (kind === 'delete') await db.query('DELETE FROM hot WHERE id = ?', [id]);
-    if (kind === 'insert') await db.query('INSERT INTO hot (id, n) VALUES (?, 0)', [id]);
+    const statement = db.query(STATEMENTS[kind], [id]);
+    underWay.add(statement);
+    await statement.finally(() => underWay.delete(statement));
     history.wrote(id, kind);
     counts[kind] += 1;
     writes += 1;
@@ -70,16 +86,16 @@ export function startWriters(db: TestDatabase, history: KeyHistory): Writers {
     while (!stopping.signal.aborted) {
       await sleep(Math.random() * PAUSE_MS);
       if (Math.random() >= DELETE_SHARE) {
-        await commit('update', randomId());
+        await commit('update', randomId(lastId));
         continue;
       }
       // A few rows stay away for a while, so that readers find out that they are absent.
       const back = deleted.length > 3 ? deleted.shift() : undefined;
       if (back !== undefined) {
-        await commit('insert', back);
+        if (back <= lastId) await commit('insert', back);
         continue;
       }
-      const own = randomId();
+      const own = randomId(lastId);
       if (own % WRITERS !== writer || deleted.includes(own)) continue;
       await commit('delete', own);
       deleted.push(own);
@@ -87,9 +103,21 @@ export function startWriters(db: TestDatabase, history: KeyHistory): Writers {
   };
 
   const running = Promise.all(Array.from({ length: WRITERS }, write));
+  const more = async (count: number): Promise<void> => {
+    const reached = new Promise<void>((resolve) => waiters.push({ at: writes + count, resolve }));
+    // A writer that fails is not waited for.
+    await Promise.race([reached, running]);
+  };
   return {
     counts,
-    more: (count) => new Promise((resolve) => waiters.push({ at: writes + count, resolve })),
+    more,
+    leaveSomeAlone: async () => {
+      lastId -= LEFT_ALONE;
+      history.all(`rows above ${lastId} are left alone`);
+      const alone = Array.from({ length: LEFT_ALONE }, (_, index) => lastId + 1 + index);
+      await Promise.all(underWay);
+      return alone;
+    },
     stop: async () => {
       stopping.abort();
       await running;
@@ -97,8 +125,9 @@ export function startWriters(db: TestDatabase, history: KeyHistory): Writers {
   };
 }
 
-export function randomId(): number {
-  return 1 + Math.floor(Math.random() * HOT_ROWS);
+/** Of the rows up to `last`. */
+export function randomId(last = HOT_ROWS): number {
+  return 1 + Math.floor(Math.random() * last);
 }
 
 /** All rows by id. */

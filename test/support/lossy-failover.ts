@@ -2,12 +2,22 @@ import { Redis } from 'ioredis';
 import type { RedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
 import { eventually } from './eventually.ts';
 
+export interface LossyFailover {
+  /** What the master acknowledges during this is lost. */
+  readonly meanwhile: () => Promise<void>;
+  /** Called with a client of the replica before anybody else uses it, when the master is gone. */
+  readonly inspect: (replica: Redis) => Promise<void>;
+}
+
 /**
- * Has the replica take over that lacks all that the master acknowledged during `meanwhile`; the old master comes
- * back as a replica.
+ * Has the replica take over that lacks the last things that the master acknowledged; the old master comes back as
+ * a replica.
  * @throws Error when nothing was lost
  */
-export async function failOverWithLoss(redis: RedisSentinels, meanwhile: () => Promise<void>): Promise<void> {
+export async function failOverWithLoss(
+  redis: RedisSentinels,
+  { meanwhile, inspect }: LossyFailover,
+): Promise<void> {
   const master = await redis.master();
   const replica = redis.servers.find((server) => server !== master)!;
   const witness = 'lossy-failover:witness';
@@ -25,13 +35,17 @@ export async function failOverWithLoss(redis: RedisSentinels, meanwhile: () => P
 
   await master.kill();
   replica.thaw();
+  const after = new Redis(replica.url);
+  try {
+    if ((await after.exists(witness)) === 0)
+      throw new Error('nothing is lost: the replica knows of the last delete');
+    await inspect(after);
+  } finally {
+    after.disconnect();
+  }
   await redis.killMaster().catch(() => undefined);
   await eventually('the replica leads', async () => (await redis.master()) === replica, Boolean, {
     timeoutMs: 30_000,
   });
-  const after = new Redis(replica.url);
-  const isBack = (await after.exists(witness)) === 1;
-  after.disconnect();
-  if (!isBack) throw new Error('the failover lost nothing: the new master knows of the last delete');
   await master.start(['--replicaof', '127.0.0.1', String(replica.port)]);
 }

@@ -78,6 +78,7 @@ export function startRaceReaders(options: RaceReadersOptions): RaceReaders {
   return {
     counts,
     stop: async () => {
+      if (stopping.signal.aborted) return;
       stopping.abort();
       await running;
       // A fill that the kit did not wait for any more is done when a later command is answered.

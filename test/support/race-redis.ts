@@ -16,7 +16,7 @@ export function redisBehindSentinels(redis: RedisSentinels): RaceRedis {
   return {
     config: { sentinel: { name, nodes: addresses } },
     connect: () => quiet(new Redis({ ...PATIENT, name, sentinels, sentinelRetryStrategy: () => 100 })),
-    failOver: (meanwhile) => failOverWithLoss(redis, meanwhile),
+    failOver: (failover) => failOverWithLoss(redis, failover),
   };
 }
 

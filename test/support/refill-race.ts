@@ -7,6 +7,7 @@ import type { DatabaseServer, TestDatabase } from './database.ts';
 import { eventually } from './eventually.ts';
 import { createHotRows, startWriters } from './hot-rows.ts';
 import type { Writers } from './hot-rows.ts';
+import type { LossyFailover } from './lossy-failover.ts';
 import { keyHistory } from './key-history.ts';
 import { startRaceReaders } from './race-readers.ts';
 import type { RaceReadersOptions } from './race-readers.ts';
@@ -19,8 +20,8 @@ export interface RaceRedis {
   readonly config: Readonly<Record<string, unknown>>;
   /** A client that follows the master. */
   readonly connect: () => Redis;
-  /** Makes another server the master, which knows nothing of what was acknowledged during `meanwhile`. */
-  readonly failOver?: (meanwhile: () => Promise<void>) => Promise<void>;
+  /** Makes another server the master, which lacks what was acknowledged last. */
+  readonly failOver?: (failover: LossyFailover) => Promise<void>;
 }
 
 export interface RaceOptions {
@@ -39,12 +40,20 @@ export interface RaceResult extends Staleness {
   readonly writes: Writers['counts'];
   readonly kills: number;
   readonly failovers: number;
+  /** Keys that the failover made stale, of rows that were not written any more. */
+  readonly revived: number;
+  /** How long the daemon took after the last disturbance until it was up to date. */
+  readonly caughtUpMs: number;
   /** Times that the daemons applied changes again because of a failover. */
   readonly replays: number;
 }
 
 /** Writes of which the deletes are acknowledged and then lost, at least. */
 const LOST_WRITES = 200;
+/** How long readers and writers race at least after the last disturbance. */
+const CALM_MS = 3_000;
+/** Writes that are committed while no daemon runs, at least. */
+const MISSED_WRITES = 100;
 
 /**
  * Readers and writers of the same few rows race, while the daemon is killed and Redis fails over; at the end
@@ -56,6 +65,7 @@ export async function runRefillRace(options: RaceOptions): Promise<RaceResult> {
   const client = redis.connect();
   const history = keyHistory();
   const daemons: DaemonProcess[] = [];
+  let stop = (): Promise<void> => Promise.resolve();
   const started = async (): Promise<DaemonProcess> => {
     const daemon = await startDaemon(configOf(db, options));
     daemons.push(daemon);
@@ -63,9 +73,10 @@ export async function runRefillRace(options: RaceOptions): Promise<RaceResult> {
     history.all('a daemon is ready');
     return daemon;
   };
-  const restart = async (): Promise<void> => {
+  const restart = async (meanwhile?: () => Promise<void>): Promise<void> => {
     await daemons.at(-1)?.kill();
     history.all('the daemon is killed');
+    await meanwhile?.();
     await started();
   };
   try {
@@ -86,7 +97,11 @@ export async function runRefillRace(options: RaceOptions): Promise<RaceResult> {
       by: options.readers,
     });
     const writers = startWriters(db, history);
+    stop = async () => {
+      await Promise.all([writers.stop(), readers.stop()]);
+    };
     const settled = fences(db, client);
+    let revived = 0;
     const begin = performance.now();
     const reached = (share: number): Promise<void> =>
       // The disturbances come on the clock, not on an event.
@@ -94,9 +109,17 @@ export async function runRefillRace(options: RaceOptions): Promise<RaceResult> {
 
     const failOver = async (): Promise<void> => {
       history.all('the failover begins');
-      await redis.failOver?.(async () => {
-        await writers.more(LOST_WRITES);
-        await settled();
+      let alone: readonly number[] = [];
+      await redis.failOver?.({
+        meanwhile: async () => {
+          await writers.more(LOST_WRITES);
+          // Only the repetition can remove their keys after this.
+          alone = await writers.leaveSomeAlone();
+          await settled();
+        },
+        inspect: async (replica) => {
+          revived = (await staleKeys(db, replica, kinds, history, alone)).stale.length;
+        },
       });
       history.all('another server leads');
       await daemons.at(-1)?.logged('the failover', ({ msg }) => msg === OTHER_DATA, 30_000);
@@ -104,14 +127,25 @@ export async function runRefillRace(options: RaceOptions): Promise<RaceResult> {
       await sleep(Math.random() * 300);
       await restart();
     };
-    const disturbances = options.kills.map((at) => ({ at, happen: restart }));
+    const killed = (): Promise<void> =>
+      restart(async () => {
+        await writers.more(MISSED_WRITES);
+        // Only the position at which the next daemon resumes can make up for these.
+        await writers.leaveSomeAlone();
+      });
+    const disturbances = options.kills.map((at) => ({ at, happen: killed }));
     if (options.failover !== undefined) disturbances.push({ at: options.failover, happen: failOver });
     for (const { at, happen } of disturbances.toSorted((one, other) => one.at - other.at)) {
       await reached(at);
       await happen();
     }
-    await reached(1);
-    await Promise.all([writers.stop(), readers.stop()]);
+    // A daemon that is behind removes at the end what it would have let through before: the race has to end in calm.
+    const behind = performance.now();
+    await settled();
+    const caughtUpMs = Math.round(performance.now() - behind);
+    history.all('the daemon has caught up');
+    await Promise.all([reached(1), sleep(CALM_MS)]);
+    await stop();
     history.all('readers and writers have ended');
     await drained(daemons.at(-1)!, settled);
     history.all('the daemon has applied everything');
@@ -121,9 +155,13 @@ export async function runRefillRace(options: RaceOptions): Promise<RaceResult> {
       writes: writers.counts,
       kills: daemons.length - 1,
       failovers: options.failover === undefined ? 0 : 1,
+      revived,
+      caughtUpMs,
       replays: daemons.flatMap(({ logs }) => logs.filter(({ msg }) => REPLAYS.includes(String(msg)))).length,
     };
   } finally {
+    // After a failure they still run; that one is to be reported, not theirs.
+    await stop().catch(() => undefined);
     for (const daemon of daemons) await daemon.kill();
     client.disconnect();
     await db.drop();
@@ -199,21 +237,14 @@ async function drained(daemon: DaemonProcess, settled: () => Promise<void>): Pro
 }
 
 /** One line for people. */
-export function describeRace({
-  reads,
-  writes,
-  kills,
-  failovers,
-  replays,
-  cached,
-  stale,
-}: RaceResult): string {
+export function describeRace(result: RaceResult): string {
+  const { reads, writes, kills, failovers, revived, replays, caughtUpMs, cached, stale } = result;
   const counted = [...reads].toSorted(([one], [other]) => one.localeCompare(other));
   return (
     `${counted.map(([what, times]) => `${what} ${times}`).join(', ')}; ` +
     `writes ${Object.entries(writes)
       .map(([what, times]) => `${what} ${times}`)
       .join(', ')}; ` +
-    `${kills} kills, ${failovers} failovers, ${replays} replays; ${cached} keys cached, ${stale.length} stale`
+    `${kills} kills, ${failovers} failovers that revived ${revived} old values, ${replays} replays, caught up in ${caughtUpMs} ms; ${cached} keys cached, ${stale.length} stale`
   );
 }

@@ -13,20 +13,23 @@ export interface Staleness {
   readonly stale: readonly string[];
 }
 
-/** Compares everything that is cached of the hot rows with the database. */
+const ALL: readonly number[] = Array.from({ length: HOT_ROWS }, (_, index) => index + 1);
+
+/** Compares what is cached of the hot rows, or of those with the ids, with the database. */
 export async function staleKeys(
   db: TestDatabase,
   client: Redis,
   kinds: readonly ((id: number) => string)[],
   history: KeyHistory,
+  ids: readonly number[] = ALL,
 ): Promise<Staleness> {
   const rows = await hotRows(db);
   const stale: string[] = [];
   let cached = 0;
-  for (const kind of kinds)
-    for (let id = 1; id <= HOT_ROWS; id += 1) {
-      const [key, row] = [kind(id), rows.get(id)];
-      const value = await client.get(key);
+  for (const kind of kinds) {
+    const values = await client.mget(ids.map(kind));
+    for (const [index, id] of ids.entries()) {
+      const [key, row, value] = [kind(id), rows.get(id), values[index] ?? null];
       if (value === null) continue;
       cached += 1;
       if (isCurrent(value, row)) continue;
@@ -40,6 +43,7 @@ export async function staleKeys(
         ].join('\n  '),
       );
     }
+  }
   return { cached, stale };
 }
 
