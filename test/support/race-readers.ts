@@ -113,7 +113,13 @@ function kitReader(client: Redis, load: LoadRow, { count, history }: Counting): 
     },
   });
   return {
-    read: (key, id) => reader.get(key, () => load(key, id), { version: (row) => row.row_version }),
+    // The lease alone has to do where the rule has no version.
+    read: (key, id) =>
+      reader.get(
+        key,
+        () => load(key, id),
+        key.includes(':lease:') ? {} : { version: (row) => row.row_version },
+      ),
     close: () => reader.close(),
   };
 }
