@@ -3,12 +3,12 @@ import { Redis } from 'ioredis';
 import { createDatabase } from '../test/support/database.ts';
 import { binlogEnd } from './binlog-end.ts';
 import type { BinlogPlace } from './binlog-end.ts';
+import { runCatchUp } from './catch-up-round.ts';
 import type { Dataset } from './datasets.ts';
 import { SIDES } from './follower.ts';
 import type { FollowerTask, Side } from './follower.ts';
 import { Measurements } from './measurements.ts';
 import { startNaive } from './naive-follower.ts';
-import { cpuSeconds, monotonicMs, peakRssBytes } from './process-usage.ts';
 import type { BenchServers } from './servers.ts';
 import { startUnstale } from './unstale-follower.ts';
 
@@ -52,7 +52,8 @@ export async function measureCatchUp(options: CatchUpOptions): Promise<Measureme
     for (let pair = options.warmUp ? 0 : 1; pair <= options.pairs; pair += 1) {
       for (const side of SIDES) {
         await fillCache(redis, dataset);
-        const round = await runRound(side, task, dataset.rows);
+        const follower = await (side === 'unstale' ? startUnstale(task) : startNaive(task));
+        const round = await runCatchUp(follower, dataset.rows);
         await requireRemoved(redis, dataset, side);
         if (pair > 0) {
           measurements.add('rows/s', side, round.rowsPerSecond);
@@ -68,32 +69,6 @@ export async function measureCatchUp(options: CatchUpOptions): Promise<Measureme
   } finally {
     redis.disconnect();
     await db.drop();
-  }
-}
-
-interface Round {
-  readonly rowsPerSecond: number;
-  readonly cpuMicrosPerRow: number;
-  readonly peakRssMb: number;
-}
-
-/** The clock runs from the first event's arrival to the last reply of Redis; connecting is not counted. */
-async function runRound(side: Side, task: FollowerTask, rows: number): Promise<Round> {
-  const follower = await (side === 'unstale' ? startUnstale(task) : startNaive(task));
-  try {
-    await follower.begun();
-    const startedAt = monotonicMs();
-    const cpuAtStart = cpuSeconds(follower.pid);
-    await follower.caughtUp();
-    const seconds = (monotonicMs() - startedAt) / 1000;
-    const cpu = cpuSeconds(follower.pid) - cpuAtStart;
-    return {
-      rowsPerSecond: rows / seconds,
-      cpuMicrosPerRow: (cpu * 1e6) / rows,
-      peakRssMb: peakRssBytes(follower.pid) / 1e6,
-    };
-  } finally {
-    await follower.stop();
   }
 }
 

@@ -131,7 +131,7 @@ export async function createWide(db: TestDatabase, table: string, rows: number):
 }
 
 /** A table of the numbers from 1 to at least `count`. */
-async function createNumbers(db: TestDatabase, count: number): Promise<void> {
+export async function createNumbers(db: TestDatabase, count: number): Promise<void> {
   await db.query('CREATE TABLE IF NOT EXISTS numbers (n BIGINT PRIMARY KEY)');
   await db.query('TRUNCATE numbers');
   await db.query('INSERT INTO numbers VALUES (1)');

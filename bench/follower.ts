@@ -13,6 +13,8 @@ export interface FollowerTask {
   readonly redisUrl: string;
   /** Whether unstale waits until changes can be read; the naive loop never does, so neither is the default. */
   readonly barrier?: boolean;
+  /** What the daemon's rules say beside table and key; absent: `guard: none`, because the naive loop has no guard. */
+  readonly rule?: Readonly<Record<string, unknown>>;
   /** Where to begin and what to work off; absent: begin at the end of the binlog and follow. */
   readonly catchUp?: {
     readonly from: BinlogPlace;

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { measureCatchUp } from './catch-up.ts';
 import { datasetOf } from './datasets.ts';
 import { benchDecode } from './decode/bench-decode.ts';
+import { benchGuards } from './guards/bench-guards.ts';
 import { benchLookups } from './lookups/bench-lookups.ts';
 import { measureLive } from './live.ts';
 import { benchMapping } from './mapping/bench-mapping.ts';
@@ -11,6 +12,7 @@ import type { Measurements } from './measurements.ts';
 import { benchReader } from './reader/bench-reader.ts';
 import {
   parseDecodeOptions,
+  parseGuardOptions,
   parseLookupOptions,
   parseMappingOptions,
   parseOptions,
@@ -46,6 +48,10 @@ try {
     const options = parseReaderOptions(rest);
     if (options === undefined) say(USAGE);
     else await benchReader(options, say);
+  } else if (first === 'guards') {
+    const options = parseGuardOptions(rest);
+    if (options === undefined) say(USAGE);
+    else await benchGuards(options, say);
   } else {
     const options = parseOptions(process.argv.slice(2));
     if (options === undefined) say(USAGE);

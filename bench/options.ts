@@ -55,6 +55,15 @@ export interface ReaderBenchOptions {
   readonly jsonFile: string | undefined;
 }
 
+/** Of `npm run bench -- guards`. */
+export interface GuardBenchOptions {
+  readonly flavour: MysqlFlavour;
+  /** Measured rounds, each of all contenders in turn. */
+  readonly rounds: number;
+  readonly quick: boolean;
+  readonly jsonFile: string | undefined;
+}
+
 export class UsageError extends Error {}
 
 export const USAGE = `Usage: npm run bench -- [options]
@@ -85,7 +94,11 @@ export const USAGE = `Usage: npm run bench -- [options]
 
        npm run bench -- reader [options]
 
-  measures what a hit costs in the reader kit, beside a bare GET; takes --quick, --json and --rounds (31 by default)`;
+  measures what a hit costs in the reader kit, beside a bare GET; takes --quick, --json and --rounds (31 by default)
+
+       npm run bench -- guards [options]
+
+  measures what guards and stored values cost a catch-up; takes --flavour, --quick, --json and --rounds (5 by default)`;
 
 /**
  * Undefined when help is asked for.
@@ -163,6 +176,21 @@ export function parseReaderOptions(args: readonly string[]): ReaderBenchOptions 
   const values = parse(args);
   if (values.help === true) return undefined;
   return { rounds: roundsOf(values, 31), quick: values.quick ?? false, jsonFile: values.json };
+}
+
+/**
+ * Options behind the word `guards`; undefined when help is asked for.
+ * @throws UsageError
+ */
+export function parseGuardOptions(args: readonly string[]): GuardBenchOptions | undefined {
+  const values = parse(args);
+  if (values.help === true) return undefined;
+  return {
+    flavour: oneOf('--flavour', values.flavour ?? 'mysql', ['mysql', 'mariadb']),
+    rounds: roundsOf(values, 5),
+    quick: values.quick ?? false,
+    jsonFile: values.json,
+  };
 }
 
 function roundsOf(values: { readonly rounds?: string; readonly quick?: boolean }, most: number): number {

@@ -13,10 +13,10 @@ let clients = 0;
 
 /**
  * Starts the built daemon with its defaults, a client id of its own and so without a stored position. Only the
- * barrier is off unless the task asks for it, because the naive loop has none.
+ * barrier and the guard are off unless the task asks for them, because the naive loop has neither.
  */
 export async function startUnstale(task: FollowerTask): Promise<Follower> {
-  const { catchUp } = task;
+  const { catchUp, rule = { guard: 'none' } } = task;
   clients += 1;
   const daemon = await startDaemon({
     client_id: `bench-${clients}`,
@@ -29,7 +29,7 @@ export async function startUnstale(task: FollowerTask): Promise<Follower> {
     },
     state: { database: task.stateDatabase },
     redis: { url: task.redisUrl },
-    rules: task.tables.map((table) => ({ table: `${task.schema}.${table}`, key: `${table}:{id}` })),
+    rules: task.tables.map((table) => ({ table: `${task.schema}.${table}`, key: `${table}:{id}`, ...rule })),
   });
 
   let exited = false;

@@ -24,6 +24,9 @@ export function rowVersion(
   value: string | number | bigint | Date | Uint8Array | null | undefined,
   rank: VersionRank = 'row',
 ): VersionToken | undefined {
+  // Most are whole numbers, whose digits are at hand: no bigint is made for them.
+  const digits = digitsOf(value);
+  if (digits !== undefined) return token(digits.padStart(DIGITS, '0') + (rank === 'row' ? '0' : '1'));
   const number = toInteger(value);
   if (number === undefined || number < 0n || number > LARGEST) return undefined;
   return token(number.toString().padStart(DIGITS, '0') + (rank === 'row' ? '0' : '1'));
@@ -56,12 +59,18 @@ function fixed(number: number, width: number): string {
   return number.toString().padStart(width, '0');
 }
 
+const WHOLE = /^\d{1,20}$/;
+
+function digitsOf(value: unknown): string | undefined {
+  if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0 ? String(value) : undefined;
+  return typeof value === 'string' && WHOLE.test(value) ? value : undefined;
+}
+
 function toInteger(value: Parameters<typeof rowVersion>[0]): bigint | undefined {
   if (typeof value === 'bigint') return value;
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : undefined;
   if (value instanceof Date) return toInteger(value.getTime() * 1000);
   if (typeof value !== 'string') return undefined;
-  if (/^\d{1,20}$/.test(value)) return BigInt(value);
   return microsOf(value);
 }
 

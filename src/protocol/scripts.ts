@@ -132,22 +132,24 @@ export function update(
   updates: readonly Update[],
   { tombstoneMs }: Pick<InvalidateOptions, 'tombstoneMs'>,
 ): ScriptCall<readonly UpdateReply[]> {
+  const args: (string | Buffer)[] = [String(tombstoneMs)];
+  for (const { version, value, ttlMs, create } of updates) {
+    args.push(version, String(ttlMs), create ? '1' : '0', value.form);
+    if (value.form === 'string') args.push('1', value.value);
+    else args.push(String(value.fields.length), ...value.fields);
+  }
   return {
     script: UPDATE,
     keys: pairs(updates),
-    args: [
-      String(tombstoneMs),
-      ...updates.flatMap(({ version, value, ttlMs, create }) => {
-        const parts = value.form === 'string' ? [value.value] : value.fields;
-        return [version, String(ttlMs), create ? '1' : '0', value.form, String(parts.length), ...parts];
-      }),
-    ],
+    args,
     read: (reply) => listOf(reply).map((one) => oneOf(UPDATE_REPLIES, one)),
   };
 }
 
 function pairs(keys: readonly { readonly key: string }[]): string[] {
-  return keys.flatMap(({ key }) => [key, companionKey(key)]);
+  const names: string[] = [];
+  for (const { key } of keys) names.push(key, companionKey(key));
+  return names;
 }
 
 function oneOf<Name extends string>(names: readonly Name[], reply: unknown): Name {

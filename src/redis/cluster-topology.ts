@@ -88,10 +88,10 @@ export class ClusterTopology {
     throw new UnstaleError('UNSTALE_REDIS_BUSY', `no node of the Redis cluster serves slot ${slot}`);
   }
 
-  /** A node said so of one slot; the others are asked about. */
-  moved(slot: number, place: NodePlace): void {
-    if (this.#map === undefined) return;
-    this.#accept(this.#map.with(slot, place));
+  /** Nodes said so of these slots; the others are asked about. */
+  moved(slots: ReadonlyMap<number, NodePlace>): void {
+    if (this.#map === undefined || slots.size === 0) return;
+    this.#accept(this.#map.with(slots));
     this.refreshSoon();
   }
 

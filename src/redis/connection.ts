@@ -38,7 +38,10 @@ export interface RedisConnection extends RedisCommands {
   settle(since?: number): Promise<void>;
   /** What the data is known by; it changes when acknowledged writes may be lost. Undefined when the user may not ask. */
   identity(): Promise<string | undefined>;
-  /** Calls the listener when a new session finds other data than before; returns how to stop it. */
+  /**
+   * Calls the listener when a new session finds other data than before; returns how to stop it. Nothing is known, and
+   * nothing told, where the user may not ask INFO.
+   */
   onDatasetChange(listener: (change: DatasetChange) => void): () => void;
   /** All that hold keys now, for scopes; the same node is the same object each time. */
   nodes(): readonly RedisConnection[];

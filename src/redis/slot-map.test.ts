@@ -21,7 +21,7 @@ test('says who owns a slot, and how many nobody serves', () => {
 test('differs from a map in which one slot is elsewhere', () => {
   const map = SlotMap.read(reply, 'asked')!;
   expect(map.equals(SlotMap.read(reply, 'asked')!)).toBe(true);
-  const moved = map.with(7, { host: 'new', port: 1 });
+  const moved = map.with(new Map([[7, { host: 'new', port: 1 }]]));
   expect(moved.ownerOf(7)).toBe('new:1');
   expect(moved.masters.get('new:1')).toEqual({ host: 'new', port: 1 });
   expect(map.equals(moved)).toBe(false);

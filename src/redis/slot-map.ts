@@ -52,11 +52,16 @@ export class SlotMap {
     return this.#owners.every((owner, slot) => owner === other.#owners[slot]);
   }
 
-  /** The same, but for one slot. */
-  with(slot: number, place: NodePlace): SlotMap {
-    const address = addressOf(place);
-    const masters = new Map(this.masters).set(address, place);
-    return new SlotMap(masters, this.#owners.with(slot, address));
+  /** The same, but for some slots. */
+  with(moved: ReadonlyMap<number, NodePlace>): SlotMap {
+    const masters = new Map(this.masters);
+    const owners = [...this.#owners];
+    for (const [slot, place] of moved) {
+      const address = addressOf(place);
+      masters.set(address, place);
+      owners[slot] = address;
+    }
+    return new SlotMap(masters, owners);
   }
 }
 

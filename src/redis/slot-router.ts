@@ -37,6 +37,12 @@ interface Open {
   readonly unknownScript?: boolean;
 }
 
+/**
+ * Keys of the command are on two nodes, or not there at all. A script may have been executed in part: a key that it
+ * removed cannot be written again on this node.
+ */
+const SPLIT = /^TRYAGAIN|[Aa]ttempted to access a non local key/;
+
 /** Attempts for one command: a slot may move more than once, and nodes hear of it one after the other. */
 const ROUNDS = 6;
 /** Before an attempt that follows a refusal for which only time helps, ms. */
@@ -63,18 +69,21 @@ export async function sendToSlots(
     }
     if (round > 1) await delay(PAUSE * round);
     const again: Open[] = [];
+    // All together: a node that lost its slots says so of each.
+    const moved = new Map<number, NodePlace>();
     const sent = [...groupByNode(topology, open, replies)].map(async ([node, group]) => {
       const answers = await send(topology, node, group, effect);
       const from = `${node.address}/${node.connection.sessions()}`;
       for (const [at, reply] of answers.entries()) {
         const item = group[at];
         if (item === undefined) continue;
-        const next = await judge(topology, node, item, reply);
+        const next = await judge(topology, node, item, { reply, moved });
         if ('value' in next) replies[item.index] = { ...next, from };
         else again.push(next);
       }
     });
     await Promise.all(sent);
+    topology.moved(moved);
     open = again.toSorted((one, other) => one.index - other.index);
   }
   return replies;
@@ -120,12 +129,12 @@ async function send(
   }
 }
 
-/** The reply, or how the command is to be sent again. */
+/** The reply, or how the command is to be sent again; notes what has moved. */
 async function judge(
   topology: ClusterTopology,
   node: ClusterNode,
   item: Open,
-  reply: Reply,
+  { reply, moved }: { readonly reply: Reply; readonly moved: Map<number, NodePlace> },
 ): Promise<Reply | Open> {
   const { error } = reply;
   if (error === undefined) return reply;
@@ -140,10 +149,10 @@ async function judge(
   const redirection = redirectionOf(error.message, node.place.host);
   if (redirection !== undefined) {
     const { kind, slot, place } = redirection;
-    if (kind === 'MOVED') topology.moved(slot, place);
+    if (kind === 'MOVED') moved.set(slot, place);
     return { command, index, ...script, ...(kind === 'ASK' ? { asked: place } : {}) };
   }
-  if (error.message.startsWith('TRYAGAIN')) {
+  if (SPLIT.test(error.message)) {
     if (command.apart === undefined) return { command, index, ...script };
     return command.apart().then(
       (value) => ({ error: undefined, value }),

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { startRedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
 import type { RedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
+import { documentedRights } from '../support/documented-rights.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   applyOnce,
@@ -136,6 +137,35 @@ describe.skipIf(!isInstalled)('a connection by way of sentinels', () => {
       code: 'UNSTALE_REDIS_UNREACHABLE',
       message: 'no sentinel names a master unknown: they know no such name',
     });
+  });
+
+  test('needs no more rights on the sentinels than docs/operations.md lists', async () => {
+    for (const port of sentinelPorts()) {
+      const client = testClient(port);
+      const rights = documentedRights('`redis.sentinel`');
+      await client.call('ACL', 'SETUSER', 'narrow', 'reset', 'on', '>secret', '&+switch-master', ...rights);
+      client.disconnect();
+    }
+    const sink = openSink({
+      port: 1,
+      sentinel: {
+        name: redis.name,
+        nodes: nodesOf(sentinelPorts()),
+        username: 'narrow',
+        password: 'secret',
+      },
+    });
+    opened.push(sink);
+    await sink.connection.checkReady(5_000);
+    const denied = await Promise.all(
+      sentinelPorts().map(async (port) => {
+        const client = testClient(port);
+        const log = await client.call('ACL', 'LOG');
+        client.disconnect();
+        return log;
+      }),
+    );
+    expect(denied.flat()).toEqual([]);
   });
 
   test('stops at a password that the sentinels do not take', async () => {

@@ -17,24 +17,30 @@ for index = 1, #KEYS, 2 do
   local key, companion = KEYS[index], KEYS[index + 1]
   -- First, so that Redis executes the rest even where it is out of memory.
   removed = removed + redis.call('UNLINK', key)
-  local kind = redis.call('TYPE', companion).ok
-  if kind ~= 'hash' and kind ~= 'none' then redis.call('UNLINK', companion) end
-  redis.call('HDEL', companion, 'l', 'x', 'u')
+  -- All that a companion may hold: nothing of it, and there is none. Another type is an error, and goes; any other
+  -- error comes again.
+  local fields = redis.pcall('HMGET', companion, 'f', 'u', 'l', 'x', 'p', 'g')
+  if fields.err then
+    if redis.call('TYPE', companion).ok ~= 'hash' then redis.call('UNLINK', companion) end
+    fields = redis.call('HMGET', companion, 'f', 'u', 'l', 'x', 'p', 'g')
+  end
+  local floor, leased = fields[1], fields[2] or fields[3] or fields[4]
+  if leased then redis.call('HDEL', companion, 'l', 'x', 'u') end
 
   local version = ARGV[4 + (index - 1) / 2]
-  if version ~= '' then
-    local floor = redis.call('HGET', companion, 'f')
-    if not floor or #floor ~= #version or floor < version then redis.call('HSET', companion, 'f', version) end
+  if version ~= '' and (not floor or #floor ~= #version or floor < version) then
+    redis.call('HSET', companion, 'f', version)
   end
   if hold > 0 then
-    local known = tonumber(redis.call('HGET', companion, 'p') or 0)
+    local known = tonumber(fields[5] or 0)
     if known < now + hold then redis.call('HSET', companion, 'p', string.format('%.0f', now + hold)) end
     -- Of two changes during one hold, the last to come may be the older: a delayed command, another daemon. A replica
     -- that has the older passes for caught up, so then none does.
-    local other = known > now and redis.call('HGET', companion, 'g') ~= gtid
+    local other = known > now and fields[6] ~= gtid
     if gtid == '' or other then redis.call('HDEL', companion, 'g') else redis.call('HSET', companion, 'g', gtid) end
   end
   local keep = math.max(tombstone, hold)
-  if redis.call('PTTL', companion) < keep then redis.call('PEXPIRE', companion, keep) end
+  local known = floor or leased or fields[5] or fields[6]
+  if not known or redis.call('PTTL', companion) < keep then redis.call('PEXPIRE', companion, keep) end
 end
 return removed

@@ -19,10 +19,16 @@ for index = 1, #KEYS, 2 do
   local last = at + 4 + tonumber(ARGV[at + 4])
   at = last + 1
 
-  local kind = redis.call('TYPE', companion).ok
-  if kind ~= 'hash' and kind ~= 'none' then redis.call('UNLINK', companion) end
-  local fields = redis.call('HMGET', companion, 'f', 'u')
+  -- All that a companion may hold: nothing of it, and there is none. Another type is an error, and goes; any other
+  -- error comes again.
+  local fields = redis.pcall('HMGET', companion, 'f', 'u', 'l', 'x', 'p', 'g')
+  if fields.err then
+    if redis.call('TYPE', companion).ok ~= 'hash' then redis.call('UNLINK', companion) end
+    fields = redis.call('HMGET', companion, 'f', 'u', 'l', 'x', 'p', 'g')
+  end
   local floor, unversioned = fields[1], fields[2]
+  local leased = unversioned or fields[3] or fields[4]
+  local known = floor or leased or fields[5] or fields[6]
   -- Versions of two kinds differ in length, and say nothing of each other.
   if floor and #floor ~= #version then floor = false end
 
@@ -30,15 +36,14 @@ for index = 1, #KEYS, 2 do
   if floor and version < floor then
     reply = 'refused'
   else
-    local exists = redis.call('EXISTS', key) == 1
+    -- A value that is replaced goes even where Redis is out of memory. A new one is refused there, unless the script
+    -- has written before: so the question must not be one that writes.
+    local exists = (create ~= '1' or redis.call('EXISTS', key) == 1) and redis.call('UNLINK', key) == 1
     if exists and (not floor or unversioned) then
-      redis.call('UNLINK', key)
       reply = 'dropped'
     elseif not exists and create ~= '1' then
       reply = 'skipped'
     else
-      -- A value that is replaced goes even where Redis is out of memory.
-      if exists then redis.call('UNLINK', key) end
       if form == 'hash' then
         redis.call('HSET', key, unpack(ARGV, first, last))
         redis.call('PEXPIRE', key, ttl)
@@ -47,11 +52,11 @@ for index = 1, #KEYS, 2 do
       end
       reply = 'stored'
     end
-    redis.call('HDEL', companion, 'l', 'x', 'u')
+    if leased then redis.call('HDEL', companion, 'l', 'x', 'u') end
     redis.call('HSET', companion, 'f', version)
     local keep = tombstone
     if reply == 'stored' then keep = keep + tonumber(ttl) end
-    if redis.call('PTTL', companion) < keep then redis.call('PEXPIRE', companion, keep) end
+    if not known or redis.call('PTTL', companion) < keep then redis.call('PEXPIRE', companion, keep) end
   end
   replies[#replies + 1] = reply
 end

@@ -1,0 +1,67 @@
+import type { Cluster, Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+
+import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
+import { startRedisCluster } from '../../scripts/servers/redis-cluster.ts';
+import type { RedisCluster } from '../../scripts/servers/redis-cluster.ts';
+import { startRedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
+import type { RedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
+import { startDaemon } from '../support/daemon-process.ts';
+import { eventually } from '../support/eventually.ts';
+import { clusterClient } from '../support/redis-cluster-sink.ts';
+import { testClient } from '../support/redis-sink.ts';
+import { openShop } from '../support/shop.ts';
+import type { Shop } from '../support/shop.ts';
+
+const isInstalled = (await installedRedisImplementations()).includes('redis');
+const { mysql, redis } = inject('servers');
+const [server] = mysql;
+
+describe.skipIf(!isInstalled || server === undefined)('a daemon', () => {
+  let shop: Shop;
+  let cluster: RedisCluster;
+  let sentinels: RedisSentinels;
+
+  beforeAll(async () => {
+    [shop, cluster, sentinels] = await Promise.all([
+      openShop(server!, redis.url),
+      startRedisCluster(),
+      startRedisSentinels(),
+    ]);
+  });
+  afterAll(async () => {
+    await Promise.all([shop?.close(), cluster?.destroy(), sentinels?.destroy()]);
+  });
+
+  /** Lets a daemon with this place of Redis delete keys of rows, and those of a truncated table. */
+  const deletes = async (place: object, client: Redis | Cluster): Promise<void> => {
+    const daemon = await startDaemon({ ...shop.config(), redis: place });
+    try {
+      await daemon.ready();
+      const ids = Array.from({ length: 30 }, (_, index) => index + 1);
+      const names = (kind: string): string[] => ids.map((id) => shop.key(`${kind}:${id}`));
+      const left = async (keys: readonly string[]): Promise<number> =>
+        (await Promise.all(keys.map(async (key) => client.exists(key)))).filter((found) => found > 0).length;
+      for (const key of [...names('user'), ...names('visit')]) await client.set(key, 'value');
+      await shop.db.query(`INSERT INTO users (id) VALUES ${ids.map((id) => `(${id})`).join()}`);
+      await eventually('the keys of the rows are gone', async () => (await left(names('user'))) === 0);
+      expect(await left(names('visit'))).toBe(30);
+      await shop.db.query('TRUNCATE TABLE visits');
+      await eventually('the keys of the table are gone', async () => (await left(names('visit'))) === 0);
+      expect((await daemon.stop()).code).toBe(0);
+    } finally {
+      await daemon.stop();
+      client.disconnect();
+      await shop.db.query('DELETE FROM users');
+    }
+  };
+
+  test('deletes in a cluster', async () => {
+    await deletes({ cluster: cluster.addresses }, clusterClient(cluster));
+  });
+
+  test('deletes on the master that sentinels name', async () => {
+    const place = { sentinel: { name: sentinels.name, nodes: sentinels.addresses }, wait_replicas: 1 };
+    await deletes(place, testClient((await sentinels.master()).port));
+  });
+});
