@@ -42,7 +42,7 @@ export interface RedisCommands {
    * Removes keys and their membership of the set `key` in one transaction; resolves with the number of keys that
    * existed. Without the transaction, a key that the application writes between the two would lose its
    * membership, and later changes would not find it. If `key` is no set any more, only the keys go. In a cluster there is
-   * a transaction only if all are in one slot; else the keys go first, and their membership then.
+   * a transaction only if all are in one slot; else the keys go, then their membership, and what was written meanwhile.
    */
   unlinkMembers(key: string | Buffer, members: Buffer[]): Promise<number>;
   /** The server's time, µs since the epoch. */

@@ -19,6 +19,9 @@ const CODE_BY_PREFIX: ReadonlyMap<string, ErrorCode> = new Map([
   ['DENIED', 'UNSTALE_REDIS_PERMISSION'],
 ]);
 
+/** Said by nodes of a cluster; a connection to a cluster goes after them, and nobody else expects them. */
+const ELSEWHERE: ReadonlySet<string> = new Set(['MOVED', 'ASK', 'CROSSSLOT']);
+
 /** What has no word of its own: how the text behind `ERR` begins. */
 const CODE_BY_ERR_TEXT: readonly (readonly [string, ErrorCode])[] = [
   ['ERR AUTH ', 'UNSTALE_REDIS_AUTH'],
@@ -96,6 +99,12 @@ function ofReply(message: string): UnstaleError {
     message.startsWith(EXEC_REFUSED) ? message.slice(EXEC_REFUSED.length) : message,
   );
   const prefix = /^[A-Z]+/.exec(text)?.[0] ?? '';
+  if (ELSEWHERE.has(prefix)) {
+    return new UnstaleError(
+      'UNSTALE_CONFIG_INVALID',
+      `Redis replied: ${text}: it is a node of a cluster, so write redis.cluster instead of redis.url`,
+    );
+  }
   const code =
     CODE_BY_PREFIX.get(prefix) ?? CODE_BY_ERR_TEXT.find(([beginning]) => text.startsWith(beginning))?.[1];
   return code === undefined ? unexpected(text) : new UnstaleError(code, `Redis replied: ${text}`);

@@ -18,6 +18,7 @@ import {
   durable,
   generationsOf,
   numberedKeys,
+  openSink,
   scopeOf,
   setsOf,
 } from '../support/redis-sink.ts';
@@ -332,6 +333,18 @@ describe.each(implementations)('a sink on a cluster of %s', (implementation) => 
     } finally {
       await wrong.connection.close();
       await single.destroy();
+    }
+  });
+
+  test('says that a node of it is no single Redis, before anything is deleted', async () => {
+    const [node] = cluster.masters;
+    const alone = openSink({ port: node!.port });
+    try {
+      await alone.connection.checkReady(5_000);
+      const refused = { code: 'UNSTALE_CONFIG_INVALID', message: expect.stringContaining('redis.cluster') };
+      await expect(alone.connection.probe(deletesOnly(numberedKeys(20)))).rejects.toMatchObject(refused);
+    } finally {
+      await alone.connection.close();
     }
   });
 });
