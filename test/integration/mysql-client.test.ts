@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 
 import { createConnection } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -15,13 +13,13 @@ import type { SqlClient, SqlClientOptions } from '../../src/runtime/mysql-client
 import { resolveConnectionOptions } from '../../src/runtime/mysql-connection.ts';
 import type { MysqlEndpoint } from '../../src/runtime/mysql-endpoint.ts';
 import { mysqlErrno } from '../../src/runtime/mysql-errors.ts';
+import { authority, certificate } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 
 type Server = Awaited<ReturnType<typeof startMysqlServer>>;
 
 const flavours = await installedMysqlFlavours();
-const run = promisify(execFile);
 const clients: SqlClient[] = [];
 
 const endpointOf = (server: Server, more: Partial<MysqlEndpoint> = {}): MysqlEndpoint => ({
@@ -426,42 +424,3 @@ describe.each(flavours)('the SQL client on %s', (flavour) => {
     });
   });
 });
-
-/** A self-signed authority: `name.pem` and `name.key`. */
-async function authority(directory: string, name: string): Promise<void> {
-  const subject = ['-subj', `/CN=unstale test ${name}`, '-days', '2'];
-  const files = ['-keyout', join(directory, `${name}.key`), '-out', join(directory, `${name}.pem`)];
-  await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...subject, ...files]);
-}
-
-/** A certificate of the authority `ca` for the subject alternative names: `name.pem` and `name.key`. */
-async function certificate(directory: string, name: string, altNames: string): Promise<void> {
-  const file = (suffix: string): string => join(directory, `${name}.${suffix}`);
-  const subject = ['-subj', `/CN=${name}`];
-  await run('openssl', [
-    'req',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    ...subject,
-    '-keyout',
-    file('key'),
-    '-out',
-    file('csr'),
-  ]);
-  await writeFile(file('ext'), `subjectAltName=${altNames}\n`);
-  const issuer = ['-CA', join(directory, 'ca.pem'), '-CAkey', join(directory, 'ca.key'), '-CAcreateserial'];
-  await run('openssl', [
-    'x509',
-    '-req',
-    '-in',
-    file('csr'),
-    ...issuer,
-    '-days',
-    '2',
-    '-extfile',
-    file('ext'),
-    '-out',
-    file('pem'),
-  ]);
-}

@@ -1,0 +1,103 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+
+import { freePort } from '../../scripts/servers/free-port.ts';
+import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
+import { startRedisServer } from '../../scripts/servers/redis-server.ts';
+import type { RedisServer } from '../../scripts/servers/redis-server.ts';
+import type { RedisConnectionOptions } from '../../src/redis/client.ts';
+import { authority, certificate } from '../support/certificates.ts';
+import {
+  applyOnce,
+  deletesOf,
+  deletesOnly,
+  durable,
+  fill,
+  numberedKeys,
+  openSink,
+  testClient,
+} from '../support/redis-sink.ts';
+import type { TestSink } from '../support/redis-sink.ts';
+
+const implementations = await installedRedisImplementations();
+const opened: TestSink[] = [];
+let directory: string;
+let ca: string;
+let otherCa: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'unstale-tls-'));
+  await authority(directory, 'ca');
+  await authority(directory, 'other');
+  await certificate(directory, 'server', 'DNS:cache.example');
+  ca = await readFile(join(directory, 'ca.pem'), 'utf8');
+  otherCa = await readFile(join(directory, 'other.pem'), 'utf8');
+});
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map(async ({ connection }) => connection.close()));
+});
+afterAll(async () => rm(directory, { recursive: true, force: true }));
+
+describe.each(implementations)('%s by TLS', (implementation) => {
+  let server: RedisServer;
+  let port: number;
+
+  beforeAll(async () => {
+    port = await freePort();
+    const file = (name: string): string => join(directory, name);
+    server = await startRedisServer({
+      implementation,
+      args: [
+        ['--tls-port', String(port), '--tls-auth-clients', 'no', '--tls-ca-cert-file', file('ca.pem')],
+        ['--tls-cert-file', file('server.pem'), '--tls-key-file', file('server.key')],
+      ].flat(),
+    });
+  });
+  afterAll(async () => server?.destroy());
+
+  const open = (
+    tls: Partial<NonNullable<RedisConnectionOptions['tls']>>,
+    options: Partial<RedisConnectionOptions> = {},
+  ): TestSink => {
+    const sink = openSink({ port, tls: { rejectUnauthorized: true, ...tls }, ...options });
+    opened.push(sink);
+    return sink;
+  };
+  /** Why it does not connect. */
+  const refusal = async (sink: TestSink): Promise<unknown> =>
+    sink.connection.checkReady(300).then(
+      () => 'connected',
+      (error: unknown) => error,
+    );
+
+  test('deletes, and probes its rights, where the certificate names the host that was asked for', async () => {
+    const client = testClient(server.port);
+    const keys = numberedKeys(50);
+    await fill(client, keys);
+    client.disconnect();
+    const { sink, connection } = open({ ca, servername: 'cache.example' });
+    await connection.checkReady(5_000);
+    expect(await connection.probe(deletesOnly(keys))).toBe('permitted');
+    expect(await applyOnce(sink, deletesOf(keys))).toEqual(durable(50));
+  });
+
+  test('refuses another name, another authority and none, with a reason that may pass', async () => {
+    const unreachable = (reason: RegExp): object => ({
+      code: 'UNSTALE_REDIS_UNREACHABLE',
+      message: expect.stringMatching(reason),
+    });
+    expect(await refusal(open({ ca }))).toMatchObject(unreachable(/altnames|does not match/i));
+    expect(await refusal(open({ ca: otherCa, servername: 'cache.example' }))).toMatchObject(
+      unreachable(/certificate/),
+    );
+    expect(await refusal(open({ servername: 'cache.example' }))).toMatchObject(unreachable(/certificate/));
+    expect(await refusal(open({ ca }, { port: server.port }))).toMatchObject(unreachable(/./));
+  });
+
+  test('takes any certificate if told so', async () => {
+    await open({ rejectUnauthorized: false }).connection.checkReady(5_000);
+  });
+});

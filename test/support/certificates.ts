@@ -1,0 +1,45 @@
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** A self-signed authority: `name.pem` and `name.key`. */
+export async function authority(directory: string, name: string): Promise<void> {
+  const subject = ['-subj', `/CN=unstale test ${name}`, '-days', '2'];
+  const files = ['-keyout', join(directory, `${name}.key`), '-out', join(directory, `${name}.pem`)];
+  await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...subject, ...files]);
+}
+
+/** A certificate of the authority `ca` for the subject alternative names: `name.pem` and `name.key`. */
+export async function certificate(directory: string, name: string, altNames: string): Promise<void> {
+  const file = (suffix: string): string => join(directory, `${name}.${suffix}`);
+  const subject = ['-subj', `/CN=${name}`];
+  await run('openssl', [
+    'req',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    ...subject,
+    '-keyout',
+    file('key'),
+    '-out',
+    file('csr'),
+  ]);
+  await writeFile(file('ext'), `subjectAltName=${altNames}\n`);
+  const issuer = ['-CA', join(directory, 'ca.pem'), '-CAkey', join(directory, 'ca.key'), '-CAcreateserial'];
+  await run('openssl', [
+    'x509',
+    '-req',
+    '-in',
+    file('csr'),
+    ...issuer,
+    '-days',
+    '2',
+    '-extfile',
+    file('ext'),
+    '-out',
+    file('pem'),
+  ]);
+}
