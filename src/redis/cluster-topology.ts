@@ -74,7 +74,10 @@ export class ClusterTopology {
 
   /** A slot is moving to this node. */
   receives(place: NodePlace): ClusterNode {
-    this.#receivers.set(addressOf(place), { place, knownAt: performance.now() });
+    const address = addressOf(place);
+    // A master is one as long as it serves slots; should it fail, nobody waits for it longer than that.
+    if (this.#map?.masters.has(address) !== true)
+      this.#receivers.set(address, { place, knownAt: performance.now() });
     return this.nodes.at(place);
   }
 
@@ -168,7 +171,7 @@ export class ClusterTopology {
       this.#version += 1;
     }
     for (const [address, { knownAt }] of this.#receivers)
-      if (performance.now() - knownAt > RECEIVES) this.#receivers.delete(address);
+      if (map.masters.has(address) || performance.now() - knownAt > RECEIVES) this.#receivers.delete(address);
     const receiving = [...this.#receivers].map(([address, { place }]) => [address, place] as const);
     this.nodes.keepMasters(new Map([...receiving, ...map.masters]));
     // They may have been replicas a moment ago, in the same session.

@@ -1,5 +1,5 @@
 import type { Cluster } from 'ioredis';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { startRedisCluster } from '../../scripts/servers/redis-cluster.ts';
 import type { RedisCluster, SlotMigration } from '../../scripts/servers/redis-cluster.ts';
@@ -129,26 +129,49 @@ describe('while slots of a cluster are on their way', () => {
   });
 });
 
-describe('a cluster whose master and replica change places', () => {
-  test('twice within seconds is reported both times', async () => {
-    const cluster = await startRedisCluster({ replicas: true });
-    const { sink, connection } = openClusterSink(cluster);
-    try {
-      await connection.checkReady(10_000);
-      const changes: DatasetChange[] = [];
-      connection.onDatasetChange((change) => changes.push(change));
-      const [master, replica] = [cluster.masters[0]!, cluster.replicas[0]!];
-      for (const [round, node] of [replica, master].entries()) {
-        await cluster.failover(node);
-        await applyUntilDurable(sink, deletesOf(numberedKeys(100)));
-        await eventually('it is reported', () => changes.length > round);
-        expect(changes.slice(round)).toEqual([
-          expect.objectContaining({ master: `127.0.0.1:${node.port}`, reason: 'promoted' }),
-        ]);
-      }
-    } finally {
-      await connection.close();
-      await cluster.destroy();
+describe('a cluster whose replicas take over', () => {
+  let cluster: RedisCluster;
+  let client: Cluster;
+  let sink: TestSink;
+
+  beforeEach(async () => {
+    cluster = await startRedisCluster({ replicas: true });
+    client = clusterClient(cluster);
+    sink = openClusterSink(cluster);
+    await sink.connection.checkReady(10_000);
+  });
+  afterEach(async () => {
+    await sink?.connection.close();
+    client?.disconnect();
+    await cluster?.destroy();
+  });
+
+  test('and give back within seconds is reported both times', async () => {
+    const changes: DatasetChange[] = [];
+    sink.connection.onDatasetChange((change) => changes.push(change));
+    const [master, replica] = [cluster.masters[0]!, cluster.replicas[0]!];
+    for (const [round, node] of [replica, master].entries()) {
+      await cluster.failover(node);
+      await applyUntilDurable(sink.sink, deletesOf(numberedKeys(100)));
+      await eventually('it is reported', () => changes.length > round);
+      expect(changes.slice(round)).toEqual([
+        expect.objectContaining({ master: `127.0.0.1:${node.port}`, reason: 'promoted' }),
+      ]);
     }
+  });
+
+  test('while a scope is looked for has the scope removed from them too', async () => {
+    const [master, replica] = [cluster.masters[2]!, cluster.replicas[2]!];
+    await store(client, numberedKeys(2_000, 'product:'));
+    await eventually(
+      'the replica has the keys',
+      async () => (await cluster.call(master, 'DBSIZE')) === (await cluster.call(replica, 'DBSIZE')),
+    );
+    await master.kill();
+    const results = await applyUntilDurable(sink.sink, [scopeOf('product:*')]);
+
+    expect(results.length).toBeGreaterThan(1);
+    expect(results.at(-1)).toEqual(durable(0, 2_000));
+    expect(sink.connection.nodes()).toHaveLength(3);
   });
 });
