@@ -1,6 +1,7 @@
 import type { Cluster } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
+import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { startRedisCluster } from '../../scripts/servers/redis-cluster.ts';
 import type { RedisCluster, SlotMigration } from '../../scripts/servers/redis-cluster.ts';
 import type { DatasetChange } from '../../src/redis/dataset-watch.ts';
@@ -18,10 +19,13 @@ import {
 } from '../support/redis-sink.ts';
 import type { TestSink } from '../support/redis-sink.ts';
 
+// Local processes: containers do not reach each other by 127.0.0.1.
+const isInstalled = (await installedRedisImplementations()).includes('redis');
+
 /** Many keys of one slot. */
 const tagged = (tag: string, count: number): string[] => numberedKeys(count, `user:{${tag}}:`);
 
-describe('while slots of a cluster are on their way', () => {
+describe.skipIf(!isInstalled)('while slots of a cluster are on their way', () => {
   let cluster: RedisCluster;
   let client: Cluster;
   const open: TestSink[] = [];
@@ -129,7 +133,7 @@ describe('while slots of a cluster are on their way', () => {
   });
 });
 
-describe('a cluster whose replicas take over', () => {
+describe.skipIf(!isInstalled)('a cluster whose replicas take over', () => {
   let cluster: RedisCluster;
   let client: Cluster;
   let sink: TestSink;

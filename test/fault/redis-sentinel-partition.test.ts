@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
+import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { startRedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
 import type { RedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
 import type { DatasetChange } from '../../src/redis/dataset-watch.ts';
@@ -14,44 +15,49 @@ import {
   testClient,
 } from '../support/redis-sink.ts';
 
-let redis: RedisSentinels;
-const closers: (() => unknown)[] = [];
+// Local processes: containers do not reach each other by 127.0.0.1.
+const isInstalled = (await installedRedisImplementations()).includes('redis');
 
-beforeEach(async () => {
-  redis = await startRedisSentinels();
-});
-afterEach(async () => {
-  for (const close of closers.splice(0).toReversed()) await close();
-  await redis?.destroy();
-});
+describe.skipIf(!isInstalled)('a connection by way of sentinels', () => {
+  let redis: RedisSentinels;
+  const closers: (() => unknown)[] = [];
 
-test('a master that is cut off from the sentinels, but not from us, is left for the one that they name', async () => {
-  const [first, second] = redis.servers;
-  const user = { username: 'app', password: 'secret' };
-  const [onFirst, onSecond] = [first, second].map(({ port }) => {
-    const client = testClient(port);
-    closers.push(() => client.disconnect());
-    return client;
+  beforeEach(async () => {
+    redis = await startRedisSentinels();
   });
-  for (const client of [onFirst!, onSecond!])
-    await client.acl('SETUSER', 'app', 'on', '>secret', '~*', '+@all');
-  const nodes = redis.sentinels.map(({ host, port }) => ({ host, port }));
-  const { sink, connection } = openSink({ port: 1, sentinel: { name: redis.name, nodes }, ...user });
-  closers.push(() => connection.close());
-  const changes: DatasetChange[] = [];
-  connection.onDatasetChange((change) => changes.push(change));
-  await connection.checkReady(5_000);
+  afterEach(async () => {
+    for (const close of closers.splice(0).toReversed()) await close();
+    await redis?.destroy();
+  });
 
-  const old = new Redis({ host: first.host, port: first.port, ...user });
-  closers.push(() => old.disconnect());
-  await old.acl('SETUSER', 'default', 'off');
-  await old.client('KILL', 'USER', 'default');
+  test('a master that is cut off from the sentinels, but not from us, is left for the one that they name', async () => {
+    const [first, second] = redis.servers;
+    const user = { username: 'app', password: 'secret' };
+    const [onFirst, onSecond] = [first, second].map(({ port }) => {
+      const client = testClient(port);
+      closers.push(() => client.disconnect());
+      return client;
+    });
+    for (const client of [onFirst!, onSecond!])
+      await client.acl('SETUSER', 'app', 'on', '>secret', '~*', '+@all');
+    const nodes = redis.sentinels.map(({ host, port }) => ({ host, port }));
+    const { sink, connection } = openSink({ port: 1, sentinel: { name: redis.name, nodes }, ...user });
+    closers.push(() => connection.close());
+    const changes: DatasetChange[] = [];
+    connection.onDatasetChange((change) => changes.push(change));
+    await connection.checkReady(5_000);
 
-  await eventually('the new master is found', () => changes.length > 0);
-  expect(changes).toHaveLength(1);
-  expect((await old.role())[0]).toBe('master');
-  const keys = numberedKeys(50);
-  await fill(onSecond!, keys);
-  await applyUntilDurable(sink, deletesOf(keys));
-  expect(await onSecond!.exists(...keys)).toBe(0);
+    const old = new Redis({ host: first.host, port: first.port, ...user });
+    closers.push(() => old.disconnect());
+    await old.acl('SETUSER', 'default', 'off');
+    await old.client('KILL', 'USER', 'default');
+
+    await eventually('the new master is found', () => changes.length > 0);
+    expect(changes).toHaveLength(1);
+    expect((await old.role())[0]).toBe('master');
+    const keys = numberedKeys(50);
+    await fill(onSecond!, keys);
+    await applyUntilDurable(sink, deletesOf(keys));
+    expect(await onSecond!.exists(...keys)).toBe(0);
+  });
 });
