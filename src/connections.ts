@@ -13,7 +13,7 @@ import type { DatasetStore } from './state/dataset-store.ts';
 import { createHistoryStore } from './state/history-store.ts';
 import { createPositionStore, UNLOGGED_WRITES } from './state/position-store.ts';
 import type { MysqlPositionStore } from './state/position-store.ts';
-import { readOnlyStore } from './state/read-only-store.ts';
+import { NO_HISTORY, readOnlyStore } from './state/read-only-store.ts';
 
 /** Longest wait for the answer to a short question or to a position write, ms. */
 const QUERY_TIMEOUT = 10_000;
@@ -98,7 +98,7 @@ export function openStateStore(config: Config, log: Log): StateStores {
   const tables = { client, database: config.state.database, clientId: config.clientId };
   return {
     store: config.dryRun ? readOnlyStore(store, log) : store,
-    history: createHistoryStore(tables),
+    history: config.dryRun ? NO_HISTORY : createHistoryStore(tables),
     datasets: createDatasetStore(tables),
     close: () => client.close(),
   };

@@ -1,4 +1,4 @@
-import type { Log } from '../pipeline/ports.ts';
+import type { HistoryStore, Log } from '../pipeline/ports.ts';
 import type { MysqlPositionStore } from './position-store.ts';
 import { isDenied, isMissing } from './state-error.ts';
 
@@ -19,3 +19,9 @@ export function readOnlyStore(store: MysqlPositionStore, log: Log): MysqlPositio
     save: () => Promise.resolve(),
   };
 }
+
+/** A history that ends with the process. */
+export const NO_HISTORY: HistoryStore = {
+  loadHistory: () => Promise.resolve([]),
+  remember: () => Promise.resolve(),
+};
