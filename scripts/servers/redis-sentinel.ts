@@ -5,7 +5,7 @@ import { startRedisServer } from './redis-server.ts';
 import type { RedisServer, RedisServerOptions } from './redis-server.ts';
 
 /** A master that is silent for so long is held for failed, ms. */
-const DOWN_AFTER = 500;
+const DOWN_AFTER = 1_500;
 /** Before a failover is tried again, ms. */
 const FAILOVER_TIMEOUT = 2_000;
 const SENTINELS = 3;
