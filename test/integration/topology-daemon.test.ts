@@ -35,7 +35,9 @@ describe.skipIf(!isInstalled || server === undefined)('a daemon', () => {
 
   /** Lets a daemon with this place of Redis delete keys of rows, and those of a truncated table. */
   const deletes = async (place: object, client: Redis | Cluster): Promise<void> => {
-    const daemon = await startDaemon({ ...shop.config(), redis: place });
+    // A daemon that finds another Redis than before would apply the truncation of the other test again.
+    const client_id = `${shop.db.name}-${Object.keys(place)[0] ?? ''}`;
+    const daemon = await startDaemon({ ...shop.config(), client_id, redis: place });
     try {
       await daemon.ready();
       const ids = Array.from({ length: 30 }, (_, index) => index + 1);
