@@ -212,6 +212,8 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       identity: () => redis.identity(),
       rewind: (position) =>
         switchTo(async (_after, signal) => {
+          // First: what Redis acknowledges while the stream opens would move the position past the repetition.
+          pipeline.forgetPositions();
           await writer.rewind(position);
           await goOn(createStream(stream.config), position, signal);
           return { ...stream, first: [], replaysFrom: position };

@@ -29,6 +29,8 @@ export interface FailoverReplayOptions {
 export class FailoverReplay {
   readonly #options: FailoverReplayOptions;
   #pending = false;
+  /** What the position speaks of, as seen before it was set back: a change in between has to be found again. */
+  #seen: string | undefined;
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: FailoverReplayOptions) {
@@ -40,6 +42,7 @@ export class FailoverReplay {
     const { history, store, identity, log, onReplay } = this.#options;
     await history.load();
     const [known, now] = [await store.loadDataset(), await identity()];
+    this.#seen = now;
     if (now === undefined) {
       log.warn(
         {},
@@ -57,10 +60,9 @@ export class FailoverReplay {
     return from;
   }
 
-  /** The position that is stored speaks of the data that Redis has now. */
+  /** The position that is stored speaks of the data that was seen last. */
   async noteDataset(): Promise<void> {
-    const now = await this.#options.identity();
-    if (now !== undefined) await this.#options.store.saveDataset(now);
+    if (this.#seen !== undefined) await this.#options.store.saveDataset(this.#seen);
   }
 
   /** Other data is in Redis. Changes that come while an earlier one is waited for need no repetition of their own. */
@@ -73,16 +75,23 @@ export class FailoverReplay {
   }
 
   async #replay(): Promise<void> {
-    const { history, rewind, log, onReplay, retryDelay, signal } = this.#options;
+    const { history, identity, rewind, log, onReplay } = this.#options;
     this.#pending = false;
     const from = history.lowestRecent();
     if (from === undefined) return;
     log.info({ from: formatPosition(from) }, 'applying changes again that Redis may have lost');
     onReplay();
-    if (!(await rewind(from))) return;
+    await this.#retried(async () => {
+      this.#seen = await identity();
+    });
+    if (await rewind(from)) await this.#retried(() => this.noteDataset());
+  }
+
+  async #retried(work: () => Promise<void>): Promise<void> {
+    const { retryDelay, signal } = this.#options;
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
-        await this.noteDataset();
+        await work();
         return;
       } catch (error) {
         if (asUnstaleError(error).policy.directive !== 'retry') throw error;

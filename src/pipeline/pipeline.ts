@@ -132,6 +132,11 @@ export class Pipeline {
     this.#replayUntil = place;
   }
 
+  /** What is in flight moves the position no more. To be called before the position is set back. */
+  forgetPositions(): void {
+    this.#window.forgetPositions();
+  }
+
   /** Ends the source, so that `run` sends what was read and ends. */
   async stop(): Promise<void> {
     this.#ending.abort();
@@ -225,9 +230,8 @@ export class Pipeline {
     return true;
   }
 
-  /** What was read comes again: what is in flight must not move the position past it. */
+  /** What was read comes again. */
   #replay(from: SourcePosition): void {
-    this.#window.forgetPositions();
     if (this.#readTo !== undefined) this.#replayUntil ??= this.#readTo;
     this.#readTo = from;
   }
