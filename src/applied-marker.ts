@@ -1,8 +1,10 @@
 import type { SourcePosition } from './change/position.ts';
+import type { Config } from './config/config.ts';
 import type { Log } from './pipeline/ports.ts';
+import type { RedisConnection } from './redis/connection.ts';
 import { appliedKey, formatApplied } from './protocol/applied.ts';
 
-export interface AppliedMarkerOptions {
+interface AppliedMarkerOptions {
   readonly clientId: string;
   readonly write: (key: string, text: string) => Promise<void>;
   /** At least this long between two writes, ms. */
@@ -51,4 +53,15 @@ export class AppliedMarker {
       (err: unknown) => log.debug({ err }, 'readers are not told how far the daemon is'),
     );
   }
+}
+
+/** The marker that a configuration asks for; undefined if it asks for none. */
+export function openMarker(
+  { dryRun, clientId, redis: { appliedInterval } }: Config,
+  redis: RedisConnection,
+  log: Log,
+): AppliedMarker | undefined {
+  if (dryRun || appliedInterval === undefined) return undefined;
+  const write = (key: string, text: string): Promise<void> => redis.setAll([key], text);
+  return new AppliedMarker({ clientId, write, interval: appliedInterval, log });
 }

@@ -1,23 +1,22 @@
 import { formatPosition } from './change/position.ts';
 import type { SourcePosition } from './change/position.ts';
-import { AppliedMarker } from './applied-marker.ts';
+import { openMarker } from './applied-marker.ts';
 import { createAdminServer } from './admin/http-server.ts';
 import { TailHub } from './admin/tail.ts';
-import { VisibilityBarrier } from './binlog/barrier/visibility-barrier.ts';
 import { readServerFacts } from './binlog/server-facts.ts';
 import { currentEnd } from './binlog/start-position.ts';
 import { RetentionWatch } from './binlog/retention-watch.ts';
 import type { Config, Settings } from './config/config.ts';
-import { openBarrierClients, openRedis, openSourceClient, openStateStore } from './connections.ts';
+import { openRedis, openSourceClient, openStateStore } from './connections.ts';
 import { ConfigWatch } from './config-watch.ts';
 import { createDaemonView } from './daemon-view.ts';
 import type { Phase } from './daemon-view.ts';
+import { openBarrier } from './open-barrier.ts';
 import { openDryRun } from './dry-run.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
 import { FailoverReplay } from './failover-replay.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics } from './observability/metrics.ts';
-import type { Metrics } from './observability/metrics.ts';
 import { observePipeline } from './observe-pipeline.ts';
 import { CheckpointWriter } from './pipeline/checkpoint-writer.ts';
 import type { OpenStream } from './pipeline/mapped-stream.ts';
@@ -25,7 +24,6 @@ import { Pipeline } from './pipeline/pipeline.ts';
 import { PositionHistory } from './pipeline/position-history.ts';
 import type { StartPoint } from './pipeline/ports.ts';
 import { requirePreconditions } from './preconditions.ts';
-import type { RedisConnection } from './redis/connection.ts';
 import { createRedisSink } from './redis/sink.ts';
 import { Reloader } from './reload.ts';
 import type { ReloadOutcome, ReloadRequest } from './reload.ts';
@@ -365,46 +363,6 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
   }
 }
 
-function openMarker(
-  { dryRun, clientId, redis: { appliedInterval } }: Config,
-  redis: RedisConnection,
-  log: Logger,
-): AppliedMarker | undefined {
-  if (dryRun || appliedInterval === undefined) return undefined;
-  const write = (key: string, text: string): Promise<void> => redis.setAll([key], text);
-  return new AppliedMarker({ clientId, write, interval: appliedInterval, log });
-}
-
 function storesValues({ plan }: Config): boolean {
   return plan.rules.some((rule) => rule.kind === 'table' && rule.action.kind === 'update');
-}
-
-function openBarrier(
-  config: Config,
-  metrics: Metrics,
-  log: Logger,
-  received: () => SourcePosition | undefined,
-  closers: (() => Promise<void>)[],
-): VisibilityBarrier | undefined {
-  const clients = openBarrierClients(config);
-  if (clients.length === 0) return undefined;
-  closers.push(
-    ...clients.map(
-      ({ client }) =>
-        () =>
-          client.close(),
-    ),
-  );
-  const isSource =
-    config.source.barrier === 'source'
-      ? () => true
-      : (serverUuid: string) => serverUuid === received()?.serverUuid;
-  return new VisibilityBarrier({
-    servers: clients.map((named) => ({ ...named, isSource })),
-    timeout: config.source.barrierTimeout,
-    sleep,
-    log,
-    onWaited: (waited) => metrics.barrierWait(waited),
-    onUnknown: () => metrics.barrierTimeout(),
-  });
 }

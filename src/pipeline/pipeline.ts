@@ -3,7 +3,6 @@ import type { CommandBatch } from '../change/command.ts';
 import { formatPosition, isBefore } from '../change/position.ts';
 import type { BinlogPlace, SourcePosition } from '../change/position.ts';
 import type { SourceEvent } from '../change/source-event.ts';
-import type { MappingPlan } from '../mapping/plan.ts';
 import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
 import { Deliveries } from './deliveries.ts';
 import { Delivery } from './delivery.ts';
@@ -13,6 +12,7 @@ import type { PipelineObserver } from './observer.ts';
 import type { MappedStream, NextStream, OpenStream } from './mapped-stream.ts';
 import { OpenBatch } from './open-batch.ts';
 import type { BatchLimits } from './open-batch.ts';
+import { redeletesOf } from './redeletes.ts';
 import { RowMapper } from './row-mapper.ts';
 import type { Barrier, CommandSink, Log, RetryDelay, Sleep, Visibility } from './ports.ts';
 
@@ -413,12 +413,4 @@ export class Pipeline {
     this.#wake?.();
     this.#wake = undefined;
   }
-}
-
-function redeletesOf({ rules }: MappingPlan): ReadonlyMap<string, readonly number[]> {
-  const delays = new Map<string, readonly number[]>();
-  for (const rule of rules) {
-    if (rule.kind === 'table' && rule.redelete !== undefined) delays.set(rule.id, rule.redelete);
-  }
-  return delays;
 }

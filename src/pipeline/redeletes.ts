@@ -1,4 +1,5 @@
 import type { CacheCommand } from '../change/command.ts';
+import type { MappingPlan } from '../mapping/plan.ts';
 import type { Sleep } from './ports.ts';
 
 /** Deletes that wait for their repetition; then nothing more is sent. */
@@ -89,4 +90,13 @@ export class Redeletes {
   #wakeAll(): void {
     for (const wake of this.#waitingForRoom.splice(0)) wake();
   }
+}
+
+/** The delays of a plan's rules, by rule; only of those that have some. */
+export function redeletesOf({ rules }: MappingPlan): ReadonlyMap<string, readonly number[]> {
+  const delays = new Map<string, readonly number[]>();
+  for (const rule of rules) {
+    if (rule.kind === 'table' && rule.redelete !== undefined) delays.set(rule.id, rule.redelete);
+  }
+  return delays;
 }
