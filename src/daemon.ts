@@ -30,7 +30,7 @@ import type { ReloadOutcome, ReloadRequest } from './reload.ts';
 import { createRetryDelay } from './runtime/backoff.ts';
 import { withDeadline } from './runtime/deadline.ts';
 import { sleep } from './runtime/sleep.ts';
-import { createStreamFactory, openStream } from './stream.ts';
+import { createStreamFactory, openStream, storesValues } from './stream.ts';
 import type { Stream } from './stream.ts';
 import { withTail } from './tail-observer.ts';
 
@@ -361,8 +361,4 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
     await closeAll();
     throw asUnstaleError(error);
   }
-}
-
-function storesValues({ plan }: Config): boolean {
-  return plan.rules.some((rule) => rule.kind === 'table' && rule.action.kind === 'update');
 }

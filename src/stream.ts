@@ -12,6 +12,10 @@ import type { MappedStream } from './pipeline/mapped-stream.ts';
 import type { RetryDelay, SqlClient } from './pipeline/ports.ts';
 import { classifyMysqlError } from './runtime/mysql-errors.ts';
 import { sleep } from './runtime/sleep.ts';
+import { growYoungGeneration } from './runtime/young-generation.ts';
+
+/** Bytes of V8's young generation; the values of the batches that are on their way fit into a part of it. */
+const YOUNG_WITH_VALUES = 16 * 1024 * 1024;
 
 /** What all streams of a daemon share. */
 export interface StreamTools {
@@ -40,16 +44,24 @@ export function createStreamFactory(tools: StreamTools): (config: Config) => Str
     lookupClient = opened;
     return opened;
   };
-  return (config) => ({
-    config,
-    source: createSource(config, tools),
-    plan: config.plan,
-    ...(config.plan.lookups.length === 0
-      ? {}
-      : { lookups: createLookups(config, lookupClientOf(config), tools) }),
-    rateLimits: rateLimitsOf(config),
-    ...hintGuardOf(config),
-  });
+  return (config) => {
+    if (storesValues(config)) growYoungGeneration(YOUNG_WITH_VALUES);
+    return {
+      config,
+      source: createSource(config, tools),
+      plan: config.plan,
+      ...(config.plan.lookups.length === 0
+        ? {}
+        : { lookups: createLookups(config, lookupClientOf(config), tools) }),
+      rateLimits: rateLimitsOf(config),
+      ...hintGuardOf(config),
+    };
+  };
+}
+
+/** Whether a rule stores values. */
+export function storesValues({ plan }: Config): boolean {
+  return plan.rules.some((rule) => rule.kind === 'table' && rule.action.kind === 'update');
 }
 
 /**
