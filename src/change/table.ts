@@ -13,6 +13,8 @@ export interface TableRef {
 export interface TableInterest {
   readonly table: TableRef;
   readonly columns: readonly string[];
+  /** Those of `columns` that nobody reads in the before image of an UPDATE whose after image has them. */
+  readonly onlyAfter?: readonly string[];
 }
 
 /** A table whose names may not be known: what a statement reached. Without `table` any of the schema, without both any. */

@@ -10,7 +10,7 @@ import type { Lookup, MappingOutput, MapRow } from './plan.ts';
 import { ALL_OPERATIONS } from './rule.ts';
 import type { Rule, RuleLookup, TableRule } from './rule.ts';
 import { guardWithoutVersion } from './guard.ts';
-import { actionColumns, mapVersioned, versionOf } from './compile-versioned-rule.ts';
+import { mapVersioned, storedColumns, versionOf } from './compile-versioned-rule.ts';
 import { ruleScopes } from './rule-scopes.ts';
 import { templateColumns, templateLookups } from './template.ts';
 import type { KeyTemplate } from './template.ts';
@@ -32,12 +32,18 @@ interface ImageMapper {
 
 /** The columns of changed rows that a rule needs, with repetitions. */
 export function ruleColumns(rule: Rule): readonly string[] {
+  return [...ruleColumnsBefore(rule), ...(rule.kind === 'outbox' ? [] : storedColumns(rule.action))];
+}
+
+/** Those that it needs of the row as it was before an UPDATE, too. */
+export function ruleColumnsBefore(rule: Rule): readonly string[] {
   if (rule.kind === 'outbox') {
     return [rule.keyColumn, rule.prefixColumn, rule.generationColumn].filter((name) => name !== undefined);
   }
   const { action, condition, lookup } = rule;
+  const version = versionOf(action);
   return [
-    ...actionColumns(action),
+    ...(version?.kind === 'column' ? [version.column] : []),
     ...ruleTemplates(rule).flatMap(templateColumns),
     ...(condition === undefined ? [] : conditionColumns(condition)),
     ...(lookup?.parameters ?? []),

@@ -1,4 +1,4 @@
-import type { CacheCommand, Guard } from '../change/command.ts';
+import type { CacheCommand, Guard, StorePolicy } from '../change/command.ts';
 import type { RowImage } from '../change/row-change.ts';
 import { binlogVersion, rowVersion } from '../change/version.ts';
 import type { VersionRank, VersionToken } from '../change/version.ts';
@@ -17,13 +17,9 @@ export function versionOf(action: RuleAction): VersionSource | undefined {
   return action.guard.kind === 'version' ? { kind: 'column', column: action.guard.column } : undefined;
 }
 
-/** The columns that a rule's action needs beside those of its keys. */
-export function actionColumns(action: RuleAction): readonly string[] {
-  const version = versionOf(action);
-  return [
-    ...(version?.kind === 'column' ? [version.column] : []),
-    ...(action.kind === 'update' ? valueFields(action.value).map(({ column }) => column) : []),
-  ];
+/** The columns of the values that a rule stores. */
+export function storedColumns(action: RuleAction): readonly string[] {
+  return action.kind === 'update' ? valueFields(action.value).map(({ column }) => column) : [];
 }
 
 /**
@@ -76,11 +72,11 @@ function presentFunction(rule: TableRule, { columns }: RuleTarget, removal: Remo
   const valueOf = compileValue(action.value, columns);
   // A row that has left the condition is none that the application would cache.
   const satisfies = compileCertainty(condition?.image ?? [], columns);
-  const { ttl: ttlMs, ttlJitter, create } = action;
+  const policy: StorePolicy = { ttlMs: action.ttl, ttlJitter: action.ttlJitter, create: action.create };
   return (key, image, version) => {
     const value = version === undefined || !satisfies(image) ? undefined : valueOf(image);
     if (value === undefined || value === null || version === undefined) return removal(key, version);
-    return { kind: 'update', key, rule: id, entry: { version, value, ttlMs, ttlJitter, create } };
+    return { kind: 'update', key, rule: id, version, value, policy };
   };
 }
 

@@ -8,7 +8,13 @@ import type { BinlogOrder } from '../change/version.ts';
 import type { TableInterest, TableInterests, TableReach, TableRef } from '../change/table.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import { compileOutboxRule } from './compile-outbox-rule.ts';
-import { compileTableRule, lookupOf, plainKeyRule, ruleColumns } from './compile-table-rule.ts';
+import {
+  compileTableRule,
+  lookupOf,
+  plainKeyRule,
+  ruleColumns,
+  ruleColumnsBefore,
+} from './compile-table-rule.ts';
 import { PlainKeyTable } from './plain-key-table.ts';
 import { MappedTable, PlannedTable } from './planned-table.ts';
 import { canonicalRule, selectorOf } from './rule.ts';
@@ -104,6 +110,8 @@ export function compilePlan(rules: readonly Rule[]): MappingPlan {
     const [first, ...others] = concerned;
     if (first === undefined) return undefined;
     const columns = [...new Set(concerned.flatMap(ruleColumns))];
+    const before = new Set(concerned.flatMap(ruleColumnsBefore).map((name) => name.toLowerCase()));
+    const onlyAfter = columns.filter((name) => !before.has(name.toLowerCase()));
     const planned = { owner, table, label: formatSelector(selectorOf(first)) };
     const plain = others.length === 0 ? plainKeyRule(first, { table, columns }) : undefined;
     if (plain !== undefined) return { table: new PlainKeyTable(planned, plain), columns };
@@ -112,7 +120,11 @@ export function compilePlan(rules: readonly Rule[]): MappingPlan {
         ? compileOutboxRule(rule, columns, () => scopes([{}], 'unreadable'))
         : compileTableRule(rule, { table, columns, lookup: lookupNumbers.get(rule) }),
     );
-    return { table: new MappedTable(planned, inTurn(maps)), columns };
+    return {
+      table: new MappedTable(planned, inTurn(maps)),
+      columns,
+      ...(onlyAfter.length === 0 ? {} : { onlyAfter }),
+    };
   };
 
   const find = (schema: string, table: string): TableInterest | undefined => {

@@ -47,18 +47,29 @@ export class RowDecoder {
   readonly #blank: readonly ColumnValue[];
   /** Images with all columns, by far the most frequent. */
   readonly #complete: Presence;
+  /** Before images with all columns, of UPDATEs whose after images have all columns too. */
+  readonly #replaced: Presence;
 
   constructor(interest: TableInterest, columns: readonly ColumnDefinition[], charsets: CollationCharsets) {
     this.#interest = interest;
     this.#blank = interest.columns.map(() => undefined);
     this.#jsonColumns = columns.filter((column) => column.type === TYPE.JSON).length;
+    // Column names are case-insensitive in MySQL.
+    const isNamed = ({ name }: ColumnDefinition, wanted: string): boolean =>
+      wanted.toLowerCase() === name?.toLowerCase();
     this.#steps = columns.map((column) => {
-      // Column names are case-insensitive in MySQL.
-      const name = column.name?.toLowerCase();
-      const slot = interest.columns.findIndex((wanted) => wanted.toLowerCase() === name);
+      const slot = interest.columns.findIndex((wanted) => isNamed(column, wanted));
       return stepOf(column, slot, charsets);
     });
     this.#complete = { steps: this.#steps, program: new RowProgram(this.#steps), absent: [] };
+    const { onlyAfter = [] } = interest;
+    const steps = this.#steps.map((step, index) => {
+      const column = columns[index];
+      const skipped = column !== undefined && onlyAfter.some((name) => isNamed(column, name));
+      return skipped ? stepOf(column, -1, charsets) : step;
+    });
+    this.#replaced =
+      onlyAfter.length === 0 ? this.#complete : { ...this.#complete, steps, program: new RowProgram(steps) };
   }
 
   /**
@@ -71,8 +82,9 @@ export class RowDecoder {
     const count = reader.lengthEncoded();
     if (count !== this.#steps.length || count === 0)
       throw new RangeError('the rows have other columns than their table');
-    const first = this.#presence(reader, count);
+    let first = this.#presence(reader, count);
     const second = format.kind === 'update' ? this.#presence(reader, count) : first;
+    if (format.kind === 'update' && first === this.#complete && second === first) first = this.#replaced;
     const rows = format.compressed ? inflate(reader) : reader;
     const changes: RowChange[] = [];
     // An image of no columns takes no bytes: INSERT .. VALUES () under binlog_row_image = MINIMAL.
