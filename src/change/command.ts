@@ -13,14 +13,10 @@ export type Guard =
   | { readonly kind: 'marker'; readonly version?: VersionToken; readonly holdMs: number };
 
 /** What a key gets: a string, or the fields of a hash and their values in turn. */
-export type CacheValue =
-  | { readonly form: 'string'; readonly value: string | Buffer }
-  | { readonly form: 'hash'; readonly fields: readonly (string | Buffer)[] };
+export type CacheValue = string | Buffer | readonly (string | Buffer)[];
 
-/** What is stored, and for how long. */
-export interface CacheEntry {
-  readonly version: VersionToken;
-  readonly value: CacheValue;
+/** How all values of a rule are stored. */
+export interface StorePolicy {
   readonly ttlMs: number;
   /** Up to which part of the TTL it ends earlier, 0 to 1, so that keys written together do not end together. */
   readonly ttlJitter: number;
@@ -38,7 +34,14 @@ export interface CacheEntry {
  */
 export type CacheCommand =
   | { readonly kind: 'delete'; readonly key: string; readonly rule: string; readonly guard?: Guard }
-  | { readonly kind: 'update'; readonly key: string; readonly rule: string; readonly entry: CacheEntry }
+  | {
+      readonly kind: 'update';
+      readonly key: string;
+      readonly rule: string;
+      readonly version: VersionToken;
+      readonly value: CacheValue;
+      readonly policy: StorePolicy;
+    }
   | { readonly kind: 'set-keys'; readonly key: string; readonly rule: string; readonly guarded?: true }
   | { readonly kind: 'generation'; readonly key: string; readonly rule: string }
   | {

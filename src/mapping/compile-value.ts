@@ -22,24 +22,23 @@ export function compileValue(template: ValueTemplate, columns: readonly string[]
   switch (template.form) {
     case 'string': {
       const [only] = places.map(({ field, index }) => fieldOf(field, index, toText));
-      return (image) => {
-        const value = only?.(image);
-        return value === null || value === undefined ? value : { form: 'string', value };
-      };
+      return (image) => only?.(image);
     }
     case 'json': {
       const parts = places.map(({ field, index }) => ({
         begin: `${JSON.stringify(field.name)}:`,
         text: fieldOf(field, index, toJson),
       }));
+      // One text from all pieces: to append them one by one leaves as many texts behind.
+      const pieces = parts.flatMap(({ begin }, index) => [`${index === 0 ? '{' : ','}${begin}`, '']);
+      pieces.push('}');
       return (image) => {
-        let json = '';
-        for (const { begin, text } of parts) {
-          const value = text(image);
+        for (let index = 0; index < parts.length; index += 1) {
+          const value = parts[index]?.text(image);
           if (value === undefined) return undefined;
-          json += `${json === '' ? '{' : ','}${begin}${value ?? 'null'}`;
+          pieces[index * 2 + 1] = value ?? 'null';
         }
-        return { form: 'string', value: `${json}}` };
+        return pieces.join('');
       };
     }
     case 'hash': {
@@ -55,7 +54,7 @@ export function compileValue(template: ValueTemplate, columns: readonly string[]
           if (value !== null) fields.push(name, value);
         }
         // Redis knows no empty hash.
-        return fields.length === 0 ? null : { form: 'hash', fields };
+        return fields.length === 0 ? null : fields;
       };
     }
   }

@@ -23,12 +23,12 @@ class Store {
 
   apply(command: CacheCommand): void {
     if (command.kind === 'update') {
-      const { version, value } = command.entry;
+      const { version, value } = command;
       const floor = this.#floors.get(command.key) ?? '';
       this.values.delete(command.key);
       if (version < floor) return;
       this.#floors.set(command.key, version);
-      if (value.form === 'string') this.values.set(command.key, value.value.toString());
+      this.values.set(command.key, String(value));
     } else if (command.kind === 'delete') {
       this.values.delete(command.key);
       const version = command.guard?.kind === 'marker' ? (command.guard.version ?? '') : '';

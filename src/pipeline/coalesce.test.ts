@@ -17,13 +17,9 @@ const update = (token: VersionToken): KeyCommand => ({
   kind: 'update',
   key: 'k',
   rule: 'rules[1]',
-  entry: {
-    version: token,
-    value: { form: 'string', value: token },
-    ttlMs: 1000,
-    ttlJitter: 0,
-    create: false,
-  },
+  version: token,
+  value: token,
+  policy: { ttlMs: 1000, ttlJitter: 0, create: false },
 });
 const marker = (holdMs: number, token?: VersionToken): Guard => ({
   kind: 'marker',
@@ -42,7 +38,7 @@ const anyCommand: fc.Arbitrary<KeyCommand> = fc.oneof(
 );
 const versionOf = (command: KeyCommand): string | undefined =>
   command.kind === 'update'
-    ? command.entry.version
+    ? command.version
     : command.guard?.kind === 'marker'
       ? command.guard.version
       : undefined;
@@ -78,7 +74,7 @@ describe('commands on one key in one batch', () => {
           .filter((token) => token !== undefined)
           .toSorted()
           .at(-1);
-        const stores = last.kind === 'update' && last.entry.version === highest;
+        const stores = last.kind === 'update' && last.version === highest;
         expect(one.kind).toBe(stores ? 'update' : 'delete');
       }),
     );

@@ -18,7 +18,7 @@ export function coalesce(earlier: KeyCommand, later: KeyCommand): KeyCommand {
   const known = versionOf(earlier);
   const version = versionOf(later);
   if (later.kind === 'update') {
-    if (known === undefined || !isBelow(later.entry.version, known)) return later;
+    if (known === undefined || !isBelow(later.version, known)) return later;
     const { key, rule } = later;
     return { kind: 'delete', key, rule, guard: { kind: 'marker', version: known, holdMs: holdOf(earlier) } };
   }
@@ -35,7 +35,7 @@ export function coalesce(earlier: KeyCommand, later: KeyCommand): KeyCommand {
 }
 
 function versionOf(command: KeyCommand) {
-  if (command.kind === 'update') return command.entry.version;
+  if (command.kind === 'update') return command.version;
   return command.guard?.kind === 'marker' ? command.guard.version : undefined;
 }
 

@@ -70,6 +70,6 @@ export class RowMapper {
 
 function withoutValue(command: CacheCommand): CacheCommand {
   if (command.kind !== 'update') return command;
-  const { key, rule, entry } = command;
-  return { kind: 'delete', key, rule, guard: { kind: 'marker', version: entry.version, holdMs: 0 } };
+  const { key, rule, version } = command;
+  return { kind: 'delete', key, rule, guard: { kind: 'marker', version, holdMs: 0 } };
 }

@@ -1,4 +1,4 @@
-import type { CacheValue } from '../change/command.ts';
+import type { CacheCommand, StorePolicy, UpdateOutcome } from '../change/command.ts';
 import type { VersionToken } from '../change/version.ts';
 import { companionKey } from './companion-key.ts';
 import { loadScript } from './script.ts';
@@ -114,36 +114,48 @@ export function invalidate(
   };
 }
 
-const UPDATE_REPLIES = ['stored', 'skipped', 'dropped', 'refused'] as const;
-/** `skipped`: nobody asked for the key; `dropped`: it was of unknown age, and is gone; `refused`: it is newer. */
-export type UpdateReply = (typeof UPDATE_REPLIES)[number];
+/** By the letters with which the script replies. */
+const UPDATE_REPLIES: Readonly<Record<string, UpdateOutcome>> = {
+  s: 'stored',
+  k: 'skipped',
+  d: 'dropped',
+  r: 'refused',
+};
 
-export interface Update {
-  readonly key: string;
-  readonly version: VersionToken;
-  readonly value: CacheValue;
-  readonly ttlMs: number;
-  /** Whether a key that is not there is created. */
-  readonly create: boolean;
-}
+/** A value of a key. Its TTL ends up to `policy.ttlJitter` of it earlier, at random. */
+export type Update = Pick<Extract<CacheCommand, { kind: 'update' }>, 'key' | 'version' | 'value' | 'policy'>;
 
 /** Stores values of keys of one node, in a cluster of one slot, each unless it is older than what is known. */
 export function update(
   updates: readonly Update[],
   { tombstoneMs }: Pick<InvalidateOptions, 'tombstoneMs'>,
-): ScriptCall<readonly UpdateReply[]> {
-  const args: (string | Buffer)[] = [String(tombstoneMs)];
-  for (const { version, value, ttlMs, create } of updates) {
-    args.push(version, String(ttlMs), create ? '1' : '0', value.form);
-    if (value.form === 'string') args.push('1', value.value);
-    else args.push(String(value.fields.length), ...value.fields);
+): ScriptCall<readonly UpdateOutcome[]> {
+  let forms = '';
+  const args: (string | Buffer)[] = [String(tombstoneMs), ''];
+  for (const { version, value, policy } of updates) {
+    args.push(version, String(jittered(policy)));
+    if (typeof value === 'string' || Buffer.isBuffer(value)) {
+      forms += policy.create ? 'S' : 's';
+      args.push(value);
+    } else {
+      forms += policy.create ? 'H' : 'h';
+      args.push(String(value.length), ...value);
+    }
   }
+  args[1] = forms;
   return {
     script: UPDATE,
     keys: pairs(updates),
     args,
-    read: (reply) => listOf(reply).map((one) => oneOf(UPDATE_REPLIES, one)),
+    read(reply) {
+      const outcomes = Array.from(textOf(reply), (letter) => UPDATE_REPLIES[letter] ?? raise(reply));
+      return outcomes.length === updates.length ? outcomes : raise(reply);
+    },
   };
+}
+
+function jittered({ ttlMs, ttlJitter }: StorePolicy): number {
+  return Math.max(1, Math.round(ttlMs * (1 - ttlJitter * Math.random())));
 }
 
 function pairs(keys: readonly { readonly key: string }[]): string[] {
@@ -176,6 +188,10 @@ function bytesOf(reply: unknown): string | Buffer {
 
 function textOf(reply: unknown): string {
   return bytesOf(reply).toString();
+}
+
+function raise(reply: unknown): never {
+  throw unexpected(reply);
 }
 
 function unexpected(reply: unknown): TypeError {

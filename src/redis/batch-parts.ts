@@ -82,7 +82,7 @@ class Groups<Command> {
   }
 }
 
-function bytesOf({ entry: { value } }: UpdateCommand): number {
-  const parts = value.form === 'string' ? [value.value] : value.fields;
-  return parts.reduce((sum, part) => sum + part.length, 0);
+function bytesOf({ value }: UpdateCommand): number {
+  if (typeof value === 'string' || Buffer.isBuffer(value)) return value.length;
+  return value.reduce((sum, part) => sum + part.length, 0);
 }

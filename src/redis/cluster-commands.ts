@@ -1,7 +1,8 @@
+import type { UpdateOutcome } from '../change/command.ts';
 import { COMPANION_PREFIX, companionKey } from '../protocol/companion-key.ts';
 import type { ScriptCall } from '../protocol/script.ts';
 import { invalidate, update } from '../protocol/scripts.ts';
-import type { Invalidation, InvalidateOptions, Update, UpdateReply } from '../protocol/scripts.ts';
+import type { Invalidation, InvalidateOptions, Update } from '../protocol/scripts.ts';
 import { keySlot } from '../protocol/slot.ts';
 import type { ClusterTopology } from './cluster-topology.ts';
 import type { CommandArgs, RedisCommands, ScanPage } from './commands.ts';
@@ -100,10 +101,10 @@ export function createClusterCommands(topology: ClusterTopology): Omit<RedisComm
       const [first] = group;
       if (group.length === 1 && first !== undefined) {
         await removeApart(first.key);
-        return ['dropped'];
+        return 'd';
       }
       const replies = await sendAll(group.map((one) => updates(slot, [one], options)));
-      return replies.flatMap(({ value }) => value);
+      return replies.map(({ value }) => String(value)).join('');
     },
   });
 
@@ -120,7 +121,7 @@ export function createClusterCommands(topology: ClusterTopology): Omit<RedisComm
     async update(all, options) {
       const groups = [...bySlot(all, ({ key }) => key)];
       const replies = await sendAll(groups.map(([slot, group]) => updates(slot, group, options)));
-      const byUpdate = new Map<Update, UpdateReply>();
+      const byUpdate = new Map<Update, UpdateOutcome>();
       for (const [at, [, group]] of groups.entries()) {
         const read = readReply(update(group, options), replies[at]?.value);
         group.forEach((one, index) => {

@@ -1,8 +1,10 @@
 import type { Redis } from 'ioredis';
 
+import type { UpdateOutcome } from '../change/command.ts';
 import type { ScriptCall } from '../protocol/script.ts';
 import { invalidate, update } from '../protocol/scripts.ts';
-import type { Invalidation, InvalidateOptions, Update, UpdateReply } from '../protocol/scripts.ts';
+import type { Invalidation, InvalidateOptions, Update } from '../protocol/scripts.ts';
+import { EncodedCommand } from './encoded-command.ts';
 import {
   causeOf,
   isUnknownScript,
@@ -33,7 +35,7 @@ export interface RedisCommands {
   update(
     updates: readonly Update[],
     options: Pick<InvalidateOptions, 'tombstoneMs'>,
-  ): Promise<readonly UpdateReply[]>;
+  ): Promise<readonly UpdateOutcome[]>;
   /** One step of SCAN. */
   scan(cursor: string, pattern: string, count: number): Promise<ScanPage>;
   /** One step of SSCAN. */
@@ -82,13 +84,14 @@ export type Effect = 'write' | 'read';
 type Command = <T>(send: () => Promise<T>, effect?: Effect) => Promise<T>;
 
 export function createCommands(client: Redis, command: Command): NodeCommands {
+  const send = (...parts: ConstructorParameters<typeof EncodedCommand>): Promise<unknown> =>
+    command(async () => client.sendCommand(new EncodedCommand(...parts)));
   const run = async <Reply>(call: ScriptCall<Reply>): Promise<Reply> => {
     const { script, keys, args } = call;
-    const reply = await command<unknown>(() =>
-      client.evalsha(script.sha1, keys.length, ...keys, ...args),
-    ).catch((error: unknown) => {
+    const count = String(keys.length);
+    const reply = await send('evalsha', [script.sha1, count], keys, args).catch((error: unknown) => {
       if (!isUnknownScript(error)) throw error;
-      return command<unknown>(() => client.eval(script.source, keys.length, ...keys, ...args));
+      return send('eval', [script.source, count], keys, args);
     });
     try {
       return call.read(reply);
@@ -122,7 +125,7 @@ export function createCommands(client: Redis, command: Command): NodeCommands {
     invalidate: (keys, options) => run(invalidate(keys, options)),
     update: (updates, options) => run(update(updates, options)),
     async unlink(keys) {
-      return numberOf(await command<unknown>(() => client.unlink(keys)), 'UNLINK');
+      return numberOf(await send('unlink', keys), 'UNLINK');
     },
     async scan(cursor, pattern, count) {
       const [next, keys] = await command(

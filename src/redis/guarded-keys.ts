@@ -94,25 +94,17 @@ export async function storeValues(
   send: Send,
 ): Promise<UpdateCounts> {
   const counts: UpdateCounts = { stored: 0, skipped: 0, dropped: 0, refused: 0 };
-  const updates = commands.map(toUpdate);
   const options = { tombstoneMs: tombstone };
-  const replies = await send(() => connection.update(updates, options).catch(refusedWhenFull(updates)));
+  const replies = await send(() => connection.update(commands, options).catch(refusedWhenFull(commands)));
   const refused: Invalidation[] = [];
   for (const [index, reply] of replies.entries()) {
     counts[reply] += 1;
-    const update = updates[index];
-    if (reply === 'refused' && update !== undefined)
-      refused.push({ key: update.key, version: update.version });
+    const command = commands[index];
+    if (reply === 'refused' && command !== undefined) refused.push(command);
   }
   if (refused.length > 0)
     await send(() => connection.invalidate(refused, { ...options, holdMs: 0, gtid: '' }));
   return counts;
-}
-
-function toUpdate({ key, entry }: UpdateCommand): Update {
-  const { version, value, ttlMs, ttlJitter, create } = entry;
-  const jittered = Math.max(1, Math.round(ttlMs * (1 - ttlJitter * Math.random())));
-  return { key, version, value, ttlMs: jittered, create };
 }
 
 /** The script writes nothing before it is refused for want of memory; a removal is never refused for that. */

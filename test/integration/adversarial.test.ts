@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import type { UpdateOutcome } from '../../src/change/command.ts';
 import { rowVersion } from '../../src/change/version.ts';
 import type { VersionRank } from '../../src/change/version.ts';
 import { companionKey } from '../../src/protocol/companion-key.ts';
 import { fill, getOrLease, invalidate, update } from '../../src/protocol/scripts.ts';
-import type { LeaseReply, ReadSource, UpdateReply } from '../../src/protocol/scripts.ts';
+import type { LeaseReply, ReadSource } from '../../src/protocol/scripts.ts';
 import { startRedisServer } from '../support/provider.ts';
 import { callScript, loadScripts } from '../support/protocol-client.ts';
 
@@ -49,9 +50,13 @@ describe('a cached key', () => {
     const known = version === undefined ? undefined : rowVersion(version, rank);
     return callScript(redis, invalidate([{ key, version: known }], { tombstoneMs: HOUR, holdMs, gtid }));
   };
-  const store = async (version: number, value: string, create = false): Promise<UpdateReply | undefined> => {
-    const entry = { key, version: rowVersion(version)!, ttlMs: HOUR, create };
-    const updates = [{ ...entry, value: { form: 'string', value } as const }];
+  const store = async (
+    version: number,
+    value: string,
+    create = false,
+  ): Promise<UpdateOutcome | undefined> => {
+    const policy = { ttlMs: HOUR, ttlJitter: 0, create };
+    const updates = [{ key, version: rowVersion(version)!, value, policy }];
     return (await callScript(redis, update(updates, { tombstoneMs: HOUR })))[0];
   };
   const cached = (): Promise<string | null> => redis.get(key);
@@ -178,8 +183,8 @@ describe('a cached key', () => {
       [near, 'refused'],
       [near + 2n, 'stored'],
     ] as const) {
-      const one = { key, version: rowVersion(version)!, ttlMs: HOUR, create: true };
-      const updates = [{ ...one, value: { form: 'string', value: String(version) } as const }];
+      const policy = { ttlMs: HOUR, ttlJitter: 0, create: true };
+      const updates = [{ key, version: rowVersion(version)!, value: String(version), policy }];
       expect(await callScript(redis, update(updates, { tombstoneMs: HOUR }))).toEqual([reply]);
     }
   });

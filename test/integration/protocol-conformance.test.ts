@@ -113,8 +113,8 @@ describe.each(await installedRedisImplementations())('the scripts on %s', (imple
         fill({ key, token: version, value: version, ttlMs: 60_000, version, source, tombstoneMs: 60_000 }),
       );
     };
-    const value = { form: 'string', value: 'updated' } as const;
-    const older = { key, version: lower, value, ttlMs: 60_000, create: true };
+    const policy = { ttlMs: 60_000, ttlJitter: 0, create: true };
+    const older = { key, version: lower, value: 'updated', policy };
     expect(await readAt(lower)).toBe('outdated');
     expect(await callScript(redis, update([older], options))).toEqual(['refused']);
     expect(await readAt(higher)).toBe('stored');
@@ -188,12 +188,8 @@ function callOf(one: ConformanceCase, index: number): ScriptCall<unknown> {
         keys.map(({ version = ANY_VERSION, form, value, ttlMs, create }, at) => ({
           key: keyOf(index, at),
           version,
-          value:
-            form === 'string'
-              ? { form, value }
-              : { form, fields: (JSON.parse(value) as [string, string][]).flat() },
-          ttlMs,
-          create,
+          value: form === 'string' ? value : (JSON.parse(value) as [string, string][]).flat(),
+          policy: { ttlMs, ttlJitter: 0, create },
         })),
         { tombstoneMs },
       );

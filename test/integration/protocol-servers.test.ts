@@ -2,10 +2,11 @@ import { Redis } from 'ioredis';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
+import type { UpdateOutcome } from '../../src/change/command.ts';
 import { rowVersion } from '../../src/change/version.ts';
 import { companionKey } from '../../src/protocol/companion-key.ts';
 import { fill, getOrLease, invalidate, SCRIPTS, update } from '../../src/protocol/scripts.ts';
-import type { FillReply, UpdateReply } from '../../src/protocol/scripts.ts';
+import type { FillReply } from '../../src/protocol/scripts.ts';
 import { eventually } from '../support/eventually.ts';
 import { callScript, loadScripts } from '../support/protocol-client.ts';
 import { startRedisServer } from '../support/provider.ts';
@@ -40,9 +41,11 @@ describe.each(await installedRedisImplementations())('on %s', (implementation) =
     (await callScript(redis, getOrLease({ key, token, leaseMs: 60_000 }))).kind;
   const store = async (token: string, version = older): Promise<FillReply> =>
     callScript(redis, fill({ key, token, value: 'read', ttlMs, version, source: 'primary', tombstoneMs }));
-  const change = async (create: boolean, version = newer): Promise<UpdateReply | undefined> => {
-    const value = { form: 'string', value: 'changed' } as const;
-    const [reply] = await callScript(redis, update([{ key, version, value, ttlMs, create }], noHold));
+  const change = async (create: boolean, version = newer): Promise<UpdateOutcome | undefined> => {
+    const [reply] = await callScript(
+      redis,
+      update([{ key, version, value: 'changed', policy: { ttlMs, ttlJitter: 0, create } }], noHold),
+    );
     return reply;
   };
   /** Nothing may be added any more, and nothing is evicted. */
@@ -177,7 +180,7 @@ describe.each(await installedRedisImplementations())('in a cluster on %s', (impl
         callScript(
           redis,
           update(
-            [{ key, version: newer, value: { form: 'string', value: 'v' }, ttlMs, create: false }],
+            [{ key, version: newer, value: 'v', policy: { ttlMs, ttlJitter: 0, create: false } }],
             noHold,
           ),
         ),

@@ -70,9 +70,8 @@ export class SimulatedDaemon {
       gtid: gtidOf(number),
     };
     if (mode.update !== undefined && !event.gone && !isReplay) {
-      const value = { form: 'string', value: cachedText(event) } as const;
-      const create = mode.update === 'create';
-      const updates = [{ key, version: versionOf(event), value, ttlMs: TTL_MS, create }];
+      const policy = { ttlMs: TTL_MS, ttlJitter: 0, create: mode.update === 'create' };
+      const updates = [{ key, version: versionOf(event), value: cachedText(event), policy }];
       const [reply] = await callScript(redis, update(updates, options));
       say(`update ${number} of row ${event.row}: ${reply}`);
       // Whoever sent the late command is gone, or has repeated it.

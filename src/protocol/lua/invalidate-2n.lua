@@ -40,7 +40,8 @@ for index = 1, #KEYS, 2 do
     if gtid == '' or other then redis.call('HDEL', companion, 'g') else redis.call('HSET', companion, 'g', gtid) end
   end
   local keep = math.max(tombstone, hold)
-  local known = floor or leased or fields[5] or fields[6]
-  if not known or redis.call('PTTL', companion) < keep then redis.call('PEXPIRE', companion, keep) end
+  -- A companion that was there has an end, which is not to come nearer.
+  local kept = floor and redis.call('PEXPIRE', companion, keep, 'GT') == 1
+  if not kept and redis.call('PTTL', companion) < keep then redis.call('PEXPIRE', companion, keep) end
 end
 return removed

@@ -2,62 +2,78 @@
 --
 -- KEYS     K and M of each key, in turn
 -- ARGV[1]  how much longer than the value its version is known, ms
--- ARGV     then for each key: version; TTL, ms; '1' to create a key that is not there; 'string' or 'hash';
---          the number of the arguments that follow; the value, or the fields and values of the hash
+-- ARGV[2]  a letter for each key: 's' a string, 'h' a hash; 'S' and 'H' are created where the key is not there
+-- ARGV     then for each key: version; TTL, ms; the value, or of a hash how many arguments follow, fields and values
 --
--- Reply    for each key 'stored', 'skipped' (not there), 'dropped' (was there, of unknown age, and is gone)
---          or 'refused' (older than what is known)
+-- Reply    a letter for each key: 's' stored, 'k' skipped (not there), 'd' dropped (was there, of unknown age, and is
+--          gone), 'r' refused (older than what is known)
 
-local tombstone = tonumber(ARGV[1])
+local tombstone, forms = tonumber(ARGV[1]), ARGV[2]
 local replies = {}
-local at = 2
+local at = 3
 
 for index = 1, #KEYS, 2 do
   local key, companion = KEYS[index], KEYS[index + 1]
-  local version, ttl, create, form = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-  local first = at + 5
-  local last = at + 4 + tonumber(ARGV[at + 4])
+  local number = #replies + 1
+  local form = string.sub(forms, number, number)
+  local create, hash = form == 'S' or form == 'H', form == 'h' or form == 'H'
+  local version, ttl = ARGV[at], ARGV[at + 1]
+  local first, last = at + 2, at + 2
+  if hash then first, last = at + 3, at + 2 + tonumber(ARGV[at + 2]) end
   at = last + 1
 
-  -- All that a companion may hold: nothing of it, and there is none. Another type is an error, and goes; any other
-  -- error comes again.
-  local fields = redis.pcall('HMGET', companion, 'f', 'u', 'l', 'x', 'p', 'g')
+  -- Another type than a hash is an error, and goes; any other error comes again.
+  local fields = redis.pcall('HMGET', companion, 'f', 'u', 'l', 'x')
   if fields.err then
     if redis.call('TYPE', companion).ok ~= 'hash' then redis.call('UNLINK', companion) end
-    fields = redis.call('HMGET', companion, 'f', 'u', 'l', 'x', 'p', 'g')
+    fields = redis.call('HMGET', companion, 'f', 'u', 'l', 'x')
   end
   local floor, unversioned = fields[1], fields[2]
   local leased = unversioned or fields[3] or fields[4]
-  local known = floor or leased or fields[5] or fields[6]
   -- Versions of two kinds differ in length, and say nothing of each other.
-  if floor and #floor ~= #version then floor = false end
+  local comparable = floor and #floor == #version
 
   local reply
-  if floor and version < floor then
-    reply = 'refused'
+  if comparable and version < floor then
+    reply = 'r'
   else
-    -- A value that is replaced goes even where Redis is out of memory. A new one is refused there, unless the script
-    -- has written before: so the question must not be one that writes.
-    local exists = (create ~= '1' or redis.call('EXISTS', key) == 1) and redis.call('UNLINK', key) == 1
-    if exists and (not floor or unversioned) then
-      reply = 'dropped'
-    elseif not exists and create ~= '1' then
-      reply = 'skipped'
+    local trusted = comparable and not unversioned
+    -- Most values need nothing else. Where Redis is out of memory this is refused, and what is there has to go first.
+    local set
+    if trusted and not hash then
+      if create then set = redis.pcall('SET', key, ARGV[first], 'PX', ttl)
+      else set = redis.pcall('SET', key, ARGV[first], 'PX', ttl, 'XX') end
+    end
+    if set and set.ok then
+      reply = 's'
+    elseif set == false then
+      reply = 'k'
     else
-      if form == 'hash' then
-        redis.call('HSET', key, unpack(ARGV, first, last))
-        redis.call('PEXPIRE', key, ttl)
+      -- A value that is replaced goes even where Redis is out of memory. A new one is refused there, unless the script
+      -- has written before: so the question must not be one that writes.
+      local exists = (not create or redis.call('EXISTS', key) == 1) and redis.call('UNLINK', key) == 1
+      if exists and not trusted then
+        reply = 'd'
+      elseif not exists and not create then
+        reply = 'k'
       else
-        redis.call('SET', key, ARGV[first], 'PX', ttl)
+        if hash then
+          redis.call('HSET', key, unpack(ARGV, first, last))
+          redis.call('PEXPIRE', key, ttl)
+        else
+          redis.call('SET', key, ARGV[first], 'PX', ttl)
+        end
+        reply = 's'
       end
-      reply = 'stored'
     end
     if leased then redis.call('HDEL', companion, 'l', 'x', 'u') end
     redis.call('HSET', companion, 'f', version)
     local keep = tombstone
-    if reply == 'stored' then keep = keep + tonumber(ttl) end
-    if not known or redis.call('PTTL', companion) < keep then redis.call('PEXPIRE', companion, keep) end
+    if reply == 's' then keep = keep + tonumber(ttl) end
+    -- A companion that was there has an end, which is not to come nearer.
+    local kept = floor and redis.call('PEXPIRE', companion, keep, 'GT') == 1
+    if not kept and redis.call('PTTL', companion) < keep then redis.call('PEXPIRE', companion, keep) end
   end
-  replies[#replies + 1] = reply
+  replies[number] = reply
 end
-return replies
+return table.concat(replies)
