@@ -76,9 +76,9 @@ describe('an outage of Redis', () => {
     client = applicationClient(proxy.port);
     await once(client, 'ready');
     ({ reader, told } = readerOn(client, {
-      redisTimeoutMs: TIMEOUT_MS,
-      breaker: { failures: 5, openMs: 200 },
-      loadLimit: { concurrent: 4, queue: 1_000, maxWaitMs: 60_000 },
+      redisTimeout: TIMEOUT_MS,
+      breaker: { failures: 5, openFor: '200ms' },
+      loadLimit: { concurrent: 4, queue: 1_000, maxWait: '1m' },
     }));
     running = 0;
     most = 0;
@@ -165,10 +165,10 @@ describe('an outage of Redis', () => {
   test('refuses the reads that too many wait before, with a code, and an invalidation with another', async () => {
     reader.close();
     ({ reader } = readerOn(client, {
-      redisTimeoutMs: 20,
-      invalidateTimeoutMs: 50,
-      breaker: { failures: 1, openMs: 60_000 },
-      loadLimit: { concurrent: 2, queue: 3, maxWaitMs: 60_000 },
+      redisTimeout: '20ms',
+      invalidateTimeout: '50ms',
+      breaker: { failures: 1, openFor: '1m' },
+      loadLimit: { concurrent: 2, queue: 3, maxWait: '1m' },
     }));
     proxy.freeze();
     await reader.get(freshKey(), load);
@@ -197,8 +197,8 @@ describe('an outage of Redis', () => {
     const slow = createReader({
       redis: fromIoredis(client),
       source: 'primary',
-      redisTimeoutMs: TIMEOUT_MS,
-      leaseMs: 600_000,
+      redisTimeout: TIMEOUT_MS,
+      lease: '10m',
       observer: {
         miss: () => proxy.delay(TIMEOUT_MS * 3),
         redis: ({ command, outcome }) => {
@@ -218,7 +218,7 @@ describe('an outage of Redis', () => {
   test('is not what a stall of the own event loop is', async () => {
     const direct = applicationClient(server.port);
     await once(direct, 'ready');
-    const other = readerOn(direct, { redisTimeoutMs: TIMEOUT_MS });
+    const other = readerOn(direct, { redisTimeout: TIMEOUT_MS });
     const reads = Array.from({ length: 20 }, () => other.reader.get('never stored', load, { noFill: true }));
     const until = performance.now() + TIMEOUT_MS * 3;
     while (performance.now() < until);

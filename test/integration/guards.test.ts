@@ -308,10 +308,10 @@ describe.each(servers.mysql)('guards on $label', (server) => {
       expect(await get()).toBe('a');
       await shop.db.query("UPDATE products SET name = 'b' WHERE id = 1");
       const gtid = await executedGtids(shop);
-      expect(await reader.waitFor(gtid, { timeoutMs: 10_000 })).toBe(true);
+      expect(await reader.waitFor(gtid, { timeout: '10s' })).toBe(true);
       expect(await get()).toBe('b');
       const future = server.flavour === 'mysql' ? gtid.replace(/:.*/s, ':1-999999999') : '0-1-999999999';
-      expect(await reader.waitFor(future, { timeoutMs: 50 })).toBe(false);
+      expect(await reader.waitFor(future, { timeout: '50ms' })).toBe(false);
     } finally {
       reader.close();
     }

@@ -69,7 +69,7 @@ describe.each(clients)('with %s', (_, adapt, raw) => {
     const reader = createReader({
       redis: adapt(),
       source: 'primary',
-      redisTimeoutMs: 5_000,
+      redisTimeout: '5s',
       observer: told.observer,
     });
     const keys = Array.from({ length: 30 }, (_, id) => freshKey(String(id)));
@@ -119,7 +119,7 @@ test.each(await installedRedisImplementations())(
     expect(await reader.get(key, () => ({ v: 2 }), { version })).toEqual({ v: 2 });
     await client.unlink(key);
     expect(await reader.get(key, () => ({ v: 1 }), { version })).toEqual({ v: 1 });
-    await reader.invalidate({ key, version: 3 }, { holdMs: 60_000 });
+    await reader.invalidate({ key, version: 3 }, { hold: '1m' });
     expect(await reader.get(key, () => null)).toBeUndefined();
     expect(await reader.get(key, () => ({ v: 9 }))).toBeUndefined();
     expect(told.lines.filter((line) => line.startsWith('fill'))).toEqual([
@@ -170,7 +170,7 @@ test('the rights in docs/reader.md are enough, and a reader that has less goes o
   expect(await able.reader.getMany([key], load)).toEqual(new Map([[key, 1]]));
   expect(able.told.lines).toContain('fill stored');
   expect(await able.reader.get(key, () => 2)).toBe(1);
-  expect(await able.reader.invalidate({ key, version: 5 }, { holdMs: 5, gtid: '0-1-1' })).toBe(1);
+  expect(await able.reader.invalidate({ key, version: 5 }, { hold: '5ms', gtid: '0-1-1' })).toBe(1);
   await expect(
     able.reader.get(key, () => {
       throw new Error('no row');

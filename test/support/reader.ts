@@ -51,8 +51,8 @@ export function readerOn(
     redis: fromIoredis(client),
     source: 'primary',
     // Long enough for a busy machine; what tests time-outs sets its own.
-    redisTimeoutMs: 5_000,
-    waitMs: 20_000,
+    redisTimeout: '5s',
+    wait: '20s',
     ...options,
     observer: told.observer,
   });
