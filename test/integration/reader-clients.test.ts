@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { Cluster, Redis } from 'ioredis';
+import { RESP_TYPES } from 'redis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { compressed, createReader, fromIoredis, fromNodeRedis, jsonCodec } from '../../src/reader/index.ts';
 import type { CacheClient } from '../../src/reader/index.ts';
 import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { companionKey } from '../../src/protocol/companion-key.ts';
-import { eventually } from '../support/eventually.ts';
-import { nodeRedisClusterShim, nodeRedisShim } from '../support/node-redis-shim.ts';
+import { nodeRedisClient, nodeRedisCluster } from '../support/node-redis.ts';
+import { startOneNodeCluster } from '../support/one-node-cluster.ts';
 import { startRedisServer } from '../support/provider.ts';
 import type { TestRedisServer } from '../support/provider.ts';
 import { applicationClient, freshKey, listen, readerOn } from '../support/reader.ts';
@@ -16,35 +17,35 @@ let standalone: TestRedisServer;
 let member: TestRedisServer;
 let single: Redis;
 let cluster: Cluster;
+let nodeClient: ReturnType<typeof nodeRedisClient>;
+let oddNodeClient: ReturnType<typeof nodeRedisClient>;
+let nodeCluster: ReturnType<typeof nodeRedisCluster>;
 
 beforeAll(async () => {
   standalone = await startRedisServer();
-  member = await startRedisServer({
-    args: ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'],
-  });
+  member = await startOneNodeCluster();
   single = applicationClient(standalone.port);
-  const admin = applicationClient(member.port);
-  await admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-  await eventually('the cluster is up', async () =>
-    (await admin.cluster('INFO')).includes('cluster_state:ok'),
-  );
-  admin.disconnect();
   cluster = new Cluster([{ host: '127.0.0.1', port: member.port }]);
+  nodeClient = nodeRedisClient(standalone.port);
+  const odd = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer, [RESP_TYPES.NUMBER]: String } };
+  oddNodeClient = nodeRedisClient(standalone.port, { RESP: 2, commandOptions: odd });
+  nodeCluster = nodeRedisCluster(member.port);
+  await Promise.all([nodeClient, oddNodeClient, nodeCluster].map(async (one) => one.connect()));
 });
 
 afterAll(async () => {
   single.disconnect();
   cluster.disconnect();
+  for (const one of [nodeClient, oddNodeClient, nodeCluster]) one.destroy();
   await Promise.all([standalone.destroy(), member.destroy()]);
 });
 
 const clients: readonly (readonly [string, () => CacheClient, () => Redis | Cluster])[] = [
   ['ioredis', () => fromIoredis(single), () => single],
   ['a cluster of ioredis', () => fromIoredis(cluster), () => cluster],
-  ['node-redis 4', () => fromNodeRedis(nodeRedisShim(single, 4)), () => single],
-  ['node-redis 5', () => fromNodeRedis(nodeRedisShim(single, 5)), () => single],
-  ['a cluster of node-redis 4', () => fromNodeRedis(nodeRedisClusterShim(cluster, 4)), () => cluster],
-  ['a cluster of node-redis 5', () => fromNodeRedis(nodeRedisClusterShim(cluster, 5)), () => cluster],
+  ['node-redis', () => fromNodeRedis(nodeClient), () => single],
+  ['node-redis with RESP 2 and mapped replies', () => fromNodeRedis(oddNodeClient), () => single],
+  ['a cluster of node-redis', () => fromNodeRedis(nodeCluster), () => cluster],
 ];
 
 describe.each(clients)('with %s', (_, adapt, raw) => {
@@ -149,6 +150,16 @@ describe('a client of ioredis', () => {
     const client = make();
     expect(() => fromIoredis(client)).toThrow(expect.objectContaining({ code: 'UNSTALE_READER_OPTIONS' }));
     client.disconnect();
+  });
+});
+
+describe('a client of node-redis', () => {
+  test.each([
+    ['a key prefix', () => nodeRedisClient(1, { keyPrefix: 'app:' })],
+    ['a key prefix, of a cluster', () => nodeRedisCluster(1, { keyPrefix: 'app:' })],
+    ['a connection for reads on a replica', () => nodeRedisClient(1, { readonly: true })],
+  ])('with %s is refused', (_, make) => {
+    expect(() => fromNodeRedis(make())).toThrow(expect.objectContaining({ code: 'UNSTALE_READER_OPTIONS' }));
   });
 });
 
