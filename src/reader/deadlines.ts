@@ -67,7 +67,7 @@ export function createDeadlines(afterMs: number): Deadlines {
           // Replies that wait in the sockets are read before this is called.
           setImmediate(sweep);
         },
-        Math.min(stalledMs, afterMs),
+        Math.min(Math.max(1, stalledMs), afterMs),
       );
       if (list.size === 0) list.timer.unref();
     }, ms);
