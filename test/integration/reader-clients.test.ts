@@ -7,11 +7,13 @@ import { compressed, createReader, fromIoredis, fromNodeRedis, jsonCodec } from 
 import type { CacheClient } from '../../src/reader/index.ts';
 import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { companionKey } from '../../src/protocol/companion-key.ts';
+import { eventually } from '../support/eventually.ts';
 import { nodeRedisClient, nodeRedisCluster } from '../support/node-redis.ts';
 import { startOneNodeCluster } from '../support/one-node-cluster.ts';
 import { startRedisServer } from '../support/provider.ts';
 import type { TestRedisServer } from '../support/provider.ts';
 import { applicationClient, freshKey, listen, readerOn } from '../support/reader.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 
 let standalone: TestRedisServer;
 let member: TestRedisServer;
@@ -134,6 +136,35 @@ test.each(await installedRedisImplementations())(
     await server.destroy();
   },
 );
+
+test('ioredis asks again for a lease whose reply was lost with the connection, and the value is stored', async () => {
+  const proxy = await startTcpProxy({ port: standalone.port });
+  const client = applicationClient(proxy.port);
+  const told = listen();
+  const key = freshKey();
+  const reader = createReader({
+    redis: fromIoredis(client),
+    source: 'primary',
+    redisTimeout: '30s',
+    // Nothing but a lease of its own lets it fill within the time of the test.
+    lease: '10m',
+    wait: 0,
+    observer: { ...told.observer, miss: () => proxy.dropReplies() },
+  });
+  try {
+    const reading = reader.get(key, () => 'row');
+    await eventually('the lease is given', async () => (await single.exists(companionKey(key))) === 1);
+    proxy.cut();
+    proxy.thaw();
+    expect(await reading).toBe('row');
+    expect(told.lines).toEqual(['lease lease', 'load lease ok', 'fill stored']);
+    expect(await single.get(key)).toBe('"row"');
+  } finally {
+    reader.close();
+    client.disconnect();
+    await proxy.close();
+  }
+});
 
 describe('a client of ioredis', () => {
   test.each([
