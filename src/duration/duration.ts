@@ -18,3 +18,11 @@ export function parseDurationText(text: string): number | undefined {
   const factor = MILLISECONDS[unit];
   return digits === undefined || factor === undefined ? undefined : Number(digits) * factor;
 }
+
+/** With the largest unit that leaves a whole number. */
+export function formatDuration(ms: number): string {
+  const [unit, factor] = Object.entries(MILLISECONDS).findLast(
+    ([, factor]) => ms >= factor && ms % factor === 0,
+  ) ?? ['ms', 1];
+  return `${ms / factor}${unit}`;
+}
