@@ -290,6 +290,14 @@ describe.each(servers.mysql)('guards on $label', (server) => {
     expect(versions.toSorted((one, other) => (one < other ? -1 : 1))).toEqual(versions);
   });
 
+  it('warn at the start of keys whose versions come from two columns', async () => {
+    const daemon = await start(
+      ['v', 'stock'].map((column) => ({ guard: 'version', version: { column }, on: ['insert', 'update'] })),
+    );
+    const line = await daemon.logged('the warning', ({ code }) => code === 'UNSTALE_VERSION_SOURCES');
+    expect(line['msg']).toContain('rules[0]');
+  });
+
   it('let a reader wait for its own change', async () => {
     await start([{}], {}, {}, { applied_interval: '20ms' });
     const reader = createReader({
