@@ -1,3 +1,4 @@
+import type { RowOperation } from './change/row-change.ts';
 import { formatReason } from './mapping/explain.ts';
 import type { KeyOrigin } from './mapping/explain-key.ts';
 import type { ExplainedKey, ExplainedOrigin, FoundRow, TableAnswer } from './explain-key-rows.ts';
@@ -5,7 +6,8 @@ import { shownValue } from './explain-source.ts';
 import { formatShown } from './explain-where-text.ts';
 import type { KeyCandidate, RefCondition } from './mapping/explain-match.ts';
 import { conditionSql } from './mapping/explain-sql.ts';
-import { ALL_EVENTS } from './mapping/rule.ts';
+import { formatStores, formatValue, STORED_NOTE } from './explain-stored-text.ts';
+import { ALL_EVENTS, ALL_OPERATIONS } from './mapping/rule.ts';
 import type { RuleLookup } from './mapping/rule.ts';
 import { formatSelector } from './mapping/table-selector.ts';
 
@@ -66,7 +68,8 @@ function formatOrigin({ origin, tables }: ExplainedOrigin): string[] {
       ];
     case 'template':
       return [
-        `${rule.id} ${template.text} ${where}: ${ROLES[origin.role]} ${formatEvents(origin)}`,
+        `${rule.id} ${template.text} ${where}: ${formatEffect(origin)}`,
+        ...formatUpdate(origin),
         ...(rule.lookup === undefined ? [] : [`lookup: ${lookupText(rule.lookup)}`]),
         ...formatCandidates(origin),
         ...tables.flatMap(formatAnswer),
@@ -81,10 +84,30 @@ const ROLES: Readonly<Record<'key' | 'set' | 'generation' | 'prefix', string>> =
   prefix: 'removed with all that begin so at',
 };
 
-function formatEvents({ rule }: Extract<KeyOrigin, { kind: 'template' }>): string {
-  const events = ALL_EVENTS.filter((event) => event !== 'truncate' && rule.on.has(event));
-  const proviso = rule.condition === undefined ? '' : ', where its condition holds';
-  return `${events.join(', ')}${proviso}`;
+type TemplateOrigin = Extract<KeyOrigin, { kind: 'template' }>;
+
+/** Whether the key gets values of rows. */
+function isStored({ rule, role }: TemplateOrigin): boolean {
+  return role === 'key' && rule.action.kind === 'update';
+}
+
+function formatEffect(origin: TemplateOrigin): string {
+  const { rule, role } = origin;
+  const events = ALL_OPERATIONS.filter((op) => rule.on.has(op));
+  const stores = (op: RowOperation): boolean => isStored(origin) && op !== 'delete';
+  const storing = events.filter((op) => stores(op));
+  const removing = events.filter((op) => !stores(op));
+  const effects = [
+    ...(storing.length === 0 ? [] : [`stored at ${storing.join(', ')}`]),
+    ...(removing.length === 0 ? [] : [`${ROLES[role]} ${removing.join(', ')}`]),
+  ];
+  return `${effects.join('; ')}${rule.condition === undefined ? '' : ', where its condition holds'}`;
+}
+
+/** On which terms the key is stored. */
+function formatUpdate(origin: TemplateOrigin): string[] {
+  const stores = isStored(origin) ? formatStores(origin.rule) : undefined;
+  return stores === undefined ? [] : [`${stores}. ${STORED_NOTE}`];
 }
 
 function formatCandidates({ candidates, more, rule }: Extract<KeyOrigin, { kind: 'template' }>): string[] {
@@ -136,7 +159,12 @@ function formatFound({ row, outcomes }: FoundRow): string {
       reason.kind === 'condition' || reason.kind === 'operation' ? [`${op}: ${formatReason(reason)}`] : [],
     ),
   );
-  return `${formatShown(row.shown)}${silent.length === 0 ? '' : `    (not at ${silent.join('; ')})`}`;
+  const values = outcomes.flatMap(({ op, stored = [], removals = [] }) => [
+    ...stored.map((one) => `stored as ${formatValue(one)}, version ${one.version}`),
+    ...removals.flatMap(({ because }) => (op === 'delete' ? [] : [`not stored: ${because}`])),
+  ]);
+  const notes = [...(silent.length === 0 ? [] : [`not at ${silent.join('; ')}`]), ...values];
+  return `${formatShown(row.shown)}${notes.length === 0 ? '' : `    (${notes.join('; ')})`}`;
 }
 
 function originJson(origin: KeyOrigin): object {

@@ -7,6 +7,7 @@ import { selectorOf } from './mapping/rule.ts';
 import { formatSelector } from './mapping/table-selector.ts';
 import { explain, formatReason, rulesOn } from './mapping/explain.ts';
 import type { TemplateExplanation, TemplateRole } from './mapping/explain.ts';
+import { formatStored, formatTerms, STORED_NOTE } from './explain-stored-text.ts';
 
 const rowSchema = z.record(z.string(), z.union([z.string(), z.number(), z.null()]));
 const changeSchema = z
@@ -65,15 +66,25 @@ export function rulesOfTable(config: Config, name: string): readonly string[] {
 
 /** The explanation for people: a line a key, or why there is none. */
 export function formatExplained(changes: readonly ExplainedChange[]): string {
+  const isStored = changes.some(({ templates }) => templates.some(({ stored = [] }) => stored.length > 0));
   return changes
     .map(({ table, op, templates }) => {
-      const lines = templates.flatMap(({ ruleId, role, template, keys, scope, reasons }) => [
-        ...keys.map((key) => `  ${formatName(role, key)}    (${ruleId} ${template})`),
+      const lines = templates.flatMap(({ ruleId, role, template, keys, scope, reasons, ...update }) => [
+        ...(update.stored ?? []).map(
+          (stored) => `  ${formatStored(stored)}    (${ruleId} ${template}: stored, ${formatTerms(stored)})`,
+        ),
+        ...(update.removals ?? []).map(
+          ({ key, because }) => `  ${key}    (${ruleId} ${template}: removed, because ${because})`,
+        ),
+        ...(update.removals === undefined ? keys : []).map(
+          (key) => `  ${formatName(role, key)}    (${ruleId} ${template})`,
+        ),
         ...(scope === undefined ? [] : [`  ${scope}    (${ruleId} ${template}: the whole scope)`]),
         ...reasons.map((reason) => `  no key    (${ruleId} ${template}: ${formatReason(reason)})`),
       ]);
       return [`${op} ${table}`, ...lines].join('\n');
     })
+    .concat(isStored ? [STORED_NOTE] : [])
     .join('\n');
 }
 

@@ -1,6 +1,7 @@
 import type { CacheCommand } from './change/command.ts';
 import { formatName } from './explain-rows.ts';
 import { shownValue } from './explain-source.ts';
+import { formatStored, formatTerms, STORED_NOTE } from './explain-stored-text.ts';
 import type { ExplainedRow, ExplainedRows, LookupAnswer } from './explain-where.ts';
 import { formatReason } from './mapping/explain.ts';
 import type { RowExplanation, RowOutcome } from './mapping/explain-row.ts';
@@ -13,8 +14,13 @@ const MOST_SHOWN = 20;
 export function formatWhere({ table, rows, more }: ExplainedRows): string {
   if (rows.length === 0) return `${table}: no row satisfies the condition`;
   const count = more ? `the first ${rows.length} rows` : rows.length === 1 ? '1 row' : `${rows.length} rows`;
-  const head = `${table}: ${count}. What an insert, an update or a delete of each removes; an update besides what its new values give`;
-  return [head, ...rows.map(formatRow)].join('\n\n');
+  const stores = rows.some(({ rules }) => rules.some(({ outcomes }) => outcomes.some(isStoring)));
+  const head = `${table}: ${count}. What an insert, an update or a delete of each removes${stores ? ' or stores' : ''}; an update besides what its new values give`;
+  return [head, ...rows.map(formatRow), ...(stores ? [STORED_NOTE] : [])].join('\n\n');
+}
+
+function isStoring({ stored = [], renewed = [] }: RowOutcome): boolean {
+  return stored.length + renewed.length > 0;
 }
 
 /** For programs: plain data. */
@@ -61,7 +67,7 @@ function formatRow({ row, rules, lookups }: ExplainedRow): string {
 function formatRule(explained: RowExplanation, lookups: readonly LookupAnswer[]): string[] {
   const { rule, role, template, outcomes } = explained;
   return groupsOf(outcomes).flatMap(({ ops, provided, outcome }) => {
-    const { keys, scope, reasons } = outcome;
+    const { keys, stored = [], removals, renewed = [], scope, reasons } = outcome;
     const when = ops.length === ALL_OPERATIONS.length && provided.length === 0 ? '' : ops.join(', ');
     const by = `${rule.id} ${template}${when === '' ? '' : `; ${when}`}`;
     const answer = reasons.some(({ kind }) => kind === 'lookup')
@@ -69,7 +75,12 @@ function formatRule(explained: RowExplanation, lookups: readonly LookupAnswer[])
       : undefined;
     if (answer !== undefined) return formatAnswer(answer, by);
     return [
-      ...keys.map((key) => `  ${formatName(role, key)}    (${by})`),
+      ...stored.map((one) => `  ${formatStored(one)}    (${by}: stored, ${formatTerms(one)})`),
+      ...renewed.map(
+        (key) => `  ${key} = its new values    (${by}: or removed, if the row gets another key)`,
+      ),
+      ...(removals ?? []).map(({ key, because }) => `  ${key}    (${by}: removed, because ${because})`),
+      ...(removals === undefined ? keys : []).map((key) => `  ${formatName(role, key)}    (${by})`),
       ...(scope === undefined ? [] : [`  ${scope}    (${by}: the whole scope)`]),
       ...reasons.map((reason) => `  nothing    (${by}: ${formatReason(reason)})`),
     ];
@@ -87,11 +98,11 @@ interface OutcomeGroup {
 function groupsOf(outcomes: readonly RowOutcome[]): OutcomeGroup[] {
   const groups = new Map<string, OutcomeGroup>();
   for (const outcome of outcomes.toSorted((one, other) => one.provided.length - other.provided.length)) {
-    const { op, keys, scope, reasons, provided } = outcome;
+    const { op, keys, stored, removals, renewed, scope, reasons, provided } = outcome;
     const texts = reasons.map((reason) =>
       'image' in reason ? `${reason.kind} ${reason.column}` : formatReason(reason),
     );
-    const id = JSON.stringify([keys, scope, texts]);
+    const id = JSON.stringify([keys, stored, removals, renewed, scope, texts]);
     const group = groups.get(id) ?? { ops: [], provided: [], outcome };
     groups.set(id, group);
     group.ops.push(provided.length === 0 ? op : `${op} if ${provided.join(' and ')}`);

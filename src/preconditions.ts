@@ -26,6 +26,7 @@ import { policyOf } from './errors/catalog.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
 import type { Log, SqlClient } from './pipeline/ports.ts';
 import type { RedisConnection } from './redis/connection.ts';
+import { checkVersionSources } from './rule-check/version-sources.ts';
 import { stateDdl } from './state/migrations.ts';
 
 /** What was found of the servers that a configuration names. */
@@ -111,11 +112,12 @@ export async function preflight(config: Config, client: SqlClient, log: Log): Pr
     nearestName,
     log,
   });
-  if (config.source.barrier === 'source') return report;
+  const problems = [...report.problems, ...checkVersionSources(config.plan.rules)];
+  if (config.source.barrier === 'source') return { ...report, problems };
   const named = openBarrierClients(config);
   try {
     const found = await Promise.all(named.map((server) => checkBarrierServer(server, report.server)));
-    return { ...report, problems: [...report.problems, ...found.flat()] };
+    return { ...report, problems: [...problems, ...found.flat()] };
   } finally {
     await Promise.all(named.map((server) => server.client.close()));
   }

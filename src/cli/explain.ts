@@ -29,7 +29,7 @@ const MOST_ROWS = 1000;
 export function addExplainCommand(program: Command): void {
   withConfigFlags(program.command('explain'))
     .description(
-      'show the keys that changed rows would remove, or the rows and rules behind a key; changes nothing',
+      'show the keys that changed rows would remove or store, or the rows and rules behind a key; changes nothing',
     )
     .option('--row <json>', 'the change; read from standard input when nothing is given')
     .option('--table <schema.table>', 'the table of --where')

@@ -9,6 +9,7 @@ describe('a duration', () => {
     ['5s', 5000],
     ['10m', 600_000],
     ['1h', 3_600_000],
+    ['1d', 86_400_000],
     ['596h', 2_145_600_000],
   ])('%s is %d ms', (text, expected) => {
     expect(parseDuration(text)).toEqual({ ok: true, value: expected });
@@ -18,7 +19,7 @@ describe('a duration', () => {
     expect(parseDuration('5')).toMatchObject({ ok: false, suggestion: expect.stringContaining('write 5s') });
   });
 
-  it.each(['', 's', '5 s', '1.5s', '-5s', '5S', '5sec', '1d', '597h', '99999999999999999999s', 'NaN'])(
+  it.each(['', 's', '5 s', '1.5s', '-5s', '5S', '5sec', '5w', '25d', '597h', '99999999999999999999s', 'NaN'])(
     'refuses %j',
     (text) => {
       expect(parseDuration(text).ok).toBe(false);

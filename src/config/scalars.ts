@@ -90,7 +90,7 @@ export function duration(options: { zero: boolean } = { zero: false }) {
         return refuse('must be longer than 0', 'write for example 5s');
       return parsed;
     },
-    textWithUnit(String.raw`\d+(?:ms|s|m|h)`),
+    textWithUnit(String.raw`\d+(?:ms|s|m|h|d)`),
   );
 }
 

@@ -11,12 +11,12 @@ const SECTIONS: readonly Mistake[] = [
   ],
   [
     'lookups: {timeout: 5}',
-    '5:20  lookups.timeout  a duration needs a unit  → write 5s, or another unit: ms, m, h',
+    '5:20  lookups.timeout  a duration needs a unit  → write 5s, or another unit: ms, m, h, d',
   ],
   ['lookups: {timeout: 0s}', '5:20  lookups.timeout  must be longer than 0  → write for example 5s'],
   [
     'lookups: {cache: 1}',
-    '5:18  lookups.cache  a duration needs a unit  → write 1s, or another unit: ms, m, h',
+    '5:18  lookups.cache  a duration needs a unit  → write 1s, or another unit: ms, m, h, d',
   ],
   [
     'lookups: {max_keys: 0}',

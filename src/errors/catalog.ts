@@ -126,6 +126,11 @@ export const ERROR_CATALOG = {
     exitCode: 3,
     hint: 'Remove the rule, or correct the one that already gives its keys.',
   },
+  UNSTALE_VERSION_SOURCES: {
+    directive: 'fatal',
+    exitCode: 3,
+    hint: 'Keep the version of the row that readers read, and give the other rule guard: lease.',
+  },
   UNSTALE_OUTBOX_ENGINE: {
     directive: 'fatal',
     exitCode: 3,

@@ -4,19 +4,17 @@ import { describeCondition } from './condition-description.ts';
 import { hasTests } from './condition.ts';
 import type { RuleCondition } from './condition.ts';
 import { explainRule, rulesOn } from './explain.ts';
-import type { NamedImages, NoKeyReason, TemplateRole } from './explain.ts';
+import type { NamedImages, TemplateExplanation, TemplateRole } from './explain.ts';
 import type { MappingPlan } from './plan.ts';
 import { ALL_OPERATIONS } from './rule.ts';
 import type { Rule } from './rule.ts';
 
 /** What one operation on a row brings about by one template of one rule. Of an update these are the keys of the old row. */
-export interface RowOutcome {
+export interface RowOutcome extends Pick<
+  TemplateExplanation,
+  'keys' | 'stored' | 'removals' | 'renewed' | 'scope' | 'reasons'
+> {
   readonly op: RowOperation;
-  readonly keys: readonly string[];
-  /** The glob that is removed instead of keys. */
-  readonly scope?: string;
-  /** Why there is none, or not only keys. */
-  readonly reasons: readonly NoKeyReason[];
   /** What has to be true of an update besides. */
   readonly provided: readonly string[];
 }
@@ -38,16 +36,16 @@ export function explainRow(plan: MappingPlan, interest: TableInterest, row: RowI
     for (const op of ALL_OPERATIONS) {
       const { change, images } = operationOn(op, interest, row, rule);
       for (const explained of explainRule(rule, interest, change, images)) {
-        const { role, template, keys, scope, reasons } = explained;
+        const { ruleId: _, role, template, nullKeys: __, ...outcome } = explained;
         const id = `${role} ${template}`;
         const entry = byTemplate.get(id) ?? { rule, role, template, outcomes: [] };
         byTemplate.set(id, entry);
-        const happens = reasons.every(({ kind }) => kind !== 'operation' && kind !== 'condition');
+        const happens = outcome.reasons.every(({ kind }) => kind !== 'operation' && kind !== 'condition');
         const provided =
           op === 'update' && happens && rule.kind === 'table' && rule.condition !== undefined
             ? provisos(rule.condition, interest, row)
             : [];
-        entry.outcomes.push({ op, keys, ...(scope === undefined ? {} : { scope }), reasons, provided });
+        entry.outcomes.push({ op, ...outcome, provided });
       }
     }
     return [...byTemplate.values()];

@@ -2,6 +2,8 @@ import type { RowChange, RowImage, RowOperation } from '../change/row-change.ts'
 import type { TableInterest } from '../change/table.ts';
 import { describeCondition } from './condition-description.ts';
 import { compileOutboxRule } from './compile-outbox-rule.ts';
+import { explainStored } from './explain-stored.ts';
+import type { RemovedKey, StoredKey } from './explain-stored.ts';
 import { compileKey } from './key.ts';
 import type { MappingOutput, MappingPlan } from './plan.ts';
 import type { OutboxRule, Rule, TableRule } from './rule.ts';
@@ -41,8 +43,14 @@ export interface TemplateExplanation {
   readonly role: TemplateRole;
   /** As the rule spells it; of an outbox its column in braces. */
   readonly template: string;
-  /** Distinct keys, the old image's first. */
+  /** Distinct keys that are removed, the old image's first. */
   readonly keys: readonly string[];
+  /** Of a rule that stores values: the keys that get one. */
+  readonly stored?: readonly StoredKey[];
+  /** Of a rule that stores values: why `keys` are removed. */
+  readonly removals?: readonly RemovedKey[];
+  /** Of a rule that stores values, where the new row is not known: they get its values if they are its keys, and else go. */
+  readonly renewed?: readonly string[];
   /** The glob that is removed instead, because an image lacks a key column or holds a value that has no text for a key. */
   readonly scope?: string;
   /** Row images without a key because of SQL NULL. */
@@ -78,7 +86,12 @@ export function explainRule(
     const head = { ruleId: rule.id, role, template: template.text };
     const why = whyNothing(rule, interest, change);
     if (why !== undefined) return { ...head, keys: [], nullKeys: 0, reasons: [why] };
-    return { ...head, ...explainTemplate(template, interest, images) };
+    const explained = { ...head, ...explainTemplate(template, interest, images) };
+    if (rule.action.kind === 'delete' || role !== 'key') return explained;
+    if (change.op === 'update' && images.every(([image]) => image === 'before'))
+      return { ...explained, keys: [], renewed: explained.keys };
+    const { stored, removals } = explainStored(rule, rule.action, template, interest, change);
+    return { ...explained, keys: removals.map(({ key }) => key), stored, removals };
   });
 }
 

@@ -4,7 +4,7 @@ export type BreakerState = 'closed' | 'open' | 'half-open';
 /** What `enter` says of one call: not at all, as usual, or as the one probe. */
 export type Admission = 'refused' | 'normal' | 'probe';
 
-export interface BreakerOptions {
+export interface BreakerSettings {
   /** Consecutive failures that open it. */
   readonly failures: number;
   /** How long it stays open before a probe, ms. */
@@ -21,7 +21,7 @@ export interface Breaker {
 }
 
 export function createBreaker(
-  { failures, openMs }: BreakerOptions,
+  { failures, openMs }: BreakerSettings,
   onState: (state: BreakerState) => void = () => undefined,
 ): Breaker {
   let state: BreakerState = 'closed';

@@ -5,9 +5,9 @@ import type { LoadLimit } from './load-limit.ts';
 import type { Load } from './loader.ts';
 import type { Loads } from './loads.ts';
 import type { ReaderObserver } from './observer.ts';
-import type { ReadOptions, Settings } from './options.ts';
 import type { RedisCalls } from './redis-calls.ts';
 import type { RefreshSchedule } from './refresh-schedule.ts';
+import type { ReadSettings, Settings } from './settings.ts';
 
 /** What all reads of one reader share. */
 export interface ReaderCore {
@@ -25,7 +25,7 @@ export interface ReaderCore {
 export interface KeyRead<V> {
   readonly key: string;
   readonly load: Load<V>;
-  readonly options: ReadOptions<V>;
+  readonly settings: ReadSettings<V>;
   /** Undefined for a refresh, which nobody waits for. */
   readonly flight: Pick<Flight<V>, 'isDropped'> | undefined;
 }

@@ -59,3 +59,18 @@ it('deadlines that are over do not keep the process running', () => {
   expect(timers()).toBe(before);
   deadlines.close();
 });
+
+it('deadlines are not over when the event loop stood still: a client may send only in its next turn', async () => {
+  const deadlines = createDeadlines(20);
+  const expired: string[] = [];
+  const answered = deadlines.add(performance.now(), () => expired.push('answered'));
+  deadlines.add(performance.now(), () => expired.push('never answered'));
+  const until = performance.now() + 100;
+  while (performance.now() < until);
+  await new Promise((resolve) => setImmediate(() => setTimeout(resolve, 5)));
+  expect(expired).toEqual([]);
+  answered.clear();
+  await vi.waitUntil(() => expired.length > 0);
+  expect(expired).toEqual(['never answered']);
+  deadlines.close();
+});

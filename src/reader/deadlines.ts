@@ -6,7 +6,10 @@ export interface Deadline {
 
 /** Deadlines that are all equally long, under one timer: a call costs a place in a list, not a timer. */
 export interface Deadlines {
-  /** Calls `onExpired` in `afterMs` unless it is cleared. `now` is `performance.now()`. */
+  /**
+   * Calls `onExpired` in `afterMs`, and later by what the event loop stood still, unless it is cleared. `now` is
+   * `performance.now()`.
+   */
   add(now: number, onExpired: () => void): Deadline;
   /** How many are watched. */
   readonly size: number;
@@ -55,9 +58,18 @@ export function createDeadlines(afterMs: number): Deadlines {
   let closed = false;
 
   const arm = (ms: number): void => {
+    const due = performance.now() + ms;
     list.timer = setTimeout(() => {
-      // After a stall of the event loop replies wait in the sockets: they are read before this is called.
-      setImmediate(sweep);
+      // For so long the event loop stood still: some clients have not even sent what was asked for before that.
+      const stalledMs = performance.now() - due;
+      list.timer = setTimeout(
+        () => {
+          // Replies that wait in the sockets are read before this is called.
+          setImmediate(sweep);
+        },
+        Math.min(Math.max(1, stalledMs), afterMs),
+      );
+      if (list.size === 0) list.timer.unref();
     }, ms);
   };
 

@@ -2,8 +2,8 @@ import type { ReaderCore } from './core.ts';
 import type { Flight, Flights } from './flights.ts';
 import type { Gate } from './gate.ts';
 import type { LoadMany } from './loader.ts';
-import type { ReadOptions } from './options.ts';
 import { loadManyUnleased, readMany } from './read-many.ts';
+import type { ReadSettings } from './settings.ts';
 
 /**
  * Reads many keys: joins the reads that are on their way, and begins one for all others together. Resolves with those
@@ -13,9 +13,9 @@ export async function getMany<V>(
   { core, flights, gate }: { readonly core: ReaderCore; readonly flights: Flights; readonly gate: Gate },
   keys: readonly string[],
   loadMany: LoadMany<V>,
-  options: ReadOptions<V>,
+  settings: ReadSettings<V>,
 ): Promise<Map<string, V>> {
-  const { inTransaction = false, noFill = false } = options;
+  const { inTransaction, noFill } = settings;
   const joined: Flight<V>[] = [];
   const direct: Flight<V>[] = [];
   const bypassed: Flight<V>[] = [];
@@ -32,7 +32,7 @@ export async function getMany<V>(
       group.push(flights.begin<V>(key, !noFill));
     }
   }
-  const batch = { core, loadMany, options };
+  const batch = { core, loadMany, settings };
   endAll(direct, loadManyUnleased(batch, direct, 'transaction'));
   endAll(bypassed, loadManyUnleased(batch, bypassed, 'bypass'));
   endAll(cached, readMany(batch, cached));

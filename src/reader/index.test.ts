@@ -42,6 +42,13 @@ it('the type of a value follows from its loader', () => {
   expectTypeOf((row: User) => ({ row })).not.toExtend<NonNullable<ReadOptions<User>['version']>>();
 });
 
+it('times are numbers, or texts as in the configuration of the daemon', () => {
+  expectTypeOf<5_000>().toExtend<kit.Duration>();
+  expectTypeOf<'500ms' | '5s' | '10m' | '1h' | '1d'>().toExtend<kit.Duration>();
+  expectTypeOf<'5 minutes'>().not.toExtend<kit.Duration>();
+  expectTypeOf<'5'>().not.toExtend<kit.Duration>();
+});
+
 it('a reader has to say where its loaders read', () => {
   expectTypeOf<{ redis: kit.CacheClient }>().not.toExtend<ReaderOptions>();
   expectTypeOf<{ redis: kit.CacheClient; source: 'primary' }>().toExtend<ReaderOptions>();

@@ -2,11 +2,15 @@
 export { createReader } from './reader.ts';
 export type { Reader } from './reader.ts';
 export type {
+  BreakerOptions,
+  Duration,
   EarlyRefreshOptions,
+  LoadLimitOptions,
   ReaderOptions,
   ReadOptions,
   SourceOption,
   StaleOptions,
+  WaitForOptions,
 } from './options.ts';
 export { loaded } from './loader.ts';
 export type { Load, LoadContext, Loaded, LoadedDetails, LoadMany, LoadResult, RowVersion } from './loader.ts';

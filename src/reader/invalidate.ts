@@ -6,6 +6,7 @@ import { runScript } from './cache-client.ts';
 import type { CacheClient } from './cache-client.ts';
 import { ReaderError } from './errors.ts';
 import type { RowVersion } from './loader.ts';
+import type { Duration } from './options.ts';
 import type { RedisCalls } from './redis-calls.ts';
 
 /** A key whose row changed, and the version that the change gave it. */
@@ -17,8 +18,8 @@ export interface InvalidatedKey {
 }
 
 export interface InvalidateOptions {
-  /** How long readers have to read the primary, ms; the reader's `holdMs` by default. */
-  readonly holdMs?: number;
+  /** How long readers have to read the primary; the reader's `hold` by default. */
+  readonly hold?: Duration;
   /** GTIDs of the change, where they are known. */
   readonly gtid?: string;
 }

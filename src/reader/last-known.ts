@@ -1,5 +1,12 @@
 import { createBoundedMap } from './bounded-map.ts';
-import type { StaleOptions } from './options.ts';
+
+export interface LastKnownSettings {
+  readonly maxEntries: number;
+  /** Bytes in memory. */
+  readonly maxBytes: number;
+  readonly maxAgeMs: number;
+  readonly onError: boolean;
+}
 
 /** What this process last saw of keys, for the moments in which the cache and the database cannot answer. */
 export interface LastKnown {
@@ -16,12 +23,7 @@ export interface LastKnown {
 /** Of one entry beside key and value, bytes: about what maps and objects take. */
 const OVERHEAD = 150;
 
-export function createLastKnown({
-  maxEntries = 1_000,
-  maxBytes = 16 * 1024 * 1024,
-  maxAgeMs = 60_000,
-  onError = false,
-}: StaleOptions): LastKnown {
+export function createLastKnown({ maxEntries, maxBytes, maxAgeMs, onError }: LastKnownSettings): LastKnown {
   const entries = createBoundedMap<{ readonly stored: string | Buffer; readonly seenAt: number }>({
     maxEntries,
     maxWeight: maxBytes,

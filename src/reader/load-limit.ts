@@ -2,7 +2,7 @@ import { createDeadlines } from './deadlines.ts';
 import type { Deadline } from './deadlines.ts';
 import { ReaderError } from './errors.ts';
 
-export interface LoadLimitOptions {
+export interface LoadLimitSettings {
   /** Loads that run at the same time. */
   readonly concurrent: number;
   /** Loads that wait for their turn; more are refused. */
@@ -31,7 +31,7 @@ interface Waiter {
   readonly deadline: Deadline;
 }
 
-export function createLoadLimit({ concurrent, queue, maxWaitMs }: LoadLimitOptions): LoadLimit {
+export function createLoadLimit({ concurrent, queue, maxWaitMs }: LoadLimitSettings): LoadLimit {
   /** A set keeps the order of arrival, and forgets one in the middle at once. */
   const waiters = new Set<Waiter>();
   const deadlines = createDeadlines(maxWaitMs);

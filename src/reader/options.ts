@@ -1,12 +1,12 @@
+import type { DurationText } from '../duration/duration.ts';
 import type { ReadSource } from '../protocol/scripts.ts';
-import type { BreakerOptions } from './breaker.ts';
 import type { CacheClient } from './cache-client.ts';
-import { jsonCodec } from './codec.ts';
 import type { Codec } from './codec.ts';
-import { ReaderError } from './errors.ts';
-import type { LoadLimitOptions } from './load-limit.ts';
 import type { RowVersion } from './loader.ts';
 import type { ReaderObserver } from './observer.ts';
+
+/** A whole number of ms, or a text as in the daemon's configuration: `500ms`, `5s`, `10m`, `1h`, `1d`. */
+export type Duration = number | DurationText;
 
 /**
  * Where loaders read, unless they say so themselves. `as-told`: the primary when `readFrom` says so, else a replica.
@@ -14,13 +14,29 @@ import type { ReaderObserver } from './observer.ts';
  */
 export type SourceOption = Exclude<ReadSource, 'caught-up'> | 'as-told';
 
+export interface BreakerOptions {
+  /** Consecutive failures that open it; 5 by default. */
+  readonly failures?: number;
+  /** How long it stays open before a probe; 1 s by default. */
+  readonly openFor?: Duration;
+}
+
+export interface LoadLimitOptions {
+  /** Loads that run at the same time; 20 by default. */
+  readonly concurrent?: number;
+  /** Loads that wait for their turn, more are refused; 1,000 by default. */
+  readonly queue?: number;
+  /** How long one waits for its turn; 1 s by default. */
+  readonly maxWait?: Duration;
+}
+
 export interface StaleOptions {
   /** Values that are kept; 1,000 by default. */
   readonly maxEntries?: number;
   /** Their size in memory, bytes; 16 MiB by default. */
   readonly maxBytes?: number;
-  /** How long after it was last seen a value may be served, ms; 60,000 by default. */
-  readonly maxAgeMs?: number;
+  /** How long after it was last seen a value may be served; 1 min by default. */
+  readonly maxAge?: Duration;
   /** Whether one is served when a load fails too; false by default. */
   readonly onError?: boolean;
 }
@@ -34,36 +50,34 @@ export interface EarlyRefreshOptions {
   readonly concurrent?: number;
 }
 
-/** All times are ms. */
 export interface ReaderOptions {
   readonly redis: CacheClient;
   readonly source: SourceOption;
-  /** How old a cached value can become where nothing invalidates it; 600,000 by default. */
-  readonly ttlMs?: number;
+  /** How old a cached value can become where nothing invalidates it; 10 min by default. */
+  readonly ttl?: Duration;
   /** How much shorter TTLs are at random; 0.1 by default, a tenth. */
   readonly ttlJitter?: number;
-  /** How long it is known that a row is absent; 5,000 by default, 0: not at all. */
-  readonly absentTtlMs?: number;
-  /** How long one reader has the right to fill; 5,000 by default. Longer than a load takes. */
-  readonly leaseMs?: number;
-  /** How long a reader waits for another one's fill; 500 by default. */
-  readonly waitMs?: number;
-  /** How long versions are known beyond the value; 600,000 by default. */
-  readonly tombstoneMs?: number;
+  /** How long it is known that a row is absent; 5 s by default, 0: not at all. */
+  readonly absentTtl?: Duration;
+  /** How long one reader has the right to fill; 5 s by default. Longer than a load takes. */
+  readonly lease?: Duration;
+  /** How long a reader waits for another one's fill; 500 ms by default. */
+  readonly wait?: Duration;
+  /** How long versions are known beyond the value; 10 min by default. */
+  readonly tombstone?: Duration;
   /** How long readers read the primary after an invalidation by this reader; 0 by default: no replicas are read. */
-  readonly holdMs?: number;
-  /** How long one Redis command may take; 100 by default. */
-  readonly redisTimeoutMs?: number;
-  /** How long an invalidation may take; 1,000 by default. */
-  readonly invalidateTimeoutMs?: number;
-  /** How long a load may take; 30,000 by default. */
-  readonly loadTimeoutMs?: number;
+  readonly hold?: Duration;
+  /** How long one Redis command may take; 100 ms by default. */
+  readonly redisTimeout?: Duration;
+  /** How long an invalidation may take; 1 s by default. */
+  readonly invalidateTimeout?: Duration;
+  /** How long a load may take; 30 s by default. */
+  readonly loadTimeout?: Duration;
   /** Commands that the client may owe a reply at once; 50,000 by default. Beyond, Redis counts as down. */
   readonly maxPending?: number;
-  /** Opens after 5 consecutive failures, for 1,000 ms, by default. */
-  readonly breaker?: Partial<BreakerOptions>;
-  /** Loads without a lease: 20 at once, 1,000 wait for 1,000 ms at most, by default. */
-  readonly loadLimit?: Partial<LoadLimitOptions>;
+  readonly breaker?: BreakerOptions;
+  /** Of loads without a lease. */
+  readonly loadLimit?: LoadLimitOptions;
   /** Off by default. */
   readonly stale?: StaleOptions | undefined;
   /** Off by default. */
@@ -79,8 +93,8 @@ export interface ReaderOptions {
 export interface ReadOptions<V> {
   /** JSON by default. One key has one codec. */
   readonly codec?: Codec<V>;
-  readonly ttlMs?: number;
-  readonly absentTtlMs?: number;
+  readonly ttl?: Duration;
+  readonly absentTtl?: Duration;
   readonly source?: SourceOption;
   /** The row's version. */
   readonly version?: (value: V) => RowVersion;
@@ -90,72 +104,8 @@ export interface ReadOptions<V> {
   readonly inTransaction?: boolean;
 }
 
-/** The reader's options with their defaults. */
-export type Settings = Readonly<
-  Required<
-    Pick<
-      ReaderOptions,
-      | 'source'
-      | 'ttlMs'
-      | 'ttlJitter'
-      | 'absentTtlMs'
-      | 'leaseMs'
-      | 'waitMs'
-      | 'tombstoneMs'
-      | 'holdMs'
-      | 'redisTimeoutMs'
-      | 'invalidateTimeoutMs'
-      | 'loadTimeoutMs'
-      | 'maxPending'
-    >
-  >
-> & {
-  readonly breaker: BreakerOptions;
-  readonly loadLimit: LoadLimitOptions;
-};
-
-/** @throws ReaderError UNSTALE_READER_OPTIONS that names the first option that cannot be */
-export function settingsOf(options: ReaderOptions): Settings {
-  const { source, breaker, loadLimit } = options;
-  if (!['primary', 'replica', 'as-told'].includes(source))
-    throw new ReaderError('UNSTALE_READER_OPTIONS', "source says where loads read: 'primary', …");
-  const jitter = options.ttlJitter ?? 0.1;
-  if (!(jitter >= 0 && jitter < 1))
-    throw new ReaderError('UNSTALE_READER_OPTIONS', 'ttlJitter is from 0 to below 1');
-  return {
-    source,
-    ttlMs: whole('ttlMs', options.ttlMs ?? 600_000, 1),
-    ttlJitter: jitter,
-    absentTtlMs: whole('absentTtlMs', options.absentTtlMs ?? 5_000, 0),
-    leaseMs: whole('leaseMs', options.leaseMs ?? 5_000, 1),
-    waitMs: whole('waitMs', options.waitMs ?? 500, 0),
-    tombstoneMs: whole('tombstoneMs', options.tombstoneMs ?? 600_000, 0),
-    holdMs: whole('holdMs', options.holdMs ?? 0, 0),
-    redisTimeoutMs: whole('redisTimeoutMs', options.redisTimeoutMs ?? 100, 1),
-    invalidateTimeoutMs: whole('invalidateTimeoutMs', options.invalidateTimeoutMs ?? 1_000, 1),
-    loadTimeoutMs: whole('loadTimeoutMs', options.loadTimeoutMs ?? 30_000, 1),
-    maxPending: whole('maxPending', options.maxPending ?? 50_000, 1),
-    breaker: {
-      failures: whole('breaker.failures', breaker?.failures ?? 5, 1),
-      openMs: whole('breaker.openMs', breaker?.openMs ?? 1_000, 1),
-    },
-    loadLimit: {
-      concurrent: whole('loadLimit.concurrent', loadLimit?.concurrent ?? 20, 1),
-      queue: whole('loadLimit.queue', loadLimit?.queue ?? 1_000, 0),
-      maxWaitMs: whole('loadLimit.maxWaitMs', loadLimit?.maxWaitMs ?? 1_000, 1),
-    },
-  };
-}
-
-export function codecOf<V>(options: ReadOptions<V>): Codec<V> {
-  return options.codec ?? jsonCodec<V>();
-}
-
-/** Longer times than this a timer cannot wait, ms; about 24 days. */
-const LONGEST = 2 ** 31 - 1;
-
-/** @throws ReaderError UNSTALE_READER_OPTIONS */
-export function whole(name: string, value: number, least: number): number {
-  if (Number.isInteger(value) && value >= least && value <= LONGEST) return value;
-  throw new ReaderError('UNSTALE_READER_OPTIONS', `${name} is a whole number from ${least} on, not ${value}`);
+/** Options of one wait for the daemon. */
+export interface WaitForOptions {
+  /** 1 s by default. */
+  readonly timeout?: Duration;
 }

@@ -7,10 +7,9 @@ import { joinGtids } from './gtid-set.ts';
 import type { LoadContext, LoadMany, LoadResult } from './loader.ts';
 import { valueOf } from './loader.ts';
 import type { LoadReason } from './observer.ts';
-import { codecOf } from './options.ts';
-import type { ReadOptions } from './options.ts';
 import { lastKnownInsteadOf, serveLastKnown } from './read-through.ts';
 import { refreshWhenDue } from './refresh.ts';
+import type { ReadSettings } from './settings.ts';
 import { readFromUnder, storeLoaded } from './store.ts';
 
 type UnleasedReason = Exclude<LoadReason, 'lease' | 'refresh'>;
@@ -19,7 +18,7 @@ type UnleasedReason = Exclude<LoadReason, 'lease' | 'refresh'>;
 export interface Batch<V> {
   readonly core: ReaderCore;
   readonly loadMany: LoadMany<V>;
-  readonly options: ReadOptions<V>;
+  readonly settings: ReadSettings<V>;
 }
 
 interface Leased<V> {
@@ -30,8 +29,8 @@ interface Leased<V> {
 /** Ends each of the flights; it does not fail itself. */
 export async function readMany<V>(batch: Batch<V>, flights: readonly Flight<V>[]): Promise<void> {
   if (flights.length === 0) return;
-  const { core, options } = batch;
-  const codec = codecOf(options);
+  const { core, settings } = batch;
+  const { codec } = settings;
   const keys = flights.map(({ key }) => key);
   let replies: readonly (string | Buffer | null)[];
   try {
@@ -50,14 +49,13 @@ export async function readMany<V>(batch: Batch<V>, flights: readonly Flight<V>[]
       missed.push(flight);
     } else if (!resolveStored(batch, flight, stored)) undecodable.push(flight);
   }
-  const loading =
-    options.noFill === true ? loadManyUnleased(batch, missed, 'no-fill') : leaseMany(batch, missed);
+  const loading = settings.noFill ? loadManyUnleased(batch, missed, 'no-fill') : leaseMany(batch, missed);
   await Promise.all([loading, loadManyUnleased(batch, undecodable, 'undecodable')]);
 }
 
 /** Loads keys together without a lease, and stores nothing. */
 export async function loadManyUnleased<V>(
-  { core, loadMany, options }: Batch<V>,
+  { core, loadMany, settings }: Batch<V>,
   flights: readonly Flight<V>[],
   reason: UnleasedReason,
 ): Promise<void> {
@@ -77,7 +75,7 @@ export async function loadManyUnleased<V>(
   try {
     await (reason === 'transaction' || reason === 'no-fill' ? run() : core.limit.run(run));
   } catch (error) {
-    fail(core, flights, options, error);
+    fail(core, flights, settings, error);
   }
 }
 
@@ -116,7 +114,7 @@ async function waitMany<V>(batch: Batch<V>, flights: readonly Flight<V>[]): Prom
 
 async function loadManyLeased<V>(batch: Batch<V>, leased: readonly Leased<V>[]): Promise<void> {
   if (leased.length === 0) return;
-  const { core, loadMany, options } = batch;
+  const { core, loadMany, settings } = batch;
   const keys = leased.map(({ flight }) => flight.key);
   const isPrimary = leased.some(({ lease }) => readFromUnder(lease) === 'primary');
   const readFrom: LoadContext['readFrom'] = isPrimary ? 'primary' : 'any';
@@ -135,7 +133,7 @@ async function loadManyLeased<V>(batch: Batch<V>, leased: readonly Leased<V>[]):
     fail(
       core,
       leased.map(({ flight }) => flight),
-      options,
+      settings,
       error,
     );
     return;
@@ -145,7 +143,7 @@ async function loadManyLeased<V>(batch: Batch<V>, leased: readonly Leased<V>[]):
     leased.map(async ({ flight, lease }) => {
       const { key } = flight;
       const loadedUnder = { result: result.get(key), ms, readFrom };
-      flight.resolve(await storeLoaded(core, { key, options, flight }, lease, loadedUnder));
+      flight.resolve(await storeLoaded(core, { key, settings, flight }, lease, loadedUnder));
     }),
   );
 }
@@ -182,7 +180,7 @@ function sortOut<V>(
 ): void {
   if (answer.kind === 'hit' && resolveStored(batch, flight, answer.value)) return;
   if (answer.kind === 'wait') {
-    const known = serveLastKnown(batch.core, readOf(flight, batch.options), 'wait');
+    const known = serveLastKnown(batch.core, readOf(flight, batch.settings), 'wait');
     if (known !== undefined) {
       flight.resolve(known.value);
       return;
@@ -195,11 +193,11 @@ function sortOut<V>(
 
 /** False if the codec can make nothing of it. */
 function resolveStored<V>(
-  { core, loadMany, options }: Batch<V>,
+  { core, loadMany, settings }: Batch<V>,
   flight: Flight<V>,
   stored: string | Buffer,
 ): boolean {
-  const value = decodeEntry(codecOf(options), stored);
+  const value = decodeEntry(settings.codec, stored);
   if (value === UNDECODABLE) return false;
   core.observer.hit(flight.key, value === undefined);
   if (!flight.isDropped) core.lastKnown?.record(flight.key, stored);
@@ -207,7 +205,7 @@ function resolveStored<V>(
     const { key } = flight;
     const load = async (context: LoadContext): Promise<LoadResult<V>> =>
       (await callMany(loadMany, [key], context)).get(key);
-    refreshWhenDue(core, core.schedule, { key, load, options });
+    refreshWhenDue(core, core.schedule, { key, load, settings });
   }
   flight.resolve(value);
   return true;
@@ -216,18 +214,18 @@ function resolveStored<V>(
 function fail<V>(
   core: ReaderCore,
   flights: readonly Flight<V>[],
-  options: ReadOptions<V>,
+  settings: ReadSettings<V>,
   error: unknown,
 ): void {
   for (const flight of flights) {
     try {
-      flight.resolve(lastKnownInsteadOf(core, readOf(flight, options), error));
+      flight.resolve(lastKnownInsteadOf(core, readOf(flight, settings), error));
     } catch {
       flight.reject(error);
     }
   }
 }
 
-function readOf<V>(flight: Flight<V>, options: ReadOptions<V>): Omit<KeyRead<V>, 'load'> {
-  return { key: flight.key, options, flight };
+function readOf<V>(flight: Flight<V>, settings: ReadSettings<V>): Omit<KeyRead<V>, 'load'> {
+  return { key: flight.key, settings, flight };
 }

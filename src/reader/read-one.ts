@@ -2,10 +2,9 @@ import type { ReaderCore } from './core.ts';
 import { decodeEntry, UNDECODABLE } from './entry.ts';
 import type { Flight } from './flights.ts';
 import type { Load } from './loader.ts';
-import { codecOf } from './options.ts';
-import type { ReadOptions } from './options.ts';
 import { loadUnleased, readThrough } from './read-through.ts';
 import { refreshWhenDue } from './refresh.ts';
+import type { ReadSettings } from './settings.ts';
 
 /**
  * Reads the key of a flight, and ends the flight. A hit takes no promise beside the client's and the flight's own: it
@@ -15,12 +14,12 @@ export function readOne<V>(
   core: ReaderCore,
   flight: Flight<V>,
   load: Load<V>,
-  options: ReadOptions<V>,
+  settings: ReadSettings<V>,
 ): void {
   const { client, observer } = core;
   const { key } = flight;
-  const read = { key, load, options, flight };
-  const codec = codecOf(options);
+  const read = { key, load, settings, flight };
+  const { codec } = settings;
 
   const hit = (stored: string | Buffer, value: V | undefined): void => {
     observer.hit(key, value === undefined);
@@ -35,9 +34,7 @@ export function readOne<V>(
     onReply(stored) {
       if (stored === null) {
         observer.miss(key);
-        flight.follow(
-          options.noFill === true ? loadUnleased(core, read, 'no-fill') : readThrough(core, read),
-        );
+        flight.follow(settings.noFill ? loadUnleased(core, read, 'no-fill') : readThrough(core, read));
         return;
       }
       const value = decodeEntry(codec, stored);

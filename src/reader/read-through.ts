@@ -4,7 +4,6 @@ import type { Lease, LeaseAnswer } from './lease.ts';
 import { askForLease, release, waitForAnother } from './leasing.ts';
 import { valueOf } from './loader.ts';
 import type { LoadReason } from './observer.ts';
-import { codecOf } from './options.ts';
 import { readFromUnder, storeLoaded } from './store.ts';
 
 /**
@@ -39,7 +38,7 @@ export async function readStored<V>(
   read: KeyRead<V>,
   stored: string | Buffer,
 ): Promise<V | undefined> {
-  const value = decodeEntry(codecOf(read.options), stored);
+  const value = decodeEntry(read.settings.codec, stored);
   // What this application did not write is not this kit's to replace.
   if (value === UNDECODABLE) return loadUnleased(core, read, 'undecodable');
   if (read.flight?.isDropped !== true) core.lastKnown?.record(read.key, stored);
@@ -113,12 +112,12 @@ export function lastKnownInsteadOf<V>(
 
 export function serveLastKnown<V>(
   core: ReaderCore,
-  { key, options }: Omit<KeyRead<V>, 'load'>,
+  { key, settings }: Omit<KeyRead<V>, 'load'>,
   reason: 'wait' | 'error',
 ): { readonly value: V | undefined } | undefined {
   const stored = core.lastKnown?.get(key);
   if (stored === undefined) return undefined;
-  const value = decodeEntry(codecOf(options), stored);
+  const value = decodeEntry(settings.codec, stored);
   if (value === UNDECODABLE) return undefined;
   core.observer.stale(key, reason);
   return { value };

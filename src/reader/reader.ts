@@ -13,12 +13,13 @@ import { createLoadLimit } from './load-limit.ts';
 import type { Load, LoadMany } from './loader.ts';
 import { createLoads } from './loads.ts';
 import { safeObserver } from './observer.ts';
-import { settingsOf, whole } from './options.ts';
-import type { ReaderOptions, ReadOptions } from './options.ts';
+import type { ReaderOptions, ReadOptions, WaitForOptions } from './options.ts';
 import { readOne } from './read-one.ts';
 import { loadUnleased } from './read-through.ts';
 import { createRedisCalls } from './redis-calls.ts';
 import { createRefreshSchedule } from './refresh-schedule.ts';
+import { milliseconds, readSettingsOf, settingsOf } from './settings.ts';
+import type { ReadSettings } from './settings.ts';
 
 /** Reads rows through Redis so that no old row outlives the change that made it old. */
 export interface Reader {
@@ -27,25 +28,26 @@ export interface Reader {
   /**
    * The value of a key, loaded where Redis has none; undefined where there is no row. Callers that ask at the same
    * time share one answer, the object included.
-   * @throws what the loader throws; ReaderError UNSTALE_READER_LOAD_LIMIT, UNSTALE_READER_LOAD_TIMEOUT
+   * @throws what the loader throws; ReaderError UNSTALE_READER_LOAD_LIMIT, UNSTALE_READER_LOAD_TIMEOUT,
+   *   UNSTALE_READER_OPTIONS
    */
   get<V>(key: string, load: Load<V>, options?: ReadOptions<V>): Promise<V | undefined>;
   /** The values of those of the keys that have one; the others are loaded together. @throws as `get` */
   getMany<V>(keys: readonly string[], load: LoadMany<V>, options?: ReadOptions<V>): Promise<Map<string, V>>;
   /**
    * Removes keys after a commit, without waiting for the daemon. Resolves with how many existed.
-   * @throws ReaderError UNSTALE_READER_INVALIDATE
+   * @throws ReaderError UNSTALE_READER_INVALIDATE, UNSTALE_READER_OPTIONS
    */
   invalidate(
     keys: string | InvalidatedKey | readonly (string | InvalidatedKey)[],
     options?: InvalidateOptions,
   ): Promise<number>;
   /**
-   * Waits until the daemon has applied a transaction to Redis: true then, false when the time, 1,000 ms by default,
-   * is over.
-   * @throws ReaderError UNSTALE_READER_GTID, or UNSTALE_READER_OPTIONS without `clientId`
+   * Waits until the daemon has applied a transaction to Redis: true then, false when the time, 1 s by default, is
+   * over.
+   * @throws ReaderError UNSTALE_READER_GTID, or UNSTALE_READER_OPTIONS, also without `clientId`
    */
-  waitFor(gtid: string, options?: { readonly timeoutMs?: number }): Promise<boolean>;
+  waitFor(gtid: string, options?: WaitForOptions): Promise<boolean>;
   /** Reads keys that begin with `prefix` from the database until the returned function is called. */
   bypass(prefix: string): () => void;
   /** The prefixes that are read from the database. */
@@ -53,8 +55,6 @@ export interface Reader {
   /** Ends what waits. The Redis client stays open: it is the application's. */
   close(): void;
 }
-
-const DEFAULTS = Object.freeze({});
 
 /** @throws ReaderError UNSTALE_READER_OPTIONS */
 export function createReader(options: ReaderOptions): Reader {
@@ -82,38 +82,41 @@ export function createReader(options: ReaderOptions): Reader {
     core.schedule?.forget(key);
   };
 
-  function get<V>(key: string, load: Load<V>, options: ReadOptions<V> = DEFAULTS): Promise<V | undefined> {
+  function get<V>(key: string, load: Load<V>, options: ReadOptions<V> = {}): Promise<V | undefined> {
     if (closed) return Promise.reject(new ReaderError('UNSTALE_READER_CLOSED'));
-    if (options.inTransaction === true)
-      return loadUnleased(core, { key, load, options, flight: undefined }, 'transaction');
-    const isShared = options.noFill !== true;
+    let read: ReadSettings<V>;
+    try {
+      read = readSettingsOf(options, settings);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (read.inTransaction)
+      return loadUnleased(core, { key, load, settings: read, flight: undefined }, 'transaction');
+    const isShared = !read.noFill;
     const shared = isShared ? flights.get(key) : undefined;
     if (shared !== undefined) return shared.promise as Promise<V | undefined>;
     if (gate.isFiltered(key)) return Promise.resolve(undefined);
 
     const flight = flights.begin<V>(key, isShared);
-    if (gate.isBypassed(key)) flight.follow(loadUnleased(core, { key, load, options, flight }, 'bypass'));
-    else readOne(core, flight, load, options);
+    if (gate.isBypassed(key))
+      flight.follow(loadUnleased(core, { key, load, settings: read, flight }, 'bypass'));
+    else readOne(core, flight, load, read);
     return flight.promise;
   }
 
   async function invalidate(
     given: string | InvalidatedKey | readonly (string | InvalidatedKey)[],
-    { holdMs = settings.holdMs, gtid = '' }: InvalidateOptions = {},
+    { hold, gtid = '' }: InvalidateOptions = {},
   ): Promise<number> {
     if (closed) throw new ReaderError('UNSTALE_READER_CLOSED');
+    const holdMs = hold === undefined ? settings.holdMs : milliseconds('hold', hold, 0);
     const all = typeof given === 'string' || 'key' in given ? [given] : given;
     const keys = all.map((one) => (typeof one === 'string' ? one : one.key));
     // Before and after: what begins in between may read the old value as well.
     for (const key of keys) forget(key);
     try {
-      const { tombstoneMs } = settings;
-      const hold = whole('holdMs', holdMs, 0);
-      const removed = await invalidateKeys({ client, calls: deletes }, all, {
-        tombstoneMs: Math.max(tombstoneMs, hold),
-        holdMs: hold,
-        gtid,
-      });
+      const tombstoneMs = Math.max(settings.tombstoneMs, holdMs);
+      const removed = await invalidateKeys({ client, calls: deletes }, all, { tombstoneMs, holdMs, gtid });
       observer.invalidate(keys.length, removed);
       return removed;
     } finally {
@@ -126,19 +129,19 @@ export function createReader(options: ReaderOptions): Reader {
       return calls.state;
     },
     get,
-    async getMany<V>(keys: readonly string[], load: LoadMany<V>, options: ReadOptions<V> = DEFAULTS) {
+    async getMany<V>(keys: readonly string[], load: LoadMany<V>, options: ReadOptions<V> = {}) {
       if (closed) throw new ReaderError('UNSTALE_READER_CLOSED');
-      return getMany({ core, flights, gate }, keys, load, options);
+      return getMany({ core, flights, gate }, keys, load, readSettingsOf(options, settings));
     },
     invalidate,
-    async waitFor(gtid, { timeoutMs = 1_000 } = {}) {
+    async waitFor(gtid, { timeout = '1s' } = {}) {
       if (closed) throw new ReaderError('UNSTALE_READER_CLOSED');
       if (applied === undefined)
         throw new ReaderError(
           'UNSTALE_READER_OPTIONS',
           'waitFor needs clientId, the client_id of the daemon',
         );
-      const reached = await applied.until(gtid, whole('timeoutMs', timeoutMs, 0));
+      const reached = await applied.until(gtid, milliseconds('timeout', timeout, 0));
       if (reached) {
         // What was read or seen before may be what was there before.
         flights.dropAll();
@@ -171,7 +174,7 @@ function createCore(options: ReaderOptions): ReaderCore {
     observer,
     loads: createLoads(settings.loadTimeoutMs, observer),
     limit: createLoadLimit(settings.loadLimit),
-    lastKnown: options.stale && createLastKnown(options.stale),
+    lastKnown: settings.stale && createLastKnown(settings.stale),
     schedule: options.earlyRefresh && createRefreshSchedule(options.earlyRefresh),
   };
 }

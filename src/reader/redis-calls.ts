@@ -1,5 +1,5 @@
 import { createBreaker } from './breaker.ts';
-import type { BreakerOptions, BreakerState } from './breaker.ts';
+import type { BreakerSettings, BreakerState } from './breaker.ts';
 import { createDeadlines } from './deadlines.ts';
 import { ReaderError } from './errors.ts';
 import type { ReaderObserver, RedisEvent } from './observer.ts';
@@ -9,7 +9,7 @@ export interface RedisCallsOptions {
   readonly timeoutMs: number;
   /** Commands that the client may owe a reply at once; beyond, Redis counts as down. */
   readonly maxPending: number;
-  readonly breaker: BreakerOptions;
+  readonly breaker: BreakerSettings;
   readonly observer: Required<ReaderObserver>;
 }
 
@@ -41,10 +41,10 @@ const OPEN = new ReaderError('UNSTALE_READER_CIRCUIT_OPEN');
 export function createRedisCalls({
   timeoutMs,
   maxPending,
-  breaker: breakerOptions,
+  breaker: breakerSettings,
   observer,
 }: RedisCallsOptions): RedisCalls {
-  const breaker = createBreaker(breakerOptions, (state) => observer.breaker(state));
+  const breaker = createBreaker(breakerSettings, (state) => observer.breaker(state));
   const deadlines = createDeadlines(timeoutMs);
   let pending = 0;
 

@@ -8,8 +8,8 @@ import type { Lease } from './lease.ts';
 import { fillLease, release } from './leasing.ts';
 import type { LoadContext, LoadedDetails, LoadResult } from './loader.ts';
 import { detailsOf, valueOf } from './loader.ts';
-import { codecOf } from './options.ts';
-import type { ReadOptions, SourceOption } from './options.ts';
+import type { SourceOption } from './options.ts';
+import type { ReadSettings } from './settings.ts';
 
 /** Where the loader has to read so that a replica's answer can be stored. */
 export function readFromUnder(lease: Lease): LoadContext['readFrom'] {
@@ -20,7 +20,7 @@ export function readFromUnder(lease: Lease): LoadContext['readFrom'] {
 /** Ends a lease with what was loaded under it. Resolves with the value, whether it was stored or not. */
 export async function storeLoaded<V>(
   core: ReaderCore,
-  { key, options, flight }: Omit<KeyRead<V>, 'load'>,
+  { key, settings, flight }: Omit<KeyRead<V>, 'load'>,
   lease: Lease,
   loadedUnder: {
     readonly result: LoadResult<V>;
@@ -28,13 +28,12 @@ export async function storeLoaded<V>(
     readonly readFrom: LoadContext['readFrom'];
   },
 ): Promise<V | undefined> {
-  const { settings, observer } = core;
+  const { observer } = core;
   const { result, ms, readFrom } = loadedUnder;
   const value = valueOf(result);
   const details = detailsOf(result);
-  const source = details.source ?? sourceOf(options.source ?? settings.source, readFrom);
-  const ttl =
-    value === undefined ? (options.absentTtlMs ?? settings.absentTtlMs) : (options.ttlMs ?? settings.ttlMs);
+  const source = details.source ?? sourceOf(settings.source, readFrom);
+  const ttl = value === undefined ? settings.absentTtlMs : settings.ttlMs;
 
   if (value === undefined && (ttl === 0 || source !== 'primary')) {
     // A replica that lacks a new row would hide it.
@@ -42,20 +41,20 @@ export async function storeLoaded<V>(
     release(core, lease);
     return undefined;
   }
-  const stored = encodeEntry(codecOf(options), value);
+  const stored = encodeEntry(settings.codec, value);
   if (stored === undefined) {
     observer.fill(key, 'unencodable');
     release(core, lease);
     return value;
   }
-  const ttlMs = jitteredTtl(ttl, settings.ttlJitter, Math.random);
-  const version = value === undefined ? undefined : versionOf(value, details, options);
+  const ttlMs = jitteredTtl(ttl, core.settings.ttlJitter, Math.random);
+  const version = value === undefined ? undefined : versionOf(value, details, settings);
   const reply = await fillLease(core, lease, {
     value: stored,
     ttlMs,
     version,
     source,
-    tombstoneMs: settings.tombstoneMs,
+    tombstoneMs: core.settings.tombstoneMs,
   });
   if (reply === 'stored' && flight?.isDropped !== true) {
     core.lastKnown?.record(key, stored);
@@ -70,9 +69,9 @@ function sourceOf(option: SourceOption, readFrom: LoadContext['readFrom']): Read
 }
 
 /** Undefined where there is none, and where the column holds what cannot be compared. */
-function versionOf<V>(value: V, details: LoadedDetails, options: ReadOptions<V>): VersionToken | undefined {
+function versionOf<V>(value: V, details: LoadedDetails, settings: ReadSettings<V>): VersionToken | undefined {
   try {
-    return rowVersion(details.version ?? options.version?.(value));
+    return rowVersion(details.version ?? settings.version?.(value));
   } catch {
     return undefined;
   }

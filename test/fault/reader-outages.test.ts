@@ -6,9 +6,11 @@ import { fileURLToPath } from 'node:url';
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 
-import { createReader, fromIoredis } from '../../src/reader/index.ts';
-import type { Reader } from '../../src/reader/index.ts';
+import { createReader, fromIoredis, fromNodeRedis } from '../../src/reader/index.ts';
+import type { CacheClient, Reader } from '../../src/reader/index.ts';
 import { eventually } from '../support/eventually.ts';
+import { nodeRedisClient, nodeRedisCluster } from '../support/node-redis.ts';
+import { startOneNodeCluster } from '../support/one-node-cluster.ts';
 import { startRedisServer } from '../support/provider.ts';
 import type { TestRedisServer } from '../support/provider.ts';
 import { applicationClient, freshKey, readerOn } from '../support/reader.ts';
@@ -53,32 +55,70 @@ const TIMEOUT_MS = 200;
 const SLACK_MS = 5_000;
 const LOAD_MS = 20;
 
-describe('an outage of Redis', () => {
+interface OpenClient {
+  readonly redis: CacheClient;
+  close(): void;
+}
+
+type Endpoint = Pick<TestRedisServer, 'host' | 'port'>;
+
+async function openIoredis({ port }: Endpoint): Promise<OpenClient> {
+  const client = applicationClient(port);
+  await once(client, 'ready');
+  return { redis: fromIoredis(client), close: () => client.disconnect() };
+}
+
+async function openNodeRedis({ port }: Endpoint): Promise<OpenClient> {
+  const client = nodeRedisClient(port);
+  await client.connect();
+  return { redis: fromNodeRedis(client), close: () => client.destroy() };
+}
+
+async function openNodeRedisCluster({ host, port }: Endpoint, server: Endpoint): Promise<OpenClient> {
+  const nodeAddressMap = { [`127.0.0.1:${server.port}`]: { host, port } };
+  const client = nodeRedisCluster(port, { nodeAddressMap });
+  await client.connect();
+  return { redis: fromNodeRedis(client), close: () => client.destroy() };
+}
+
+type StartServer = () => Promise<TestRedisServer>;
+type OpenThrough = (proxy: Endpoint, server: Endpoint) => Promise<OpenClient>;
+
+const clients: readonly (readonly [string, StartServer, OpenThrough])[] = [
+  ['ioredis', startRedisServer, openIoredis],
+  ['node-redis', startRedisServer, openNodeRedis],
+  ['a cluster of node-redis', startOneNodeCluster, openNodeRedisCluster],
+];
+
+describe.each(clients)('with %s an outage of Redis', (_, startServer, openThrough) => {
   let server: TestRedisServer;
   let proxy: TcpProxy;
-  let client: Redis;
+  /** Beside the proxy, for the test itself. */
+  let direct: Redis;
+  let client: OpenClient;
   let reader: Reader;
   let told: Told;
   let running = 0;
   let most = 0;
 
   beforeAll(async () => {
-    server = await startRedisServer();
+    server = await startServer();
     proxy = await startTcpProxy({ port: server.port });
+    direct = applicationClient(server.port);
   });
 
   afterAll(async () => {
+    direct.disconnect();
     await proxy.close();
     await server.destroy();
   });
 
   beforeEach(async () => {
-    client = applicationClient(proxy.port);
-    await once(client, 'ready');
-    ({ reader, told } = readerOn(client, {
-      redisTimeoutMs: TIMEOUT_MS,
-      breaker: { failures: 5, openMs: 200 },
-      loadLimit: { concurrent: 4, queue: 1_000, maxWaitMs: 60_000 },
+    client = await openThrough(proxy, server);
+    ({ reader, told } = readerOn(client.redis, {
+      redisTimeout: TIMEOUT_MS,
+      breaker: { failures: 5, openFor: '200ms' },
+      loadLimit: { concurrent: 4, queue: 1_000, maxWait: '1m' },
     }));
     running = 0;
     most = 0;
@@ -87,7 +127,7 @@ describe('an outage of Redis', () => {
   afterEach(() => {
     proxy.thaw();
     reader.close();
-    client.disconnect();
+    client.close();
   });
 
   const load = (): Promise<string> => slowly(LOAD_MS);
@@ -145,7 +185,7 @@ describe('an outage of Redis', () => {
       const key = freshKey();
       await eventually('a row is stored again', async () => {
         await reader.get(key, load);
-        return (await client.get(key)) === '"row"';
+        return (await direct.get(key)) === '"row"';
       });
     },
   );
@@ -164,11 +204,11 @@ describe('an outage of Redis', () => {
 
   test('refuses the reads that too many wait before, with a code, and an invalidation with another', async () => {
     reader.close();
-    ({ reader } = readerOn(client, {
-      redisTimeoutMs: 20,
-      invalidateTimeoutMs: 50,
-      breaker: { failures: 1, openMs: 60_000 },
-      loadLimit: { concurrent: 2, queue: 3, maxWaitMs: 60_000 },
+    ({ reader } = readerOn(client.redis, {
+      redisTimeout: '20ms',
+      invalidateTimeout: '50ms',
+      breaker: { failures: 1, openFor: '1m' },
+      loadLimit: { concurrent: 2, queue: 3, maxWait: '1m' },
     }));
     proxy.freeze();
     await reader.get(freshKey(), load);
@@ -188,17 +228,17 @@ describe('an outage of Redis', () => {
     expect(await reader.get(key, loadThenFreeze)).toBe('row');
     expect(told.lines).toContain('fill failed');
     proxy.thaw();
-    await eventually('the fill arrives late', async () => (await client.get(key)) === '"row"');
+    await eventually('the fill arrives late', async () => (await direct.get(key)) === '"row"');
   });
 
   test('that delays the answer about a lease gives the lease back when it comes, so that nobody waits', async () => {
     const key = freshKey();
     const events: string[] = [];
     const slow = createReader({
-      redis: fromIoredis(client),
+      redis: client.redis,
       source: 'primary',
-      redisTimeoutMs: TIMEOUT_MS,
-      leaseMs: 600_000,
+      redisTimeout: TIMEOUT_MS,
+      lease: '10m',
       observer: {
         miss: () => proxy.delay(TIMEOUT_MS * 3),
         redis: ({ command, outcome }) => {
@@ -216,15 +256,15 @@ describe('an outage of Redis', () => {
   });
 
   test('is not what a stall of the own event loop is', async () => {
-    const direct = applicationClient(server.port);
-    await once(direct, 'ready');
-    const other = readerOn(direct, { redisTimeoutMs: TIMEOUT_MS });
+    // The proxy would stall as well.
+    const beside = await openThrough(server, server);
+    const other = readerOn(beside.redis, { redisTimeout: TIMEOUT_MS });
     const reads = Array.from({ length: 20 }, () => other.reader.get('never stored', load, { noFill: true }));
     const until = performance.now() + TIMEOUT_MS * 3;
     while (performance.now() < until);
     await Promise.all(reads);
     expect(other.told.lines.filter((line) => line.startsWith('redis'))).toEqual([]);
     other.reader.close();
-    direct.disconnect();
+    beside.close();
   });
 });

@@ -15,7 +15,8 @@ import { callScript, loadScripts } from '../support/protocol-client.ts';
 // 14, 15 failovers, during a replay too: test/fault/redis-failover. 17 a purged binlog: test/fault/gaps.
 // 18 another server and back: test/fault/promotion, versions: src/change/version.test. 19 changed keys, DDL,
 // savepoints, large transactions: test/integration/row-changes, ddl. 20 plain SET: test/integration/guards (redelete);
-// resharding: redis-cluster, test/fault/daemon-on-cluster; NOSCRIPT, OOM: protocol-servers; lost replies: redis-sink.
+// resharding: redis-cluster, test/fault/daemon-on-cluster; NOSCRIPT, OOM: protocol-servers; lost replies: redis-sink,
+// reader-clients.
 
 const HOUR = 3_600_000;
 

@@ -202,6 +202,24 @@ describe.each(inject('servers').mysql)('what check says of rules on $label', (se
     expect(brief(findings)).toEqual(['warning UNSTALE_RULE_REDUNDANT rules[1]']);
   });
 
+  it('names rules that give the same keys versions of different columns', async () => {
+    const versioned = (table: string, key: string, column: string): Record<string, unknown> => ({
+      table: t(table),
+      key,
+      guard: 'version',
+      version: { column },
+    });
+    const { code, findings } = await check([
+      versioned('products', 'product:{id}', 'maker'),
+      versioned('categories', 'product:{name}', 'id'),
+      versioned('products', 'maker:{maker}', 'maker'),
+    ]);
+    const told = findings.filter((one) => one.code === 'UNSTALE_VERSION_SOURCES');
+    expect(code).toBe(0);
+    expect(brief(told)).toEqual(['warning UNSTALE_VERSION_SOURCES rules[0] rules[1]']);
+    expect(told[0]?.message).toContain(`${t('products')}.maker and ${t('categories')}.id`);
+  });
+
   it('looks at the columns and the engine of an outbox', async () => {
     const { code, findings } = await check([
       { outbox: t('outbox'), key_column: 'cache_key', prefix_column: 'prefix', prefixes: ['page:'] },

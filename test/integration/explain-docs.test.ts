@@ -32,11 +32,12 @@ describe.each(inject('servers').mysql)('"See it before it runs" on $label', (ser
       "INSERT INTO users VALUES (7, 'Ann@example.org', 'active'), (8, 'bob@example.org', 'closed')",
       'CREATE TABLE categories (id INT PRIMARY KEY, name VARCHAR(50) NOT NULL)',
       "INSERT INTO categories VALUES (3, 'books')",
-      'CREATE TABLE products (id INT PRIMARY KEY, category_id INT NOT NULL)',
+      `CREATE TABLE products (id INT PRIMARY KEY, category_id INT NOT NULL, name VARCHAR(20) NOT NULL,
+         price DECIMAL(8,2) NOT NULL, row_version BIGINT UNSIGNED NOT NULL)`,
       `INSERT INTO products WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 999)
-         SELECT i, IF(i IN (41, 57), 3, 4) FROM n`,
-      'INSERT INTO products SELECT id + 1000, 4 FROM products',
-      'INSERT INTO products SELECT id + 2000, 4 FROM products',
+         SELECT i, IF(i IN (41, 57), 3, 4), IF(i = 41, 'Lamp', 'other'), 12.5, 1790000000000000 FROM n`,
+      'INSERT INTO products SELECT id + 1000, 4, name, price, row_version FROM products',
+      'INSERT INTO products SELECT id + 2000, 4, name, price, row_version FROM products',
       'ANALYZE TABLE products',
     ]) {
       await db.query(sql);

@@ -42,6 +42,26 @@ describe.each(inject('servers').mysql)('explain on $label', (server) => {
     { table: `${db.name}.prices_*`, key: 'archive:{table}:{sku}' },
     { table: `${db.name}.tokens`, keys: ['token:{id|uuid}', 'hash:{id|sha256}', 'day:{seen|date:%Y-%m-%d}'] },
     { outbox: `${db.name}.outbox`, key_column: 'cache_key', prefix_column: 'prefix', prefixes: ['page:'] },
+    {
+      table: `${db.name}.offers`,
+      key: 'offer:{id}',
+      action: 'update',
+      version: { column: 'changed_at' },
+      ttl: '1h',
+      ttl_jitter: '25%',
+      create: true,
+      where: { open: 1 },
+      value: {
+        format: 'json',
+        columns: [
+          'id',
+          { column: 'price', format: 'number' },
+          { column: 'changed_at', as: 'at', format: 'utc' },
+          { column: 'image', format: 'base64' },
+          'kind',
+        ],
+      },
+    },
   ];
 
   const config = (more: Record<string, unknown> = {}): Record<string, unknown> => ({
@@ -81,6 +101,10 @@ describe.each(inject('servers').mysql)('explain on $label', (server) => {
       'CREATE TABLE tokens (id BINARY(16) PRIMARY KEY, seen TIMESTAMP NULL)',
       "INSERT INTO tokens VALUES (X'6CCD780CBABA1026956400500049E2E4', '2026-11-24 10:00:00')",
       'CREATE TABLE outbox (n INT AUTO_INCREMENT PRIMARY KEY, cache_key VARCHAR(99), prefix VARCHAR(99))',
+      `CREATE TABLE offers (id BIGINT UNSIGNED PRIMARY KEY, price DECIMAL(20,4), open BOOLEAN NOT NULL, changed_at DATETIME(6) NOT NULL,
+         image VARBINARY(9) NOT NULL, kind ENUM('used', 'new') NOT NULL)`,
+      `INSERT INTO offers VALUES (18446744073709551615, '1234567890123456.7890', TRUE, '2026-11-24 10:00:00.5', X'00FF', 'new'),
+         (2, NULL, FALSE, '2026-11-24 10:00:00', X'', 'used')`,
       "INSERT INTO outbox (cache_key, prefix) VALUES ('page:1', NULL), (NULL, 'list:*')",
     ]) {
       await db.query(sql);
@@ -135,6 +159,47 @@ describe.each(inject('servers').mysql)('explain on $label', (server) => {
     const { stdout } = await where('outbox', 'TRUE');
     expect(stdout).toContain('  page:1    (rules[7] {cache_key}; insert, update)');
     expect(stdout).toContain(String.raw`  list:\**    (rules[7] {prefix}; insert, update: the whole scope)`);
+  });
+
+  it('shows the values of rows that a rule stores, and why one is not stored', async () => {
+    const { stdout } = await where('offers', 'TRUE');
+    const value =
+      '{"id":"18446744073709551615","price":1234567890123456.7890,"at":"2026-11-24T10:00:00.500000Z","image":"AP8=","kind":"new"}';
+    expect(stdout).toContain('removes or stores');
+    expect(stdout).toContain(
+      `  offer:18446744073709551615 = ${value}    (rules[8] offer:{id}; insert: stored, version 2026-11-24 10:00:00.500000, ttl 1h less up to 25%, cached or not)`,
+    );
+    expect(stdout).toContain(
+      '  offer:18446744073709551615 = its new values    (rules[8] offer:{id}; update:',
+    );
+    expect(stdout).toContain('  nothing    (rules[8] offer:{id}; insert, delete: open is 0, not 1)');
+    const { stdout: json } = await where('offers', 'open', '--json');
+    expect(JSON.parse(json)).toMatchObject({
+      rows: [
+        { rules: [{ outcomes: [{ op: 'insert', keys: [], stored: [{ value, create: true }] }, {}, {}] }] },
+      ],
+    });
+    const { stdout: byKey } = await explain('--key', 'offer:2');
+    expect(byKey).toContain(
+      `rules[8] offer:{id} on ${db.name}.offers: stored at insert, update; removed at delete`,
+    );
+    expect(byKey).toContain('version changed_at, ttl 1h less up to 25%, cached or not. Where the known');
+  });
+
+  it('shows the values of a given change, and what the key loses by it', async () => {
+    const row = { id: 2, price: '5', open: 1, changed_at: '2026-11-24 10:00:00', image: '', kind: 'used' };
+    const change = { table: `${db.name}.offers`, before: row, after: { ...row, id: 3 } };
+    const { stdout } = await explain('--row', JSON.stringify(change));
+    expect(stdout.trim().split('\n')).toEqual([
+      `update ${db.name}.offers`,
+      '  offer:3 = {"id":3,"price":5,"at":"2026-11-24T10:00:00Z","image":"","kind":"used"}    (rules[8] offer:{id}: stored, version 2026-11-24 10:00:00, ttl 1h less up to 25%, cached or not)',
+      '  offer:2    (rules[8] offer:{id}: removed, because the row has another key now, or none)',
+      'Where the known version of a key is newer, or it is cached without one, the key is removed instead.',
+    ]);
+    const left = { ...change, after: { ...row, open: 0 } };
+    expect((await explain('--row', JSON.stringify(left))).stdout).toContain(
+      '  offer:2    (rules[8] offer:{id}: removed, because open is 0, not 1)',
+    );
   });
 
   it('stops at the limit, and says that there are more rows', async () => {

@@ -290,6 +290,14 @@ describe.each(servers.mysql)('guards on $label', (server) => {
     expect(versions.toSorted((one, other) => (one < other ? -1 : 1))).toEqual(versions);
   });
 
+  it('warn at the start of keys whose versions come from two columns', async () => {
+    const daemon = await start(
+      ['v', 'stock'].map((column) => ({ guard: 'version', version: { column }, on: ['insert', 'update'] })),
+    );
+    const line = await daemon.logged('the warning', ({ code }) => code === 'UNSTALE_VERSION_SOURCES');
+    expect(line['msg']).toContain('rules[0]');
+  });
+
   it('let a reader wait for its own change', async () => {
     await start([{}], {}, {}, { applied_interval: '20ms' });
     const reader = createReader({
@@ -308,10 +316,10 @@ describe.each(servers.mysql)('guards on $label', (server) => {
       expect(await get()).toBe('a');
       await shop.db.query("UPDATE products SET name = 'b' WHERE id = 1");
       const gtid = await executedGtids(shop);
-      expect(await reader.waitFor(gtid, { timeoutMs: 10_000 })).toBe(true);
+      expect(await reader.waitFor(gtid, { timeout: '10s' })).toBe(true);
       expect(await get()).toBe('b');
       const future = server.flavour === 'mysql' ? gtid.replace(/:.*/s, ':1-999999999') : '0-1-999999999';
-      expect(await reader.waitFor(future, { timeoutMs: 50 })).toBe(false);
+      expect(await reader.waitFor(future, { timeout: '50ms' })).toBe(false);
     } finally {
       reader.close();
     }

@@ -124,6 +124,21 @@ describe.each(await installedRedisImplementations())('on %s', (implementation) =
     expect(await lease('b')).toBe('wait');
   });
 
+  it('a lease whose reply was lost is given again to its own token, with its full time, and to no other', async () => {
+    expect(await lease('a')).toBe('lease');
+    await redis.hset(companion, 'x', String(Date.now() + 1_000));
+    expect(await lease('b')).toBe('wait');
+    expect(await lease('a')).toBe('lease');
+    expect(Number(await redis.hget(companion, 'x'))).toBeGreaterThan(Date.now() + 30_000);
+    expect(await store('a')).toBe('stored');
+
+    expect(await lease('c')).toBe('hit');
+    await redis.unlink(key);
+    expect(await lease('c')).toBe('lease');
+    await change(false);
+    expect(await lease('c')).toBe('lease');
+  });
+
   it('the server names the scripts as the client does', async () => {
     expect(await loadScripts(redis)).toEqual(SCRIPTS.map(({ sha1 }) => sha1));
   });

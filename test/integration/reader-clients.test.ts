@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Cluster, Redis } from 'ioredis';
+import { RESP_TYPES } from 'redis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { compressed, createReader, fromIoredis, fromNodeRedis, jsonCodec } from '../../src/reader/index.ts';
@@ -7,44 +8,46 @@ import type { CacheClient } from '../../src/reader/index.ts';
 import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { companionKey } from '../../src/protocol/companion-key.ts';
 import { eventually } from '../support/eventually.ts';
-import { nodeRedisClusterShim, nodeRedisShim } from '../support/node-redis-shim.ts';
+import { nodeRedisClient, nodeRedisCluster } from '../support/node-redis.ts';
+import { startOneNodeCluster } from '../support/one-node-cluster.ts';
 import { startRedisServer } from '../support/provider.ts';
 import type { TestRedisServer } from '../support/provider.ts';
 import { applicationClient, freshKey, listen, readerOn } from '../support/reader.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 
 let standalone: TestRedisServer;
 let member: TestRedisServer;
 let single: Redis;
 let cluster: Cluster;
+let nodeClient: ReturnType<typeof nodeRedisClient>;
+let oddNodeClient: ReturnType<typeof nodeRedisClient>;
+let nodeCluster: ReturnType<typeof nodeRedisCluster>;
 
 beforeAll(async () => {
   standalone = await startRedisServer();
-  member = await startRedisServer({
-    args: ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'],
-  });
+  member = await startOneNodeCluster();
   single = applicationClient(standalone.port);
-  const admin = applicationClient(member.port);
-  await admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-  await eventually('the cluster is up', async () =>
-    (await admin.cluster('INFO')).includes('cluster_state:ok'),
-  );
-  admin.disconnect();
   cluster = new Cluster([{ host: '127.0.0.1', port: member.port }]);
+  nodeClient = nodeRedisClient(standalone.port);
+  const odd = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer, [RESP_TYPES.NUMBER]: String } };
+  oddNodeClient = nodeRedisClient(standalone.port, { RESP: 2, commandOptions: odd });
+  nodeCluster = nodeRedisCluster(member.port);
+  await Promise.all([nodeClient, oddNodeClient, nodeCluster].map(async (one) => one.connect()));
 });
 
 afterAll(async () => {
   single.disconnect();
   cluster.disconnect();
+  for (const one of [nodeClient, oddNodeClient, nodeCluster]) one.destroy();
   await Promise.all([standalone.destroy(), member.destroy()]);
 });
 
 const clients: readonly (readonly [string, () => CacheClient, () => Redis | Cluster])[] = [
   ['ioredis', () => fromIoredis(single), () => single],
   ['a cluster of ioredis', () => fromIoredis(cluster), () => cluster],
-  ['node-redis 4', () => fromNodeRedis(nodeRedisShim(single, 4)), () => single],
-  ['node-redis 5', () => fromNodeRedis(nodeRedisShim(single, 5)), () => single],
-  ['a cluster of node-redis 4', () => fromNodeRedis(nodeRedisClusterShim(cluster, 4)), () => cluster],
-  ['a cluster of node-redis 5', () => fromNodeRedis(nodeRedisClusterShim(cluster, 5)), () => cluster],
+  ['node-redis', () => fromNodeRedis(nodeClient), () => single],
+  ['node-redis with RESP 2 and mapped replies', () => fromNodeRedis(oddNodeClient), () => single],
+  ['a cluster of node-redis', () => fromNodeRedis(nodeCluster), () => cluster],
 ];
 
 describe.each(clients)('with %s', (_, adapt, raw) => {
@@ -69,7 +72,7 @@ describe.each(clients)('with %s', (_, adapt, raw) => {
     const reader = createReader({
       redis: adapt(),
       source: 'primary',
-      redisTimeoutMs: 5_000,
+      redisTimeout: '5s',
       observer: told.observer,
     });
     const keys = Array.from({ length: 30 }, (_, id) => freshKey(String(id)));
@@ -119,7 +122,7 @@ test.each(await installedRedisImplementations())(
     expect(await reader.get(key, () => ({ v: 2 }), { version })).toEqual({ v: 2 });
     await client.unlink(key);
     expect(await reader.get(key, () => ({ v: 1 }), { version })).toEqual({ v: 1 });
-    await reader.invalidate({ key, version: 3 }, { holdMs: 60_000 });
+    await reader.invalidate({ key, version: 3 }, { hold: '1m' });
     expect(await reader.get(key, () => null)).toBeUndefined();
     expect(await reader.get(key, () => ({ v: 9 }))).toBeUndefined();
     expect(told.lines.filter((line) => line.startsWith('fill'))).toEqual([
@@ -133,6 +136,35 @@ test.each(await installedRedisImplementations())(
     await server.destroy();
   },
 );
+
+test('ioredis asks again for a lease whose reply was lost with the connection, and the value is stored', async () => {
+  const proxy = await startTcpProxy({ port: standalone.port });
+  const client = applicationClient(proxy.port);
+  const told = listen();
+  const key = freshKey();
+  const reader = createReader({
+    redis: fromIoredis(client),
+    source: 'primary',
+    redisTimeout: '30s',
+    // Nothing but a lease of its own lets it fill within the time of the test.
+    lease: '10m',
+    wait: 0,
+    observer: { ...told.observer, miss: () => proxy.dropReplies() },
+  });
+  try {
+    const reading = reader.get(key, () => 'row');
+    await eventually('the lease is given', async () => (await single.exists(companionKey(key))) === 1);
+    proxy.cut();
+    proxy.thaw();
+    expect(await reading).toBe('row');
+    expect(told.lines).toEqual(['lease lease', 'load lease ok', 'fill stored']);
+    expect(await single.get(key)).toBe('"row"');
+  } finally {
+    reader.close();
+    client.disconnect();
+    await proxy.close();
+  }
+});
 
 describe('a client of ioredis', () => {
   test.each([
@@ -149,6 +181,16 @@ describe('a client of ioredis', () => {
     const client = make();
     expect(() => fromIoredis(client)).toThrow(expect.objectContaining({ code: 'UNSTALE_READER_OPTIONS' }));
     client.disconnect();
+  });
+});
+
+describe('a client of node-redis', () => {
+  test.each([
+    ['a key prefix', () => nodeRedisClient(1, { keyPrefix: 'app:' })],
+    ['a key prefix, of a cluster', () => nodeRedisCluster(1, { keyPrefix: 'app:' })],
+    ['a connection for reads on a replica', () => nodeRedisClient(1, { readonly: true })],
+  ])('with %s is refused', (_, make) => {
+    expect(() => fromNodeRedis(make())).toThrow(expect.objectContaining({ code: 'UNSTALE_READER_OPTIONS' }));
   });
 });
 
@@ -170,7 +212,7 @@ test('the rights in docs/reader.md are enough, and a reader that has less goes o
   expect(await able.reader.getMany([key], load)).toEqual(new Map([[key, 1]]));
   expect(able.told.lines).toContain('fill stored');
   expect(await able.reader.get(key, () => 2)).toBe(1);
-  expect(await able.reader.invalidate({ key, version: 5 }, { holdMs: 5, gtid: '0-1-1' })).toBe(1);
+  expect(await able.reader.invalidate({ key, version: 5 }, { hold: '5ms', gtid: '0-1-1' })).toBe(1);
   await expect(
     able.reader.get(key, () => {
       throw new Error('no row');

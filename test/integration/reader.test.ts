@@ -58,7 +58,7 @@ describe('a read', () => {
     const { reader, told } = open();
     const load = vi.fn(() => ({ id: 1 }));
 
-    expect(await reader.get(key, load, { ttlMs: 100_000 })).toEqual({ id: 1 });
+    expect(await reader.get(key, load, { ttl: '100s' })).toEqual({ id: 1 });
     expect(await reader.get(key, load)).toEqual({ id: 1 });
 
     expect(load).toHaveBeenCalledTimes(1);
@@ -67,6 +67,14 @@ describe('a read', () => {
     expect(ttl).toBeGreaterThan(80_000);
     expect(ttl).toBeLessThanOrEqual(100_000);
     expect(told.lines).toEqual(['miss', 'lease lease', 'load lease ok', 'fill stored', 'hit value']);
+  });
+
+  test('with an option that cannot be fails with its name, and asks neither Redis nor the database', async () => {
+    const { reader, told } = open();
+    const refusal = { code: 'UNSTALE_READER_OPTIONS', message: expect.stringContaining('ttl is from 1ms') };
+    await expect(reader.get(freshKey(), neverLoad, { ttl: '1.5s' })).rejects.toMatchObject(refusal);
+    await expect(reader.getMany([freshKey()], neverLoad, { ttl: 0 })).rejects.toMatchObject(refusal);
+    expect(told.lines).toEqual([]);
   });
 
   test('of many callers in one process is one command and one load', async () => {
@@ -101,7 +109,7 @@ describe('a read', () => {
   test('that waited for too long loads, and stores nothing', async () => {
     const key = freshKey();
     await call(getOrLease({ key, token: 'of somebody else', leaseMs: 60_000 }));
-    const { reader, told } = open({ waitMs: 30 });
+    const { reader, told } = open({ wait: '30ms' });
     const contexts: LoadContext[] = [];
 
     expect(
@@ -206,7 +214,7 @@ describe('a read', () => {
 describe('a load that fails', () => {
   test('gives its own error to all that share it, and the lease back, so that nobody waits for it', async () => {
     const key = freshKey();
-    const [first, second] = [open({ leaseMs: 600_000 }), open()];
+    const [first, second] = [open({ lease: '10m' }), open()];
     const { load, called, fail } = controlledLoad<Row>();
     const reads = [first.reader.get(key, load), first.reader.get(key, load)];
     await called(1);
@@ -222,7 +230,7 @@ describe('a load that fails', () => {
   });
 
   test('by taking too long is aborted, and is an error with a code', async () => {
-    const { reader } = open({ loadTimeoutMs: 20 });
+    const { reader } = open({ loadTimeout: '20ms' });
     const { load, contexts } = controlledLoad<Row>();
     await expect(reader.get(freshKey(), load)).rejects.toMatchObject({ code: 'UNSTALE_READER_LOAD_TIMEOUT' });
     expect(contexts[0]?.signal.aborted).toBe(true);
@@ -296,7 +304,7 @@ describe('an absent row', () => {
   test('is known for a short time, and reads as undefined', async () => {
     const key = freshKey();
     const { reader, told } = open();
-    expect(await reader.get(key, () => null, { absentTtlMs: 40_000 })).toBeUndefined();
+    expect(await reader.get(key, () => null, { absentTtl: '40s' })).toBeUndefined();
     expect(await reader.get(key, neverLoad)).toBeUndefined();
     expect(told.lines).toContain('hit absent');
     expect(await client.get(key)).toBe('\0unstale:absent');
@@ -306,9 +314,9 @@ describe('an absent row', () => {
   test.each([
     ['a replica says so', () => loaded(null, { source: 'replica' }), 5_000],
     ['it is not wanted', () => null, 0],
-  ])('is not stored where %s, and the lease is given back', async (_, load, absentTtlMs) => {
+  ])('is not stored where %s, and the lease is given back', async (_, load, absentTtl) => {
     const key = freshKey();
-    const { reader, told } = open({ absentTtlMs, leaseMs: 600_000 });
+    const { reader, told } = open({ absentTtl, lease: '10m' });
     expect(await reader.get(key, load)).toBeUndefined();
     expect(await reader.get(key, () => 'row')).toBe('row');
     expect(told.lines).toContain('fill absent');
@@ -463,7 +471,7 @@ describe('many keys', () => {
 
   test('fail together with their load, and give all leases back', async () => {
     const keys = [freshKey(), freshKey()];
-    const { reader, told } = open({ leaseMs: 600_000 });
+    const { reader, told } = open({ lease: '10m' });
     await expect(
       reader.getMany(keys, () => {
         throw new Error('no connection');
@@ -497,7 +505,7 @@ describe('many keys', () => {
 describe('a stale value', () => {
   test('is served to who waited in vain, but not after this process invalidated the key', async () => {
     const key = freshKey();
-    const { reader, told } = open({ stale: {}, waitMs: 30 });
+    const { reader, told } = open({ stale: {}, wait: '30ms' });
     await reader.get(key, () => 'old');
     await client.unlink(key);
     await call(getOrLease({ key, token: 'of somebody else', leaseMs: 60_000 }));
@@ -513,7 +521,7 @@ describe('a stale value', () => {
 
   test('is forgotten when it is too old or there are too many', async () => {
     const [first, second] = [freshKey(), freshKey()];
-    const { reader } = open({ stale: { maxEntries: 1 }, waitMs: 0 });
+    const { reader } = open({ stale: { maxEntries: 1 }, wait: 0 });
     await reader.get(first, () => 'old');
     await reader.get(second, () => 'old');
     await client.unlink(first, second);
@@ -602,7 +610,7 @@ describe('an invalidation', () => {
 
   test('leaves the version and a hold, so that a replica cannot bring the old row back', async () => {
     const key = freshKey();
-    const { reader, told } = open({ holdMs: 60_000 });
+    const { reader, told } = open({ hold: '1m' });
     await reader.invalidate({ key, version: 7 }, { gtid: `${UUID}:7` });
     await reader.get(key, () => loaded({ v: 6 }, { version: 6 }));
     expect(told.lines.at(-1)).toBe('fill outdated');
@@ -621,7 +629,7 @@ describe('waiting for a transaction', () => {
   test('ends when the daemon has applied it, for all that wait', async () => {
     const clientId = freshKey('daemon');
     const { reader } = open({ clientId });
-    const waits = [5, 6, 7].map((number) => reader.waitFor(`${UUID}:${number}`, { timeoutMs: 30_000 }));
+    const waits = [5, 6, 7].map((number) => reader.waitFor(`${UUID}:${number}`, { timeout: '30s' }));
     await client.set(appliedKey(clientId), 'no position');
     await client.set(appliedKey(clientId), applied(`${UUID}:1-6`));
     expect(await Promise.all(waits.slice(0, 2))).toEqual([true, true]);
@@ -631,8 +639,8 @@ describe('waiting for a transaction', () => {
 
   test('ends when the time is over', async () => {
     const { reader } = open({ clientId: freshKey('daemon') });
-    expect(await reader.waitFor(`${UUID}:5`, { timeoutMs: 20 })).toBe(false);
-    expect(await reader.waitFor('0-1-5', { timeoutMs: 0 })).toBe(false);
+    expect(await reader.waitFor(`${UUID}:5`, { timeout: 20 })).toBe(false);
+    expect(await reader.waitFor('0-1-5', { timeout: 0 })).toBe(false);
   });
 
   test('means that a later read does not share one that began before', async () => {
@@ -652,7 +660,7 @@ describe('waiting for a transaction', () => {
 
   test('means that no stale value from before is served', async () => {
     const [key, clientId] = [freshKey(), freshKey('daemon')];
-    const { reader } = open({ clientId, stale: {}, waitMs: 20 });
+    const { reader } = open({ clientId, stale: {}, wait: '20ms' });
     await reader.get(key, () => 'old');
     await daemonDeletes(key);
     await call(getOrLease({ key, token: 'of somebody else', leaseMs: 60_000 }));
@@ -672,10 +680,10 @@ describe('waiting for a transaction', () => {
 
 test('a closed reader ends what waits and refuses what comes, and the client goes on', async () => {
   const key = freshKey();
-  const { reader, told } = open({ clientId: freshKey('daemon'), waitMs: 600_000 });
+  const { reader, told } = open({ clientId: freshKey('daemon'), wait: '10m' });
   const { load, called, contexts } = controlledLoad<string>();
   const reading = reader.get(key, load);
-  const waiting = reader.waitFor('0-1-1', { timeoutMs: 600_000 });
+  const waiting = reader.waitFor('0-1-1', { timeout: '10m' });
   const taken = freshKey();
   await call(getOrLease({ key: taken, token: 'of somebody else', leaseMs: 600_000 }));
   const waitingForAnother = reader.get(taken, neverLoad);

@@ -20,6 +20,8 @@ export interface Configuration {
   readonly plainReaders?: number;
   /** Readers ask for leases though there is a value. */
   readonly refresh?: boolean;
+  /** Replies to readers that ask get lost; they ask again with the same token, as clients do that send again. */
+  readonly lostReplies?: boolean;
   /** Readers say the version of what they read. */
   readonly versions?: boolean;
   /** Readers may read a replica, unless they are told of a hold. */

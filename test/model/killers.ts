@@ -18,6 +18,8 @@ export const killers: Readonly<Record<Line, Configuration>> = {
   'getOrLease looks for a value again': { ...lease, property: 'one reader a lease' },
   // As above: the newest lease is the only one that fills.
   'getOrLease makes readers wait for a live lease': { ...lease, property: 'one reader a lease' },
+  // Its readers would wait for themselves until the lease expires.
+  'getOrLease gives a caller its own lease again': { ...lease, lostReplies: true },
   'getOrLease tells of the hold': twoTables,
   'fill refuses another token': lease,
   // An expired lease that nobody took over and no change voided is still right, but for a flush that waited for it.
@@ -109,6 +111,7 @@ export const behaviours: Readonly<Record<string, readonly [sound: Configuration,
 /** What has to be possible: scripts that refuse everything would keep every other promise. */
 export const possible: Readonly<Record<string, readonly [Configuration, step: string]>> = {
   'a value from the primary is stored': [lease, 'fills 1: stored'],
+  'a lease whose reply was lost is given again': [{ ...lease, lostReplies: true }, 'gets its lease again'],
   'a lease is voided': [lease, 'fills 0: voided'],
   'an expired lease is refused': [lease, 'fills 0: expired'],
   'a value from a replica is stored by its version': [floors, 'fills 1: stored'],

@@ -52,7 +52,8 @@ function askForLease(setting: Setting, world: World, index: number, reader: Read
   for (const refresh of configuration.refresh === true ? [false, true] : [false]) {
     const { cache, reply } = scripts.getOrLease(world.cache, NOW, { ...asks, refresh });
     if (reply.kind !== 'lease') continue;
-    const taken = configuration.property === 'one reader a lease' && hasLiveLease(world.cache);
+    const again = holds(world.cache, index) && hasLiveLease(world.cache);
+    const taken = configuration.property === 'one reader a lease' && hasLiveLease(world.cache) && !again;
     const needless =
       configuration.property === 'one reader a lease' && !refresh && world.cache.key !== undefined;
     const told = {
@@ -60,11 +61,15 @@ function askForLease(setting: Setting, world: World, index: number, reader: Read
       gtid: configuration.caughtUpReads === true && reply.gtid !== '' ? Number(reply.gtid) + 1 : 0,
     };
     const next = withReader(world, index, { ...reader, at: LEASED, ...told });
-    emit(`reader ${index} gets a lease${told.held ? ' and is told of a hold' : ''}`, {
+    const flaw = taken || needless;
+    const what = again ? 'its lease again' : 'a lease';
+    emit(`reader ${index} gets ${what}${told.held ? ' and is told of a hold' : ''}`, {
       ...next,
       cache,
-      flaw: taken || needless,
+      flaw,
     });
+    if (configuration.lostReplies === true)
+      emit(`reader ${index} gets ${what}, and never hears of it`, { ...world, cache, flaw });
   }
 }
 

@@ -37,6 +37,7 @@ export interface Outcome<Reply> {
 export const LINES = [
   'getOrLease looks for a value again',
   'getOrLease makes readers wait for a live lease',
+  'getOrLease gives a caller its own lease again',
   'getOrLease tells of the hold',
   'fill refuses another token',
   'fill refuses an expired lease',
@@ -139,7 +140,8 @@ export function modelScripts(missing?: Line): ModelScripts {
 
       const fields = cache.companion ?? EMPTY;
       const live = fields.l !== undefined && fields.x! > now;
-      if (has('getOrLease makes readers wait for a live lease') && live)
+      const own = has('getOrLease gives a caller its own lease again') && fields.l === token;
+      if (has('getOrLease makes readers wait for a live lease') && live && !own)
         return { cache, reply: { kind: 'wait', ms: fields.x! - now } };
 
       const companion = kept({ ...fields, l: token, x: now + leaseMs }, leaseMs);

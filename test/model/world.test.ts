@@ -11,6 +11,7 @@ const everything: Configuration = {
   readers: 3,
   plainReaders: 1,
   refresh: true,
+  lostReplies: true,
   versions: true,
   replicaReads: true,
   caughtUpReads: true,

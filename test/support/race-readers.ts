@@ -99,9 +99,9 @@ function kitReader(client: Redis, load: LoadRow, { count, history }: Counting): 
   const reader = createReader({
     redis: fromIoredis(client),
     source: 'primary',
-    ttlMs: TTL_MS,
+    ttl: TTL_MS,
     // A row that is wrongly held for absent is to be found at the end too.
-    absentTtlMs: TTL_MS,
+    absentTtl: TTL_MS,
     observer: {
       hit: () => count('hits'),
       lease: (key, answer) => answer === 'lease' && history.read(idOf(key), `${key}: got the lease`),

@@ -2,7 +2,14 @@ import { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
 
 import { createReader, fromIoredis } from '../../src/reader/index.ts';
-import type { Load, LoadContext, Reader, ReaderObserver, ReaderOptions } from '../../src/reader/index.ts';
+import type {
+  CacheClient,
+  Load,
+  LoadContext,
+  Reader,
+  ReaderObserver,
+  ReaderOptions,
+} from '../../src/reader/index.ts';
 
 /** What a reader told, as `event detail` in the order in which it happened; times are left out. */
 export interface Told {
@@ -43,16 +50,16 @@ export function applicationClient(port: number): Redis {
 }
 
 export function readerOn(
-  client: Redis,
+  client: Redis | CacheClient,
   options: Partial<ReaderOptions> = {},
 ): { reader: Reader; told: Told } {
   const told = listen();
   const reader = createReader({
-    redis: fromIoredis(client),
+    redis: 'getBytes' in client ? client : fromIoredis(client),
     source: 'primary',
     // Long enough for a busy machine; what tests time-outs sets its own.
-    redisTimeoutMs: 5_000,
-    waitMs: 20_000,
+    redisTimeout: '5s',
+    wait: '20s',
     ...options,
     observer: told.observer,
   });

@@ -20,9 +20,9 @@ const reader = createReader({
   redis: fromIoredis(client),
   source: 'primary',
   // Twenty processes start to run on two cores: what is tested is who loads, not how quickly.
-  redisTimeoutMs: 20_000,
-  waitMs: 60_000,
-  leaseMs: 60_000,
+  redisTimeout: '20s',
+  wait: '1m',
+  lease: '1m',
 });
 
 const lines = createInterface({ input: process.stdin });

@@ -2,7 +2,7 @@
 --
 -- KEYS[1]  K, the application's key
 -- KEYS[2]  M, its companion
--- ARGV[1]  token of the lease that is asked for
+-- ARGV[1]  token of the lease that is asked for, which only this call has
 -- ARGV[2]  how long the lease lasts, ms
 -- ARGV[3]  '1': a lease although there is a value, to refresh it early
 --
@@ -21,7 +21,9 @@ if companion ~= 'none' and companion ~= 'hash' then return { 'bypass' } end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local fields = redis.call('HMGET', KEYS[2], 'l', 'x', 'p', 'g', 'f')
-if fields[1] and tonumber(fields[2]) > now then return { 'wait', tonumber(fields[2]) - now } end
+-- Its own lease the caller gets again: the reply was lost, and its client has sent the call once more.
+local isOther = fields[1] and fields[1] ~= ARGV[1]
+if isOther and tonumber(fields[2]) > now then return { 'wait', tonumber(fields[2]) - now } end
 
 local lease = tonumber(ARGV[2])
 redis.call('HSET', KEYS[2], 'l', ARGV[1], 'x', string.format('%.0f', now + lease))
