@@ -76,21 +76,19 @@ export function explainStored(
 }
 
 function storedKey(
-  { key, entry }: Extract<CacheCommand, { kind: 'update' }>,
+  { key, value, policy }: Extract<CacheCommand, { kind: 'update' }>,
   { value: { form }, version }: UpdateAction,
   columns: readonly string[],
   image: RowImage,
 ): StoredKey {
-  const { ttlMs, ttlJitter, create } = entry;
   const known = version.kind === 'binlog' ? 'binlog' : String(image[columnIndex(columns, version.column)]);
-  return { key, form, value: plainValue(entry.value), version: known, ttlMs, ttlJitter, create };
+  return { key, form, value: plainValue(value), version: known, ...policy };
 }
 
 function plainValue(value: CacheValue): StoredKey['value'] {
-  if (value.form === 'string') return value.value.toString();
-  const { fields } = value;
+  if (typeof value === 'string' || Buffer.isBuffer(value)) return value.toString();
   return Object.fromEntries(
-    fields.flatMap((name, at) => (at % 2 === 0 ? [[name.toString(), String(fields[at + 1])]] : [])),
+    value.flatMap((name, at) => (at % 2 === 0 ? [[name.toString(), String(value[at + 1])]] : [])),
   );
 }
 

@@ -186,16 +186,7 @@ describe.each(implementations)('a sink on a cluster of %s', (implementation) => 
       expect(Number(hold)).toBeGreaterThan(Date.now() + 30_000);
       expect(await cluster.call(target, 'HEXISTS', companionKey(key), 'l')).toBe(0);
     }
-    for (const key of [
-      '{way}x',
-      '{way}k',
-      '{way}u',
-      '{way}v',
-      '{way}m1',
-      '{way}o1',
-      '{way}own',
-      set,
-    ])
+    for (const key of ['{way}x', '{way}k', '{way}u', '{way}v', '{way}m1', '{way}o1', '{way}own', set])
       expect(await cluster.call(target, 'EXISTS', key)).toBe(0);
     expect(await cluster.call(target, 'GET', '{way}y')).toBe('new');
     expect(Number(await cluster.call(target, 'GET', '{way}gen'))).toBeGreaterThan(1e15);

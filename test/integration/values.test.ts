@@ -24,6 +24,12 @@ const COLUMNS: Readonly<Record<string, readonly [definition: string, values: rea
   ubig: ['BIGINT UNSIGNED', ['18446744073709551615', '0']],
   price: ['DECIMAL(20,6)', ['-12345678901234.567891', '0', '0.5', '-0.000001']],
   whole: ['DECIMAL(10,0)', ['42', '-7']],
+  part: ['DECIMAL(3,3)', ['0.123', '-0.999', '0.001', '0']],
+  longest: [
+    'DECIMAL(38,20)',
+    ['-123456789012345678.12345678901234567890', '0.00000000000000000001', '900000000000000000', '0'],
+  ],
+  sixteen: ['DECIMAL(16,0)', ['9007199254740993', '-9007199254740993', '10', '0']],
   utf8: [
     'VARCHAR(40) CHARACTER SET utf8mb4',
     ["''", "'plain'", "'a:b {c} *?'", "'Grüße 日本 🎉'", "' spaced '"],

@@ -87,37 +87,49 @@ const readSigned64: ValueReader = (reader) => {
   return ((BigInt(high) << 32n) | BigInt(low)).toString();
 };
 
+/** Digits that a double holds without loss. */
+const EXACT_DIGITS = 15;
+
 /**
  * Digits in groups of nine, four bytes each, the incomplete group of the integer part first and that of the
  * fraction last. The highest bit is inverted; a negative number has all bits inverted.
  */
 function decimal(precision: number, scale: number): ValueReader {
   const whole = precision - scale;
-  const groups = [
-    ...(whole % 9 > 0 ? [whole % 9] : []),
-    ...Array.from({ length: Math.floor(whole / 9) }, () => 9),
-    ...Array.from({ length: Math.floor(scale / 9) }, () => 9),
-    ...(scale % 9 > 0 ? [scale % 9] : []),
-  ];
-  const wholeGroups = Math.ceil(whole / 9);
+  const nines = (digits: number): number[] => Array.from({ length: Math.floor(digits / 9) }, () => 9);
+  const rest = (digits: number): number[] => (digits % 9 > 0 ? [digits % 9] : []);
+  const integral = digitsReader([...rest(whole), ...nines(whole)]);
+  const fraction = digitsReader([...nines(scale), ...rest(scale)]);
   return (reader) => {
-    const start = reader.offset;
-    const negative = ((reader.buffer[start] ?? 0) & 0x80) === 0;
-    let integral = '';
-    let fraction = '';
-    for (const [index, digits] of groups.entries()) {
-      const width = decimalBytes(digits);
-      let value = 0;
-      for (let byte = 0; byte < width; byte += 1) {
-        const at = reader.offset;
-        const raw = reader.byte() ^ (at === start ? 0x80 : 0) ^ (negative ? 0xff : 0);
-        value = value * 256 + raw;
-      }
-      if (index < wholeGroups) integral += String(value).padStart(digits, '0');
-      else fraction += String(value).padStart(digits, '0');
+    const first = reader.buffer[reader.offset] ?? 0;
+    const sign = first < 0x80 ? '-' : '';
+    const mask = first < 0x80 ? 0xff : 0;
+    const digits = whole === 0 ? '0' : integral(reader, mask, true);
+    return scale === 0
+      ? sign + digits
+      : `${sign}${digits}.${fraction(reader, mask, whole === 0).padStart(scale, '0')}`;
+  };
+}
+
+/** Reads the digits of some groups, without zeros in front. The highest bit of the very first byte is no digit's. */
+function digitsReader(
+  groups: readonly number[],
+): (reader: ByteReader, mask: number, isFirst: boolean) => string {
+  const isExact = groups.reduce((sum, digits) => sum + digits, 0) <= EXACT_DIGITS;
+  const layout = groups.map((digits) => ({ digits, bytes: decimalBytes(digits), factor: 10 ** digits }));
+  return (reader, mask, isFirst) => {
+    let signBit = isFirst;
+    let number = 0;
+    let text = '';
+    for (const { digits, bytes, factor } of layout) {
+      let group = 0;
+      for (let byte = 0; byte < bytes; byte += 1) group = group * 256 + (reader.byte() ^ mask);
+      if (signBit) group -= 2 ** (bytes * 8 - 1);
+      signBit = false;
+      if (isExact) number = number * factor + group;
+      else text += String(group).padStart(digits, '0');
     }
-    const trimmed = integral.replace(/^0+/, '') || '0';
-    return `${negative ? '-' : ''}${trimmed}${scale > 0 ? `.${fraction}` : ''}`;
+    return isExact ? String(number) : text.replace(/^0+(?=.)/, '');
   };
 }
 
