@@ -17,6 +17,8 @@ export type CacheValue = string | Buffer | readonly (string | Buffer)[];
 
 /** How all values of a rule are stored. */
 export interface StorePolicy {
+  /** What they are: texts or bytes, or lists of fields. */
+  readonly form: 'string' | 'hash';
   readonly ttlMs: number;
   /** Up to which part of the TTL it ends earlier, 0 to 1, so that keys written together do not end together. */
   readonly ttlJitter: number;

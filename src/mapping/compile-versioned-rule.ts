@@ -72,7 +72,12 @@ function presentFunction(rule: TableRule, { columns }: RuleTarget, removal: Remo
   const valueOf = compileValue(action.value, columns);
   // A row that has left the condition is none that the application would cache.
   const satisfies = compileCertainty(condition?.image ?? [], columns);
-  const policy: StorePolicy = { ttlMs: action.ttl, ttlJitter: action.ttlJitter, create: action.create };
+  const policy: StorePolicy = {
+    form: action.value.form === 'hash' ? 'hash' : 'string',
+    ttlMs: action.ttl,
+    ttlJitter: action.ttlJitter,
+    create: action.create,
+  };
   return (key, image, version) => {
     const value = version === undefined || !satisfies(image) ? undefined : valueOf(image);
     if (value === undefined || value === null || version === undefined) return removal(key, version);

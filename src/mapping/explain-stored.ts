@@ -82,7 +82,7 @@ function storedKey(
   image: RowImage,
 ): StoredKey {
   const known = version.kind === 'binlog' ? 'binlog' : String(image[columnIndex(columns, version.column)]);
-  return { key, form, value: plainValue(value), version: known, ...policy };
+  return { key, ...policy, form, value: plainValue(value), version: known };
 }
 
 function plainValue(value: CacheValue): StoredKey['value'] {

@@ -19,7 +19,7 @@ const update = (token: VersionToken): KeyCommand => ({
   rule: 'rules[1]',
   version: token,
   value: token,
-  policy: { ttlMs: 1000, ttlJitter: 0, create: false },
+  policy: { form: 'string', ttlMs: 1000, ttlJitter: 0, create: false },
 });
 const marker = (holdMs: number, token?: VersionToken): Guard => ({
   kind: 'marker',

@@ -122,27 +122,31 @@ const UPDATE_REPLIES: Readonly<Record<string, UpdateOutcome>> = {
   r: 'refused',
 };
 
-/** A value of a key. Its TTL ends up to `policy.ttlJitter` of it earlier, at random. */
-export type Update = Pick<Extract<CacheCommand, { kind: 'update' }>, 'key' | 'version' | 'value' | 'policy'>;
+/** A value of a key. */
+export type Update = Pick<Extract<CacheCommand, { kind: 'update' }>, 'key' | 'version' | 'value'>;
+
+export interface UpdateOptions {
+  /** How much longer than the value its version is known. */
+  readonly tombstoneMs: number;
+  readonly policy: StorePolicy;
+}
 
 /** Stores values of keys of one node, in a cluster of one slot, each unless it is older than what is known. */
 export function update(
   updates: readonly Update[],
-  { tombstoneMs }: Pick<InvalidateOptions, 'tombstoneMs'>,
+  { tombstoneMs, policy }: UpdateOptions,
 ): ScriptCall<readonly UpdateOutcome[]> {
-  let forms = '';
-  const args: (string | Buffer)[] = [String(tombstoneMs), ''];
-  for (const { version, value, policy } of updates) {
+  const form = policy.form === 'hash' ? 'h' : 's';
+  const args: (string | Buffer)[] = [
+    String(policy.ttlMs + tombstoneMs),
+    String(tombstoneMs),
+    policy.create ? form.toUpperCase() : form,
+  ];
+  for (const { version, value } of updates) {
     args.push(version, String(jittered(policy)));
-    if (typeof value === 'string' || Buffer.isBuffer(value)) {
-      forms += policy.create ? 'S' : 's';
-      args.push(value);
-    } else {
-      forms += policy.create ? 'H' : 'h';
-      args.push(String(value.length), ...value);
-    }
+    if (typeof value === 'string' || Buffer.isBuffer(value)) args.push(value);
+    else args.push(String(value.length), ...value);
   }
-  args[1] = forms;
   return {
     script: UPDATE,
     keys: pairs(updates),

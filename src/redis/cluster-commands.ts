@@ -2,7 +2,7 @@ import type { UpdateOutcome } from '../change/command.ts';
 import { COMPANION_PREFIX, companionKey } from '../protocol/companion-key.ts';
 import type { ScriptCall } from '../protocol/script.ts';
 import { invalidate, update } from '../protocol/scripts.ts';
-import type { Invalidation, InvalidateOptions, Update } from '../protocol/scripts.ts';
+import type { Invalidation, InvalidateOptions, Update, UpdateOptions } from '../protocol/scripts.ts';
 import { keySlot } from '../protocol/slot.ts';
 import type { ClusterTopology } from './cluster-topology.ts';
 import type { CommandArgs, RedisCommands, ScanPage } from './commands.ts';
@@ -91,11 +91,7 @@ export function createClusterCommands(topology: ClusterTopology): Omit<RedisComm
     },
   });
 
-  const updates = (
-    slot: number,
-    group: readonly Update[],
-    options: Pick<InvalidateOptions, 'tombstoneMs'>,
-  ): SlotCommand => ({
+  const updates = (slot: number, group: readonly Update[], options: UpdateOptions): SlotCommand => ({
     ...scriptCommand(slot, update(group, options)),
     apart: async () => {
       const [first] = group;

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import type { UpdateOutcome } from '../change/command.ts';
 import type { ScriptCall } from '../protocol/script.ts';
 import { invalidate, update } from '../protocol/scripts.ts';
-import type { Invalidation, InvalidateOptions, Update } from '../protocol/scripts.ts';
+import type { Invalidation, InvalidateOptions, Update, UpdateOptions } from '../protocol/scripts.ts';
 import { EncodedCommand } from './encoded-command.ts';
 import {
   causeOf,
@@ -32,10 +32,7 @@ export interface RedisCommands {
   /** Removes keys as the protocol does, with a marker for readers; resolves with the number of those that existed. */
   invalidate(keys: readonly Invalidation[], options: InvalidateOptions): Promise<number>;
   /** Stores values that are not older than what is known of their keys; a reply for each, in their order. */
-  update(
-    updates: readonly Update[],
-    options: Pick<InvalidateOptions, 'tombstoneMs'>,
-  ): Promise<readonly UpdateOutcome[]>;
+  update(updates: readonly Update[], options: UpdateOptions): Promise<readonly UpdateOutcome[]>;
   /** One step of SCAN. */
   scan(cursor: string, pattern: string, count: number): Promise<ScanPage>;
   /** One step of SSCAN. */

@@ -94,16 +94,18 @@ export async function storeValues(
   send: Send,
 ): Promise<UpdateCounts> {
   const counts: UpdateCounts = { stored: 0, skipped: 0, dropped: 0, refused: 0 };
-  const options = { tombstoneMs: tombstone };
-  const replies = await send(() => connection.update(commands, options).catch(refusedWhenFull(commands)));
   const refused: Invalidation[] = [];
-  for (const [index, reply] of replies.entries()) {
-    counts[reply] += 1;
-    const command = commands[index];
-    if (reply === 'refused' && command !== undefined) refused.push(command);
+  for (const [policy, group] of Map.groupBy(commands, (command) => command.policy)) {
+    const options = { tombstoneMs: tombstone, policy };
+    const replies = await send(() => connection.update(group, options).catch(refusedWhenFull(group)));
+    for (const [index, reply] of replies.entries()) {
+      counts[reply] += 1;
+      const command = group[index];
+      if (reply === 'refused' && command !== undefined) refused.push(command);
+    }
   }
   if (refused.length > 0)
-    await send(() => connection.invalidate(refused, { ...options, holdMs: 0, gtid: '' }));
+    await send(() => connection.invalidate(refused, { tombstoneMs: tombstone, holdMs: 0, gtid: '' }));
   return counts;
 }
 

@@ -56,9 +56,9 @@ describe('a cached key', () => {
     value: string,
     create = false,
   ): Promise<UpdateOutcome | undefined> => {
-    const policy = { ttlMs: HOUR, ttlJitter: 0, create };
-    const updates = [{ key, version: rowVersion(version)!, value, policy }];
-    return (await callScript(redis, update(updates, { tombstoneMs: HOUR })))[0];
+    const policy = { form: 'string', ttlMs: HOUR, ttlJitter: 0, create } as const;
+    const updates = [{ key, version: rowVersion(version)!, value }];
+    return (await callScript(redis, update(updates, { tombstoneMs: HOUR, policy })))[0];
   };
   const cached = (): Promise<string | null> => redis.get(key);
   const evict = (name: string): Promise<number> => redis.del(name);
@@ -184,9 +184,9 @@ describe('a cached key', () => {
       [near, 'refused'],
       [near + 2n, 'stored'],
     ] as const) {
-      const policy = { ttlMs: HOUR, ttlJitter: 0, create: true };
-      const updates = [{ key, version: rowVersion(version)!, value: String(version), policy }];
-      expect(await callScript(redis, update(updates, { tombstoneMs: HOUR }))).toEqual([reply]);
+      const policy = { form: 'string', ttlMs: HOUR, ttlJitter: 0, create: true } as const;
+      const updates = [{ key, version: rowVersion(version)!, value: String(version) }];
+      expect(await callScript(redis, update(updates, { tombstoneMs: HOUR, policy }))).toEqual([reply]);
     }
   });
 

@@ -113,13 +113,14 @@ describe.each(await installedRedisImplementations())('the scripts on %s', (imple
         fill({ key, token: version, value: version, ttlMs: 60_000, version, source, tombstoneMs: 60_000 }),
       );
     };
-    const policy = { ttlMs: 60_000, ttlJitter: 0, create: true };
-    const older = { key, version: lower, value: 'updated', policy };
+    const policy = { form: 'string', ttlMs: 60_000, ttlJitter: 0, create: true } as const;
+    const storing = { tombstoneMs: 60_000, policy };
+    const older = { key, version: lower, value: 'updated' };
     expect(await readAt(lower)).toBe('outdated');
-    expect(await callScript(redis, update([older], options))).toEqual(['refused']);
+    expect(await callScript(redis, update([older], storing))).toEqual(['refused']);
     expect(await readAt(higher)).toBe('stored');
-    expect(await callScript(redis, update([older], options))).toEqual(['refused']);
-    expect(await callScript(redis, update([{ ...older, version: higher }], options))).toEqual(['stored']);
+    expect(await callScript(redis, update([older], storing))).toEqual(['refused']);
+    expect(await callScript(redis, update([{ ...older, version: higher }], storing))).toEqual(['stored']);
   });
 
   it('let M outlive the value, the tombstone, the hold and the lease', async () => {
@@ -185,13 +186,12 @@ function callOf(one: ConformanceCase, index: number): ScriptCall<unknown> {
       );
     case 'update':
       return update(
-        keys.map(({ version = ANY_VERSION, form, value, ttlMs, create }, at) => ({
+        keys.map(({ version = ANY_VERSION, form, value }, at) => ({
           key: keyOf(index, at),
           version,
           value: form === 'string' ? value : (JSON.parse(value) as [string, string][]).flat(),
-          policy: { ttlMs, ttlJitter: 0, create },
         })),
-        { tombstoneMs },
+        { tombstoneMs, policy: { form: first.form, ttlMs: first.ttlMs, ttlJitter: 0, create: first.create } },
       );
   }
 }

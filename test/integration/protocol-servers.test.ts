@@ -42,9 +42,10 @@ describe.each(await installedRedisImplementations())('on %s', (implementation) =
   const store = async (token: string, version = older): Promise<FillReply> =>
     callScript(redis, fill({ key, token, value: 'read', ttlMs, version, source: 'primary', tombstoneMs }));
   const change = async (create: boolean, version = newer): Promise<UpdateOutcome | undefined> => {
+    const policy = { form: 'string', ttlMs, ttlJitter: 0, create } as const;
     const [reply] = await callScript(
       redis,
-      update([{ key, version, value: 'changed', policy: { ttlMs, ttlJitter: 0, create } }], noHold),
+      update([{ key, version, value: 'changed' }], { tombstoneMs, policy }),
     );
     return reply;
   };
@@ -194,10 +195,10 @@ describe.each(await installedRedisImplementations())('in a cluster on %s', (impl
         ),
         callScript(
           redis,
-          update(
-            [{ key, version: newer, value: 'v', policy: { ttlMs, ttlJitter: 0, create: false } }],
-            noHold,
-          ),
+          update([{ key, version: newer, value: 'v' }], {
+            tombstoneMs,
+            policy: { form: 'string', ttlMs, ttlJitter: 0, create: false },
+          }),
         ),
       ];
       const [, leased, filled, updated] = await Promise.all(calls);

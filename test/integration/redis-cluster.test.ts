@@ -65,7 +65,7 @@ describe.each(implementations)('a sink on a cluster of %s', (implementation) => 
     rule,
     version,
     value,
-    policy: { ttlMs: 60_000, ttlJitter: 0, create },
+    policy: { form: 'string', ttlMs: 60_000, ttlJitter: 0, create },
   });
   /** A slot that is split: the keys at `moved` are on the target already, and the others on the source. */
   const split = async (slot: number, moved: readonly string[]) => {

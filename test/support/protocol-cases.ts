@@ -92,17 +92,28 @@ const companion = fc.oneof(
   },
 );
 
-const keyCase: fc.Arbitrary<KeyCase> = fc
-  .record({
-    cache: fc.record({ key: stored, companion }),
-    version: fc.option(version, { nil: undefined }),
-    form: fc.constantFrom('string' as const, 'hash' as const),
-    text,
-    hash,
-    ttlMs: duration,
-    create: fc.boolean(),
-  })
-  .map(({ text, hash, ...rest }) => ({ ...rest, value: rest.form === 'hash' ? hash : text }));
+const knownKey = fc.record({
+  cache: fc.record({ key: stored, companion }),
+  version: fc.option(version, { nil: undefined }),
+  text,
+  hash,
+});
+
+/** What all keys of one call have in common. */
+const policy = fc.record({
+  form: fc.constantFrom('string' as const, 'hash' as const),
+  ttlMs: duration,
+  create: fc.boolean(),
+});
+
+const keyCases = (maxLength: number): fc.Arbitrary<KeyCase[]> =>
+  fc.record({ policy, keys: fc.array(knownKey, { minLength: 1, maxLength }) }).map(({ policy, keys }) =>
+    keys.map(({ text, hash, ...rest }) => ({
+      ...rest,
+      ...policy,
+      value: policy.form === 'hash' ? hash : text,
+    })),
+  );
 
 /** Any call on keys in any state. */
 export const conformanceCase: fc.Arbitrary<ConformanceCase> = fc
@@ -110,10 +121,7 @@ export const conformanceCase: fc.Arbitrary<ConformanceCase> = fc
   .chain((script) =>
     fc.record({
       script: fc.constant(script),
-      keys: fc.array(keyCase, {
-        minLength: 1,
-        maxLength: script === 'invalidate' || script === 'update' ? 3 : 1,
-      }),
+      keys: keyCases(script === 'invalidate' || script === 'update' ? 3 : 1),
       leaseMs: duration,
       refresh: fc.boolean(),
       source: fc.constantFrom(

@@ -70,9 +70,10 @@ export class SimulatedDaemon {
       gtid: gtidOf(number),
     };
     if (mode.update !== undefined && !event.gone && !isReplay) {
-      const policy = { ttlMs: TTL_MS, ttlJitter: 0, create: mode.update === 'create' };
-      const updates = [{ key, version: versionOf(event), value: cachedText(event), policy }];
-      const [reply] = await callScript(redis, update(updates, options));
+      const create = mode.update === 'create';
+      const policy = { form: 'string', ttlMs: TTL_MS, ttlJitter: 0, create } as const;
+      const updates = [{ key, version: versionOf(event), value: cachedText(event) }];
+      const [reply] = await callScript(redis, update(updates, { ...options, policy }));
       say(`update ${number} of row ${event.row}: ${reply}`);
       // Whoever sent the late command is gone, or has repeated it.
       if (reply !== 'refused' || isLate) return;

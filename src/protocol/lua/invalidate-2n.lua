@@ -41,7 +41,7 @@ for index = 1, #KEYS, 2 do
   end
   local keep = math.max(tombstone, hold)
   -- A companion that was there has an end, which is not to come nearer.
-  local kept = floor and redis.call('PEXPIRE', companion, keep, 'GT') == 1
-  if not kept and redis.call('PTTL', companion) < keep then redis.call('PEXPIRE', companion, keep) end
+  local extended = floor and redis.call('PEXPIRE', companion, keep, 'GT') == 1
+  if not extended and redis.call('PTTL', companion) < keep then redis.call('PEXPIRE', companion, keep) end
 end
 return removed

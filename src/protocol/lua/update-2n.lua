@@ -1,32 +1,32 @@
 -- Stores values that a change brought, where they are not older than what is known of their keys.
 --
 -- KEYS     K and M of each key, in turn
--- ARGV[1]  how much longer than the value its version is known, ms
--- ARGV[2]  a letter for each key: 's' a string, 'h' a hash; 'S' and 'H' are created where the key is not there
+-- ARGV[1]  how long the version of a stored value is kept, ms: longer than any TTL, by the next one
+-- ARGV[2]  how long a version without a value is kept, ms
+-- ARGV[3]  's' strings, 'h' hashes; 'S' and 'H' are created where the key is not there
 -- ARGV     then for each key: version; TTL, ms; the value, or of a hash how many arguments follow, fields and values
 --
 -- Reply    a letter for each key: 's' stored, 'k' skipped (not there), 'd' dropped (was there, of unknown age, and is
 --          gone), 'r' refused (older than what is known)
 
-local tombstone, forms = tonumber(ARGV[1]), ARGV[2]
+local KEYS, ARGV, call, pcall = KEYS, ARGV, redis.call, redis.pcall
+local kept, tombstone, form = ARGV[1], ARGV[2], ARGV[3]
+local create, hash = form == 'S' or form == 'H', form == 'h' or form == 'H'
 local replies = {}
-local at = 3
+local at = 4
 
 for index = 1, #KEYS, 2 do
   local key, companion = KEYS[index], KEYS[index + 1]
-  local number = #replies + 1
-  local form = string.sub(forms, number, number)
-  local create, hash = form == 'S' or form == 'H', form == 'h' or form == 'H'
   local version, ttl = ARGV[at], ARGV[at + 1]
   local first, last = at + 2, at + 2
   if hash then first, last = at + 3, at + 2 + tonumber(ARGV[at + 2]) end
   at = last + 1
 
   -- Another type than a hash is an error, and goes; any other error comes again.
-  local fields = redis.pcall('HMGET', companion, 'f', 'u', 'l', 'x')
+  local fields = pcall('HMGET', companion, 'f', 'u', 'l', 'x')
   if fields.err then
-    if redis.call('TYPE', companion).ok ~= 'hash' then redis.call('UNLINK', companion) end
-    fields = redis.call('HMGET', companion, 'f', 'u', 'l', 'x')
+    if call('TYPE', companion).ok ~= 'hash' then call('UNLINK', companion) end
+    fields = call('HMGET', companion, 'f', 'u', 'l', 'x')
   end
   local floor, unversioned = fields[1], fields[2]
   local leased = unversioned or fields[3] or fields[4]
@@ -41,8 +41,8 @@ for index = 1, #KEYS, 2 do
     -- Most values need nothing else. Where Redis is out of memory this is refused, and what is there has to go first.
     local set
     if trusted and not hash then
-      if create then set = redis.pcall('SET', key, ARGV[first], 'PX', ttl)
-      else set = redis.pcall('SET', key, ARGV[first], 'PX', ttl, 'XX') end
+      if create then set = pcall('SET', key, ARGV[first], 'PX', ttl)
+      else set = pcall('SET', key, ARGV[first], 'PX', ttl, 'XX') end
     end
     if set and set.ok then
       reply = 's'
@@ -51,29 +51,28 @@ for index = 1, #KEYS, 2 do
     else
       -- A value that is replaced goes even where Redis is out of memory. A new one is refused there, unless the script
       -- has written before: so the question must not be one that writes.
-      local exists = (not create or redis.call('EXISTS', key) == 1) and redis.call('UNLINK', key) == 1
+      local exists = (not create or call('EXISTS', key) == 1) and call('UNLINK', key) == 1
       if exists and not trusted then
         reply = 'd'
       elseif not exists and not create then
         reply = 'k'
       else
         if hash then
-          redis.call('HSET', key, unpack(ARGV, first, last))
-          redis.call('PEXPIRE', key, ttl)
+          call('HSET', key, unpack(ARGV, first, last))
+          call('PEXPIRE', key, ttl)
         else
-          redis.call('SET', key, ARGV[first], 'PX', ttl)
+          call('SET', key, ARGV[first], 'PX', ttl)
         end
         reply = 's'
       end
     end
-    if leased then redis.call('HDEL', companion, 'l', 'x', 'u') end
-    redis.call('HSET', companion, 'f', version)
-    local keep = tombstone
-    if reply == 's' then keep = keep + tonumber(ttl) end
+    if leased then call('HDEL', companion, 'l', 'x', 'u') end
+    call('HSET', companion, 'f', version)
+    local keep = reply == 's' and kept or tombstone
     -- A companion that was there has an end, which is not to come nearer.
-    local kept = floor and redis.call('PEXPIRE', companion, keep, 'GT') == 1
-    if not kept and redis.call('PTTL', companion) < keep then redis.call('PEXPIRE', companion, keep) end
+    local extended = floor and call('PEXPIRE', companion, keep, 'GT') == 1
+    if not extended and call('PTTL', companion) < tonumber(keep) then call('PEXPIRE', companion, keep) end
   end
-  replies[number] = reply
+  replies[#replies + 1] = reply
 end
 return table.concat(replies)
