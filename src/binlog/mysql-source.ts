@@ -162,13 +162,14 @@ export class MysqlSource implements ChangeSource {
 
   async #openOrRecover(start: StartPoint, signal: AbortSignal): Promise<SourcePosition> {
     if (start.from !== 'checkpoint') return this.#connect(start, signal);
-    this.#epoch = start.position.epoch;
+    const { epoch } = start.newest ?? start.position;
+    this.#epoch = epoch;
     try {
       return await this.#connect(start, signal);
     } catch (error) {
       const gap = this.#recoverable(error);
       if (gap === undefined) throw error;
-      const position = await this.#recover(start.position, gap, signal);
+      const position = await this.#recover({ ...start.position, epoch }, gap, signal);
       return this.#connect({ from: 'checkpoint', position }, signal);
     }
   }

@@ -1,4 +1,5 @@
 import type { Checkpoint } from '../change/checkpoint.ts';
+import { setBack } from '../change/position.ts';
 import type { SourcePosition } from '../change/position.ts';
 import { asUnstaleError } from '../errors/unstale-error.ts';
 import type { PositionHistory } from './position-history.ts';
@@ -68,9 +69,12 @@ export class CheckpointWriter {
     this.#options.history?.advance(position);
   }
 
-  /** Everything behind `position` has to be applied again; it is stored before anything of that. */
-  async rewind(position: SourcePosition): Promise<void> {
-    this.#applied = position;
+  /**
+   * Everything behind `position` has to be applied again; it is stored before anything of that. `newest` is the newest
+   * position that was read.
+   */
+  async rewind(position: SourcePosition, newest: SourcePosition): Promise<void> {
+    this.#applied = setBack(position, newest);
     await this.flush();
   }
 
