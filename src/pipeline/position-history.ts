@@ -6,11 +6,11 @@ export interface PositionHistoryOptions {
   readonly store: HistoryStore;
   /** How far back a position may be asked for, ms. */
   readonly window: number;
-  /** ms since the epoch; Date.now unless given. */
+  /** ms since the epoch, by a clock that never jumps: a window across a jump would be another one. */
   readonly now?: () => number;
 }
 
-/** Between two entries in memory, ms. */
+/** Between two entries in memory, but for the newest, ms. */
 const RESOLUTION = 1000;
 /** Entries that are stored in a window; the store keeps some more. */
 const STORED = 12;
@@ -30,7 +30,7 @@ export class PositionHistory {
 
   constructor(options: PositionHistoryOptions) {
     this.#options = options;
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? (() => performance.timeOrigin + performance.now());
   }
 
   /** Takes over what an earlier run has stored. */
@@ -41,8 +41,12 @@ export class PositionHistory {
   /** Redis has acknowledged everything before `position`. */
   advance(position: SourcePosition): void {
     const at = this.#now();
-    const last = this.#entries.at(-1);
-    if (last !== undefined && at - last.at < RESOLUTION && !isBefore(position, last.position)) return;
+    const [before, last] = [this.#entries.at(-2), this.#entries.at(-1)];
+    // Kept up to date, lest what is acknowledged before a long pause counts as what is acknowledged behind it.
+    if (before !== undefined && last !== undefined && at - before.at < RESOLUTION) {
+      const rises = !isBefore(last.position, before.position) && !isBefore(position, last.position);
+      if (rises) this.#entries.pop();
+    }
     this.#entries.push({ position, at });
     this.#forget(at);
   }
