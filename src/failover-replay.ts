@@ -1,4 +1,4 @@
-import { formatPosition } from './change/position.ts';
+import { formatPosition, isBefore } from './change/position.ts';
 import type { SourcePosition } from './change/position.ts';
 import type { Checkpoint } from './change/checkpoint.ts';
 import { asUnstaleError } from './errors/unstale-error.ts';
@@ -51,9 +51,11 @@ export class FailoverReplay {
       return undefined;
     }
     if (checkpoint === undefined || known === undefined || known === now) return undefined;
-    const from = history.lowestRecent() ?? checkpoint.position;
+    const { position } = checkpoint;
+    const recent = history.lowestRecent() ?? position;
+    const from = isBefore(position, recent) ? position : recent;
     log.warn(
-      { from: formatPosition(from), stored: formatPosition(checkpoint.position) },
+      { from: formatPosition(from), stored: formatPosition(position) },
       'the data in Redis is not what the position speaks of: changes are applied again',
     );
     onReplay();

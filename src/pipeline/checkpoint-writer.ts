@@ -66,7 +66,7 @@ export class CheckpointWriter {
     this.#stored = position;
     this.#storedHash = mappingHash;
     this.#storedAt = this.#now();
-    this.#options.history?.advance(position);
+    this.#options.history?.begin(position);
   }
 
   /**
@@ -75,6 +75,7 @@ export class CheckpointWriter {
    */
   async rewind(position: SourcePosition, newest: SourcePosition): Promise<void> {
     this.#applied = setBack(position, newest);
+    this.#options.history?.begin(position);
     await this.flush();
   }
 

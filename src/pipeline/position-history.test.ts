@@ -27,6 +27,10 @@ function historyOf(stored: readonly AppliedAt[] = [], window = 120_000) {
       now = seconds * 1000;
       history.advance(place(offset));
     },
+    again: (seconds: number, offset: number): void => {
+      now = seconds * 1000;
+      history.begin(place(offset));
+    },
   };
 }
 
@@ -49,6 +53,25 @@ describe('the history of positions', () => {
     at(150, 60);
     at(230, 70);
     expect(history.lowestRecent()).toEqual(place(20));
+  });
+
+  it('gives where a repetition began whose first changes may be lost too, also to the next process', async () => {
+    const { history, kept, at, again } = historyOf();
+    at(0, 10);
+    at(1, 20);
+    await history.persist();
+    for (const second of [1000, 1001]) {
+      again(second, 10);
+      await history.persist();
+    }
+    expect(kept.map(({ position }) => position.offset)).toEqual([20, 10, 10]);
+    at(1002, 15);
+    expect(history.lowestRecent()).toEqual(place(10));
+    at(1020, 18);
+    await history.persist();
+    const next = historyOf(kept);
+    await next.history.load();
+    expect(next.history.lowestRecent()).toEqual(place(10));
   });
 
   it('goes back by no more than the window and a second, whatever was acknowledged before a pause', () => {

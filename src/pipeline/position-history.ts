@@ -38,6 +38,15 @@ export class PositionHistory {
     this.#entries = [...(await this.#options.store.loadHistory()), ...this.#entries];
   }
 
+  /**
+   * Everything behind `position` is applied from now on, whether for the first time or again. It is stored soon: if what
+   * comes is lost too, and the process with it, the next one has to begin there again.
+   */
+  begin(position: SourcePosition): void {
+    this.#note(position, this.#now());
+    this.#storedAt = -Infinity;
+  }
+
   /** Redis has acknowledged everything before `position`. */
   advance(position: SourcePosition): void {
     const at = this.#now();
@@ -47,8 +56,7 @@ export class PositionHistory {
       const rises = !isBefore(last.position, before.position) && !isBefore(position, last.position);
       if (rises) this.#entries.pop();
     }
-    this.#entries.push({ position, at });
-    this.#forget(at);
+    this.#note(position, at);
   }
 
   /**
@@ -77,8 +85,9 @@ export class PositionHistory {
     this.#storedAt = newest.at;
   }
 
-  #forget(now: number): void {
-    const from = this.#firstSince(now - this.#options.window);
+  #note(position: SourcePosition, at: number): void {
+    this.#entries.push({ position, at });
+    const from = this.#firstSince(at - this.#options.window);
     if (from > 0) this.#entries = this.#entries.slice(from);
   }
 
