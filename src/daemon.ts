@@ -93,7 +93,11 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
     const createStream = createStreamFactory({ client, retryDelay, metrics, log, closers });
     let stream = createStream(config);
     closers.push(() => stream.source.close());
-    const history = new PositionHistory({ store: state.history, window: config.redis.failoverReplay });
+    const history = new PositionHistory({
+      store: state.history,
+      window: config.redis.failoverReplay,
+      isSameData: () => redis.isKnown(),
+    });
     const writer = new CheckpointWriter({
       store: state.store,
       history,
@@ -214,7 +218,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
           // First: what Redis acknowledges while the stream opens would move the position past the repetition.
           pipeline.forgetPositions();
           const newest = stream.source.received ?? position;
-          await writer.rewind(position, newest);
+          await writer.begin(position, newest);
           const start: StartPoint = { from: 'checkpoint', position, newest };
           const replaysFrom = await goOn(createStream(stream.config), start, signal);
           return { ...stream, first: [], replaysFrom };
@@ -280,6 +284,8 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
     let lost: SourcePosition | undefined;
     if (!config.dryRun) {
       const unsubscribe = redis.onDatasetChange((change) => {
+        // At once: replies of the other data may have arrived.
+        history.hold();
         void started.promise.then(() => failover.changed(change));
       });
       closers.push(() => Promise.resolve().then(unsubscribe));
@@ -290,13 +296,12 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       const { position: newest } = checkpoint;
       start = { from: 'checkpoint', position: lost ?? newest, newest };
       writer.startFrom(checkpoint);
-      if (lost !== undefined) await writer.rewind(lost, newest);
+      if (lost !== undefined) await writer.begin(lost, newest);
     }
     began = await stream.source.open(start, stopping.signal);
     if (checkpoint === undefined) {
       // Stored before ready: a crash a moment later then resumes here, not at a later "latest".
-      writer.advance(began);
-      await writer.flush();
+      await writer.begin(began);
     } else if (storesValues(config)) {
       // An earlier run may have applied more than it stored.
       const { file, offset } = await currentEnd(await readServerFacts(client), client);

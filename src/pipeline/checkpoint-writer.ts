@@ -70,10 +70,9 @@ export class CheckpointWriter {
   }
 
   /**
-   * Everything behind `position` has to be applied again; it is stored before anything of that. `newest` is the newest
-   * position that was read.
+   * Everything behind `position` is to be applied, that up to `newest` again; it is stored before anything of that.
    */
-  async rewind(position: SourcePosition, newest: SourcePosition): Promise<void> {
+  async begin(position: SourcePosition, newest = position): Promise<void> {
     this.#applied = setBack(position, newest);
     this.#options.history?.begin(position);
     await this.flush();

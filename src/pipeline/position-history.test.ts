@@ -8,8 +8,10 @@ const place = (offset: number) => ({ serverUuid: 's', epoch: 0, file: 'f.000001'
 function historyOf(stored: readonly AppliedAt[] = [], window = 120_000) {
   const kept = [...stored];
   let now = 0;
+  const data = { isSame: true };
   const history = new PositionHistory({
     window,
+    isSameData: () => data.isSame,
     now: () => now,
     store: {
       loadHistory: () => Promise.resolve(kept),
@@ -23,6 +25,7 @@ function historyOf(stored: readonly AppliedAt[] = [], window = 120_000) {
   return {
     history,
     kept,
+    data,
     at: (seconds: number, offset: number): void => {
       now = seconds * 1000;
       history.advance(place(offset));
@@ -72,6 +75,23 @@ describe('the history of positions', () => {
     const next = historyOf(kept);
     await next.history.load();
     expect(next.history.lowestRecent()).toEqual(place(10));
+  });
+
+  it('tells the time by the data that may be lost: neither by an outage of it nor by what other data acknowledges', () => {
+    const { history, data, at, again } = historyOf();
+    at(0, 10);
+    at(100, 20);
+    data.isSame = false;
+    at(1000, 30);
+    data.isSame = true;
+    expect(history.lowestRecent()).toEqual(place(10));
+    history.hold();
+    at(1001, 40);
+    expect(history.lowestRecent()).toEqual(place(10));
+    again(1002, 10);
+    at(1003, 20);
+    at(1200, 30);
+    expect(history.lowestRecent()).toEqual(place(20));
   });
 
   it('goes back by no more than the window and a second, whatever was acknowledged before a pause', () => {

@@ -4,6 +4,12 @@ import type { AppliedAt, HistoryStore } from './ports.ts';
 
 export interface PositionHistoryOptions {
   readonly store: HistoryStore;
+  /**
+   * Whether what is acknowledged now is by the data that acknowledged what is noted. Else it would tell a wrong time of
+   * the last acknowledgement by data that is lost: while Redis is away, positions move over changes that it has no
+   * part in, and other data may acknowledge something before it is known to be other data.
+   */
+  readonly isSameData: () => boolean;
   /** How far back a position may be asked for, ms. */
   readonly window: number;
   /** ms since the epoch, by a clock that never jumps: a window across a jump would be another one. */
@@ -27,6 +33,7 @@ export class PositionHistory {
   readonly #now: () => number;
   #entries: AppliedAt[] = [];
   #storedAt = -Infinity;
+  #held = false;
 
   constructor(options: PositionHistoryOptions) {
     this.#options = options;
@@ -43,12 +50,19 @@ export class PositionHistory {
    * comes is lost too, and the process with it, the next one has to begin there again.
    */
   begin(position: SourcePosition): void {
+    this.#held = false;
     this.#note(position, this.#now());
     this.#storedAt = -Infinity;
   }
 
+  /** Other data is in Redis: what it acknowledges is not noted until everything that it may lack begins again. */
+  hold(): void {
+    this.#held = true;
+  }
+
   /** Redis has acknowledged everything before `position`. */
   advance(position: SourcePosition): void {
+    if (this.#held || !this.#options.isSameData()) return;
     const at = this.#now();
     const [before, last] = [this.#entries.at(-2), this.#entries.at(-1)];
     // Kept up to date, lest what is acknowledged before a long pause counts as what is acknowledged behind it.
