@@ -29,6 +29,7 @@ import { Reloader } from './reload.ts';
 import type { ReloadOutcome, ReloadRequest } from './reload.ts';
 import { createRetryDelay } from './runtime/backoff.ts';
 import { withDeadline } from './runtime/deadline.ts';
+import { retried } from './runtime/retried.ts';
 import { sleep } from './runtime/sleep.ts';
 import { createStreamFactory, openStream } from './stream.ts';
 import type { Stream } from './stream.ts';
@@ -218,7 +219,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
           // First: what Redis acknowledges while the stream opens would move the position past the repetition.
           pipeline.forgetPositions();
           const newest = stream.source.received ?? position;
-          await writer.begin(position, newest);
+          await retried(() => writer.begin(position, newest), { retryDelay, signal });
           const start: StartPoint = { from: 'checkpoint', position, newest };
           const replaysFrom = await goOn(createStream(stream.config), start, signal);
           return { ...stream, first: [], replaysFrom };
