@@ -183,6 +183,31 @@ describe.each(inject('servers').mysql)('18: from one $label to another and back'
     await change();
   };
 
+  it('no value is stored again when what Redis may have lost is found on the other one', async () => {
+    await changes();
+    const stored = async (): Promise<number> =>
+      (await daemon.metrics()).sum('unstale_commands_total', { kind: 'update', result: 'stored' });
+    expect(await stored()).toBe(3);
+    proxy.refuse();
+    await restartRedis();
+    await daemon.logged('the repetition', ({ msg }) => String(msg).startsWith('applying changes again'));
+    await promote(b, a);
+    // Its row is deleted, whose key was cached before.
+    await eventually(
+      'it is repeated',
+      () => shop.redis.exists(byBinlog()),
+      (count) => count === 0,
+      {
+        timeoutMs: 30_000,
+      },
+    );
+    expect(await stored()).toBe(3);
+    await changes();
+    expect(await stored()).toBe(6);
+    rising('column');
+    rising('binlog');
+  });
+
   it('versions never fall while the daemon runs: each change is stored above the last one', async () => {
     await there();
     await promote(a, b);
