@@ -3,7 +3,7 @@ import type { SourcePosition } from './change/position.ts';
 import type { Checkpoint } from './change/checkpoint.ts';
 import type { Log, RetryDelay } from './pipeline/ports.ts';
 import type { PositionHistory } from './pipeline/position-history.ts';
-import { retried } from './runtime/retried.ts';
+import { retried } from './pipeline/retried.ts';
 import type { DatasetStore } from './state/dataset-store.ts';
 
 export interface FailoverReplayOptions {

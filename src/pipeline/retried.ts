@@ -1,5 +1,5 @@
 import { asUnstaleError } from '../errors/unstale-error.ts';
-import type { RetryDelay } from '../pipeline/ports.ts';
+import type { RetryDelay } from './ports.ts';
 
 /**
  * Does work until it succeeds, or the signal aborts: then it may be undone.
