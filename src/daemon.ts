@@ -23,6 +23,7 @@ import type { OpenStream } from './pipeline/mapped-stream.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
 import { PositionHistory } from './pipeline/position-history.ts';
 import type { StartPoint } from './pipeline/ports.ts';
+import { retried } from './pipeline/retried.ts';
 import { requirePreconditions } from './preconditions.ts';
 import { createRedisSink } from './redis/sink.ts';
 import { Reloader } from './reload.ts';
@@ -93,7 +94,11 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
     const createStream = createStreamFactory({ client, retryDelay, metrics, log, closers });
     let stream = createStream(config);
     closers.push(() => stream.source.close());
-    const history = new PositionHistory({ store: state.history, window: config.redis.failoverReplay });
+    const history = new PositionHistory({
+      store: state.history,
+      window: config.redis.failoverReplay,
+      isSameData: () => redis.isKnown(),
+    });
     const writer = new CheckpointWriter({
       store: state.store,
       history,
@@ -185,17 +190,18 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
         switchTo(async (after, signal) => {
           const position = after ?? began;
           if (position === undefined) throw new UnstaleError('UNSTALE_INTERNAL', 'reloaded before the start');
-          await goOn(createStream(next), position, signal);
+          await goOn(createStream(next), { from: 'checkpoint', position }, signal);
           writer.remap(next.plan.hash);
           log.setLevel(next.log.level);
           return { ...stream, first };
         }),
       log,
     });
-    const goOn = async (next: Stream, position: SourcePosition, signal: AbortSignal): Promise<void> => {
-      await openStream(next, position, { retryDelay, log, signal });
+    const goOn = async (next: Stream, start: StartPoint, signal: AbortSignal): Promise<SourcePosition> => {
+      const from = await openStream(next, start, { retryDelay, log, signal });
       view.retire(stream);
       stream = next;
+      return from;
     };
     // A reload and the repetition after a failover may come together.
     let lastSwitch: Promise<unknown> = Promise.resolve();
@@ -212,9 +218,11 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
         switchTo(async (_after, signal) => {
           // First: what Redis acknowledges while the stream opens would move the position past the repetition.
           pipeline.forgetPositions();
-          await writer.rewind(position);
-          await goOn(createStream(stream.config), position, signal);
-          return { ...stream, first: [], replaysFrom: position };
+          const newest = stream.source.received ?? position;
+          await retried(() => writer.begin(position, newest), { retryDelay, signal });
+          const start: StartPoint = { from: 'checkpoint', position, newest };
+          const replaysFrom = await goOn(createStream(stream.config), start, signal);
+          return { ...stream, first: [], replaysFrom };
         }),
       retryDelay,
       signal: stopping.signal,
@@ -274,23 +282,27 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
     await requirePreconditions(config, client, redis, log);
     await state.store.migrate();
     const checkpoint = await state.store.load();
-    let resumed = checkpoint?.position;
+    let lost: SourcePosition | undefined;
     if (!config.dryRun) {
       const unsubscribe = redis.onDatasetChange((change) => {
+        // At once: replies of the other data may have arrived.
+        history.hold();
         void started.promise.then(() => failover.changed(change));
       });
       closers.push(() => Promise.resolve().then(unsubscribe));
-      resumed = (await failover.startingAt(checkpoint)) ?? resumed;
+      lost = await failover.startingAt(checkpoint);
     }
-    if (checkpoint !== undefined) writer.startFrom(checkpoint);
-    if (resumed !== undefined && resumed !== checkpoint?.position) await writer.rewind(resumed);
-    const start: StartPoint =
-      resumed === undefined ? config.source.initPosition : { from: 'checkpoint', position: resumed };
+    let start: StartPoint = config.source.initPosition;
+    if (checkpoint !== undefined) {
+      const { position: newest } = checkpoint;
+      start = { from: 'checkpoint', position: lost ?? newest, newest };
+      writer.startFrom(checkpoint);
+      if (lost !== undefined) await writer.begin(lost, newest);
+    }
     began = await stream.source.open(start, stopping.signal);
-    if (resumed === undefined) {
+    if (checkpoint === undefined) {
       // Stored before ready: a crash a moment later then resumes here, not at a later "latest".
-      writer.advance(began);
-      await writer.flush();
+      await writer.begin(began);
     } else if (storesValues(config)) {
       // An earlier run may have applied more than it stored.
       const { file, offset } = await currentEnd(await readServerFacts(client), client);

@@ -1,9 +1,9 @@
-import { formatPosition } from './change/position.ts';
+import { formatPosition, isBefore } from './change/position.ts';
 import type { SourcePosition } from './change/position.ts';
 import type { Checkpoint } from './change/checkpoint.ts';
-import { asUnstaleError } from './errors/unstale-error.ts';
 import type { Log, RetryDelay } from './pipeline/ports.ts';
 import type { PositionHistory } from './pipeline/position-history.ts';
+import { retried } from './pipeline/retried.ts';
 import type { DatasetStore } from './state/dataset-store.ts';
 
 export interface FailoverReplayOptions {
@@ -51,9 +51,11 @@ export class FailoverReplay {
       return undefined;
     }
     if (checkpoint === undefined || known === undefined || known === now) return undefined;
-    const from = history.lowestRecent() ?? checkpoint.position;
+    const { position } = checkpoint;
+    const recent = history.lowestRecent() ?? position;
+    const from = isBefore(position, recent) ? position : recent;
     log.warn(
-      { from: formatPosition(from), stored: formatPosition(checkpoint.position) },
+      { from: formatPosition(from), stored: formatPosition(position) },
       'the data in Redis is not what the position speaks of: changes are applied again',
     );
     onReplay();
@@ -81,22 +83,9 @@ export class FailoverReplay {
     if (from === undefined) return;
     log.info({ from: formatPosition(from) }, 'applying changes again that Redis may have lost');
     onReplay();
-    await this.#retried(async () => {
+    await retried(async () => {
       this.#seen = await identity();
-    });
-    if (await rewind(from)) await this.#retried(() => this.noteDataset());
-  }
-
-  async #retried(work: () => Promise<void>): Promise<void> {
-    const { retryDelay, signal } = this.#options;
-    for (let attempt = 1; !signal.aborted; attempt += 1) {
-      try {
-        await work();
-        return;
-      } catch (error) {
-        if (asUnstaleError(error).policy.directive !== 'retry') throw error;
-        await retryDelay(attempt, signal);
-      }
-    }
+    }, this.#options);
+    if (await rewind(from)) await retried(() => this.noteDataset(), this.#options);
   }
 }

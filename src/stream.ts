@@ -9,7 +9,7 @@ import type { Logger } from './observability/logger.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { RateLimits } from './pipeline/delivery.ts';
 import type { MappedStream } from './pipeline/mapped-stream.ts';
-import type { RetryDelay, SqlClient } from './pipeline/ports.ts';
+import type { RetryDelay, SqlClient, StartPoint } from './pipeline/ports.ts';
 import { classifyMysqlError } from './runtime/mysql-errors.ts';
 import { sleep } from './runtime/sleep.ts';
 import { growYoungGeneration } from './runtime/young-generation.ts';
@@ -65,18 +65,18 @@ export function storesValues({ plan }: Config): boolean {
 }
 
 /**
- * Opens a stream that takes over from another one, for as long as the server cannot be read.
+ * Opens a stream that takes over from another one, for as long as the server cannot be read; resolves with where it
+ * begins.
  * @throws UnstaleError when the position cannot be resumed, or the signal aborts.
  */
 export async function openStream(
   { source }: Stream,
-  position: SourcePosition,
+  start: StartPoint,
   { retryDelay, log, signal }: Pick<StreamTools, 'retryDelay' | 'log'> & { readonly signal: AbortSignal },
-): Promise<void> {
+): Promise<SourcePosition> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await source.open({ from: 'checkpoint', position }, signal);
-      return;
+      return await source.open(start, signal);
     } catch (thrown) {
       const error = asUnstaleError(thrown);
       if (error.policy.directive !== 'retry' || signal.aborted) throw error;

@@ -162,13 +162,14 @@ export class MysqlSource implements ChangeSource {
 
   async #openOrRecover(start: StartPoint, signal: AbortSignal): Promise<SourcePosition> {
     if (start.from !== 'checkpoint') return this.#connect(start, signal);
-    this.#epoch = start.position.epoch;
+    const { epoch } = start.newest ?? start.position;
+    this.#epoch = epoch;
     try {
       return await this.#connect(start, signal);
     } catch (error) {
       const gap = this.#recoverable(error);
       if (gap === undefined) throw error;
-      const position = await this.#recover(start.position, gap, signal);
+      const position = await this.#recover({ ...start.position, epoch }, gap, signal);
       return this.#connect({ from: 'checkpoint', position }, signal);
     }
   }
@@ -191,13 +192,15 @@ export class MysqlSource implements ChangeSource {
     const context = await this.#context(signal);
     const { server } = context;
     const resolved = await resolveStart(start, context);
+    const { epoch } = resolved.position;
+    const end = epoch === this.#epoch ? undefined : await currentEnd(server, context.client);
     const dump = await openDump(
       this.#options,
       this.#cascades,
       server,
       resolved,
       {
-        onBegin: (reached) => this.#begin(reached),
+        onBegin: (reached) => this.#begin(reached, end),
         emit: (event, after) => this.#emit(event, after),
         onActivity: () => {
           this.#lastActivity = this.#now();
@@ -224,10 +227,11 @@ export class MysqlSource implements ChangeSource {
     return { server, client, resumeBy, fileCreatedAt };
   }
 
-  #begin(reached: SourcePosition): void {
+  #begin(reached: SourcePosition, end: SourcePosition | undefined): void {
     this.#position = reached;
-    if (reached.epoch !== this.#epoch) this.#buffer.push({ kind: 'idle', position: reached });
-    this.#epoch = reached.epoch;
+    const { epoch } = reached;
+    if (end !== undefined) this.#buffer.push({ kind: 'epoch', position: reached, end: { ...end, epoch } });
+    this.#epoch = epoch;
   }
 
   #emit(event: SourceEvent, after: () => SourcePosition): void {

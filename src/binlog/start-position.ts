@@ -45,7 +45,7 @@ export async function resolveStart(start: StartPoint, context: ResolveContext): 
   if (!server.logBin) throw new UnstaleError('UNSTALE_BINLOG_OFF', 'the server writes no binlog');
   switch (start.from) {
     case 'checkpoint':
-      return resume(start.position, context);
+      return resume(start, context);
     case 'latest':
       return byFile(await currentEnd(server, client));
     case 'earliest': {
@@ -68,10 +68,16 @@ export async function resolveStart(start: StartPoint, context: ResolveContext): 
   }
 }
 
-function resume(position: SourcePosition, context: ResolveContext): Promise<ResolvedStart> {
-  return position.serverUuid === context.server.serverUuid
-    ? resumeHere(position, context)
-    : resumeElsewhere(position, context);
+/** The epoch goes on from the newest position, however far the stored one is behind it: versions never fall. */
+async function resume(
+  { position, newest = position }: Extract<StartPoint, { from: 'checkpoint' }>,
+  context: ResolveContext,
+): Promise<ResolvedStart> {
+  const { serverUuid } = context.server;
+  const resumed = position.serverUuid === serverUuid ? resumeHere : resumeElsewhere;
+  const { dump, position: place } = await resumed(position, context);
+  const epoch = newest.serverUuid === serverUuid ? newest.epoch : newest.epoch + 1;
+  return { dump, position: { ...place, epoch } };
 }
 
 /** On the server that the position belongs to. */
@@ -103,7 +109,7 @@ async function resumeHere(position: SourcePosition, context: ResolveContext): Pr
     case 'purged':
       if (usable !== undefined) {
         await refuseGtidGap(usable, server, client);
-        return byGtid({ ...unknownFile(server), epoch: position.epoch, gtidSet: usable }, usable, server);
+        return byGtid({ ...unknownFile(server), gtidSet: usable }, usable, server);
       }
       throw new UnstaleError(
         'UNSTALE_POSITION_PURGED',
@@ -117,7 +123,7 @@ async function resumeHere(position: SourcePosition, context: ResolveContext): Pr
   }
 }
 
-/** On another server of the topology only the GTID set says where to go on. Versions are ordered by the epoch. */
+/** On another server of the topology only the GTID set says where to go on. */
 async function resumeElsewhere(position: SourcePosition, context: ResolveContext): Promise<ResolvedStart> {
   const { server, client, resumeBy } = context;
   const { gtidSet } = position;
@@ -129,7 +135,7 @@ async function resumeElsewhere(position: SourcePosition, context: ResolveContext
     );
   }
   await refuseGtidGap(gtidSet, server, client);
-  return byGtid({ ...unknownFile(server), epoch: position.epoch + 1, gtidSet }, gtidSet, server);
+  return byGtid({ ...unknownFile(server), gtidSet }, gtidSet, server);
 }
 
 /**

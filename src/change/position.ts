@@ -30,6 +30,15 @@ export function isBefore(one: BinlogPlace, other: BinlogPlace): boolean {
   return first === second ? one.offset < other.offset : first < second;
 }
 
+/**
+ * A position as it is stored when everything behind it is to be read again: whichever server it is resumed on then,
+ * no version is in an epoch before that of `newest`, nor in the same one with the files of another server.
+ */
+export function setBack(position: SourcePosition, newest: SourcePosition): SourcePosition {
+  const epoch = position.serverUuid === newest.serverUuid ? newest.epoch : newest.epoch + 1;
+  return { ...position, epoch };
+}
+
 function fileNumber(file: string): number {
   return Number(/\.(\d+)$/.exec(file)?.[1] ?? 0);
 }

@@ -1,4 +1,4 @@
-import type { SourcePosition } from './position.ts';
+import type { BinlogPlace, SourcePosition } from './position.ts';
 import type { RowChange } from './row-change.ts';
 import type { TableReach } from './table.ts';
 
@@ -56,4 +56,11 @@ export type SourceEvent =
       readonly committedAt: number;
       readonly mark?: CommitMark;
     }
-  | { readonly kind: 'idle'; readonly position: SourcePosition };
+  | { readonly kind: 'idle'; readonly position: SourcePosition }
+  | {
+      readonly kind: 'epoch';
+      /** Where it begins. Places of earlier epochs are nowhere in its binlog. */
+      readonly position: SourcePosition;
+      /** Where its binlog ended then. */
+      readonly end: BinlogPlace;
+    };

@@ -1,4 +1,5 @@
 import type { Checkpoint } from '../change/checkpoint.ts';
+import { setBack } from '../change/position.ts';
 import type { SourcePosition } from '../change/position.ts';
 import { asUnstaleError } from '../errors/unstale-error.ts';
 import type { PositionHistory } from './position-history.ts';
@@ -65,12 +66,15 @@ export class CheckpointWriter {
     this.#stored = position;
     this.#storedHash = mappingHash;
     this.#storedAt = this.#now();
-    this.#options.history?.advance(position);
+    this.#options.history?.begin(position);
   }
 
-  /** Everything behind `position` has to be applied again; it is stored before anything of that. */
-  async rewind(position: SourcePosition): Promise<void> {
-    this.#applied = position;
+  /**
+   * Everything behind `position` is to be applied, that up to `newest` again; it is stored before anything of that.
+   */
+  async begin(position: SourcePosition, newest = position): Promise<void> {
+    this.#applied = setBack(position, newest);
+    this.#options.history?.begin(position);
     await this.flush();
   }
 

@@ -284,6 +284,10 @@ export class Pipeline {
       case 'idle':
         this.#endAt(event.position);
         break;
+      case 'epoch':
+        if (this.#replayUntil !== undefined) this.#replayUntil = event.end;
+        this.#endAt(event.position);
+        break;
     }
   }
 

@@ -9,7 +9,12 @@ export type StartPoint =
   | { readonly from: 'earliest' }
   | { readonly from: 'file'; readonly file: string; readonly offset: number }
   | { readonly from: 'gtid'; readonly gtidSet: string }
-  | { readonly from: 'checkpoint'; readonly position: SourcePosition };
+  | {
+      readonly from: 'checkpoint';
+      readonly position: SourcePosition;
+      /** The newest position that was read before, if it is another one: versions go on from its epoch. */
+      readonly newest?: SourcePosition;
+    };
 
 /** Delivers the changes of the mapped tables in binlog order. */
 export interface ChangeSource {

@@ -4,13 +4,19 @@ import type { AppliedAt, HistoryStore } from './ports.ts';
 
 export interface PositionHistoryOptions {
   readonly store: HistoryStore;
+  /**
+   * Whether what is acknowledged now is by the data that acknowledged what is noted. Else it would tell a wrong time of
+   * the last acknowledgement by data that is lost: while Redis is away, positions move over changes that it has no
+   * part in, and other data may acknowledge something before it is known to be other data.
+   */
+  readonly isSameData: () => boolean;
   /** How far back a position may be asked for, ms. */
   readonly window: number;
-  /** ms since the epoch; Date.now unless given. */
+  /** ms since the epoch, by a clock that never jumps: a window across a jump would be another one. */
   readonly now?: () => number;
 }
 
-/** Between two entries in memory, ms. */
+/** Between two entries in memory, but for the newest, ms. */
 const RESOLUTION = 1000;
 /** Entries that are stored in a window; the store keeps some more. */
 const STORED = 12;
@@ -27,10 +33,11 @@ export class PositionHistory {
   readonly #now: () => number;
   #entries: AppliedAt[] = [];
   #storedAt = -Infinity;
+  #held = false;
 
   constructor(options: PositionHistoryOptions) {
     this.#options = options;
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? (() => performance.timeOrigin + performance.now());
   }
 
   /** Takes over what an earlier run has stored. */
@@ -38,13 +45,32 @@ export class PositionHistory {
     this.#entries = [...(await this.#options.store.loadHistory()), ...this.#entries];
   }
 
+  /**
+   * Everything behind `position` is applied from now on, whether for the first time or again. It is stored soon: if what
+   * comes is lost too, and the process with it, the next one has to begin there again.
+   */
+  begin(position: SourcePosition): void {
+    this.#held = false;
+    this.#note(position, this.#now());
+    this.#storedAt = -Infinity;
+  }
+
+  /** Other data is in Redis: what it acknowledges is not noted until everything that it may lack begins again. */
+  hold(): void {
+    this.#held = true;
+  }
+
   /** Redis has acknowledged everything before `position`. */
   advance(position: SourcePosition): void {
+    if (this.#held || !this.#options.isSameData()) return;
     const at = this.#now();
-    const last = this.#entries.at(-1);
-    if (last !== undefined && at - last.at < RESOLUTION && !isBefore(position, last.position)) return;
-    this.#entries.push({ position, at });
-    this.#forget(at);
+    const [before, last] = [this.#entries.at(-2), this.#entries.at(-1)];
+    // Kept up to date, lest what is acknowledged before a long pause counts as what is acknowledged behind it.
+    if (before !== undefined && last !== undefined && at - before.at < RESOLUTION) {
+      const rises = !isBefore(last.position, before.position) && !isBefore(position, last.position);
+      if (rises) this.#entries.pop();
+    }
+    this.#note(position, at);
   }
 
   /**
@@ -73,8 +99,9 @@ export class PositionHistory {
     this.#storedAt = newest.at;
   }
 
-  #forget(now: number): void {
-    const from = this.#firstSince(now - this.#options.window);
+  #note(position: SourcePosition, at: number): void {
+    this.#entries.push({ position, at });
+    const from = this.#firstSince(at - this.#options.window);
     if (from > 0) this.#entries = this.#entries.slice(from);
   }
 

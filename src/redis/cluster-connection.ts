@@ -73,6 +73,7 @@ export function connectRedisCluster(
       identity: async () => own.identity(),
       slots: async () => slotsOf(topology, node),
       isReachable: () => own.isReachable(),
+      isKnown: () => own.isKnown(),
     };
     views.set(node, view);
     return view;
@@ -107,6 +108,7 @@ export function connectRedisCluster(
       await Promise.all(topology.nodes.all.map(async (node) => node.connection.settle()));
       if (since !== topology.epoch) throw lostTrack();
     },
+    isKnown: () => topology.map !== undefined && topology.masters.every((node) => node.connection.isKnown()),
     async identity() {
       const parts = topology.masters.map(async (node) => {
         const identity = await node.connection.identity();

@@ -36,6 +36,11 @@ export interface RedisConnection extends RedisCommands {
    * @throws UnstaleError if too few have it within a second, or nobody can say.
    */
   settle(since?: number): Promise<void>;
+  /**
+   * Whether the data was looked at that commands go to now: it is what it was before, or the listeners of
+   * `onDatasetChange` know. False while there is no connection; where the user may not ask, there is nothing to look at.
+   */
+  isKnown(): boolean;
   /** What the data is known by; it changes when acknowledged writes may be lost. Undefined when the user may not ask. */
   identity(): Promise<string | undefined>;
   /**
@@ -90,6 +95,8 @@ export function connectRedis(options: RedisConnectionOptions, log: Log, membersh
   const { name, watch } = membership ?? { name: endpoint, watch: createDatasetWatch() };
   let usable = false;
   let sessions = 0;
+  // In this session, and since the server was a replica.
+  let looked = false;
   let closing = false;
   // An error during the handshake leaves a session in an unknown state, e.g. in database 0.
   let distrusted = false;
@@ -152,6 +159,7 @@ export function connectRedis(options: RedisConnectionOptions, log: Log, membersh
   client.on('ready', () => {
     if (distrusted || closing) return;
     usable = true;
+    looked = false;
     sessions += 1;
     attempt = 0;
     leaving = false;
@@ -235,7 +243,8 @@ export function connectRedis(options: RedisConnectionOptions, log: Log, membersh
       if (found !== undefined && isCurrent()) {
         watch.observe(name, found.answer);
         // It may be promoted in this session, before any command finds out that it was a replica.
-        if (found.answer?.role !== 'slave') return;
+        looked = found.answer?.role !== 'slave';
+        if (looked) return;
       }
       await changeWithin(OBSERVE_RETRY);
     }
@@ -267,9 +276,13 @@ export function connectRedis(options: RedisConnectionOptions, log: Log, membersh
       await replicaWait.settle();
       if (since !== sessions) throw lostTrack();
     },
+    isKnown: () => usable && looked,
     identity: async () => formatIdentity(await info()),
     onDatasetChange: (listener) => watch.onChange(listener),
-    lookAgain: () => void observe(sessions),
+    lookAgain: () => {
+      looked = false;
+      void observe(sessions);
+    },
     nodes: () => [connection],
     slots: async () => ALL_SLOTS,
     async close() {

@@ -113,10 +113,12 @@ describe.skipIf(!isInstalled)('a cluster with replicas', () => {
     const { sink, connection, changes } = await open();
     const master = cluster.masters[1]!;
     const before = await connection.identity();
+    expect(connection.isKnown()).toBe(true);
     await master.kill();
+    await eventually('its loss is noticed', () => !connection.isKnown());
     await master.start();
     await applyUntilDurable(sink, deletesOf(keys));
-    await eventually('it is reported', () => changes.length > 0);
+    await eventually('the data of all of them is known', () => connection.isKnown());
     expect(await connection.identity()).not.toBe(before);
     expect(changes).toEqual([{ master: addressOf(master), reason: 'other-process' }]);
     await cluster.waitUntilOk();

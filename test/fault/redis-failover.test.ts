@@ -4,9 +4,11 @@ import { startRedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
 import { startDaemon } from '../support/daemon-process.ts';
 import type { DaemonProcess } from '../support/daemon-process.ts';
 import { eventually } from '../support/eventually.ts';
+import { binlogEnd, growBinlog } from '../support/gaps.ts';
 import { startRedisServer } from '../support/provider.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 
 /** What Redis acknowledged is not what it holds afterwards. */
 describe.each(inject('servers').mysql)('Redis loses acknowledged deletes, the source is $label', (server) => {
@@ -25,8 +27,11 @@ describe.each(inject('servers').mysql)('Redis loses acknowledged deletes, the so
     shop = await openShop(server, url);
     cleanUps.push(() => shop.close());
   };
-  const start = async (redis: object = {}): Promise<void> => {
-    daemon = await startDaemon(shop.config({ redis: { ...redis } }));
+  const start = async (
+    redis: Readonly<Record<string, unknown>> = {},
+    state: Readonly<Record<string, unknown>> = {},
+  ): Promise<void> => {
+    daemon = await startDaemon(shop.config({ redis, state }));
     cleanUps.push(() => daemon.kill());
     await daemon.ready();
   };
@@ -58,6 +63,49 @@ describe.each(inject('servers').mysql)('Redis loses acknowledged deletes, the so
     await goneAgain('user:1');
     expect(await replays()).toBe(1);
     await deleteAfterSaving(2);
+  });
+
+  it('by a restart from an older file, after an outage that is longer than the window while other tables change', async () => {
+    const redis = await startRedisServer();
+    cleanUps.push(() => redis.destroy());
+    await open(redis.url);
+    await start({ failover_replay: '5s' });
+    await shop.cache('user:1', 'user:2');
+    await shop.redis.call('SAVE');
+    await shop.db.query('INSERT INTO users (id) VALUES (1)');
+    await eventually('it is deleted', async () => (await shop.cached(['user:1'])).length === 0);
+    await redis.kill();
+    const gone = performance.now();
+    await eventually('more time than the window passes', async () => {
+      await growBinlog(shop, (await binlogEnd(shop)).size);
+      return performance.now() - gone > 6_000;
+    });
+    await shop.db.query('INSERT INTO users (id) VALUES (2)');
+    await redis.start();
+    await goneAgain('user:1');
+    await goneAgain('user:2');
+  });
+
+  it('by a restart from an older file while positions cannot be stored: as soon as they can, the last changes are applied again', async () => {
+    const redis = await startRedisServer();
+    cleanUps.push(() => redis.destroy());
+    await open(redis.url);
+    const url = new URL(shop.db.url);
+    const proxy = await startTcpProxy({ port: Number(url.port) });
+    cleanUps.push(() => proxy.close());
+    url.port = String(proxy.port);
+    await start({}, { url: url.href });
+    await deleteAfterSaving(1);
+    proxy.refuse();
+    await redis.kill();
+    await redis.start();
+    await daemon.logged('the repetition', ({ msg }) => String(msg).startsWith('applying changes again'));
+    await shop.cache('user:2');
+    await shop.db.query('INSERT INTO users (id) VALUES (2)');
+    await daemon.logged('it is missed', ({ msg }) => String(msg).startsWith('the position cannot be stored'));
+    proxy.thaw();
+    await goneAgain('user:1');
+    await goneAgain('user:2');
   });
 
   it('by a restart while the daemon is down: the next start applies the last changes again', async () => {

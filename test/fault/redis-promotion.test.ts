@@ -36,17 +36,25 @@ test.skipIf(!isInstalled)(
     const { connection } = openSink({ port: proxy.port });
     closers.push(() => connection.close());
     const changes: DatasetChange[] = [];
-    connection.onDatasetChange((change) => changes.push(change));
+    const known: boolean[] = [];
+    connection.onDatasetChange((change) => {
+      changes.push(change);
+      known.push(connection.isKnown());
+    });
     await connection.checkReady(5_000);
-    await connection.identity();
+    await eventually('its data is known', () => connection.isKnown());
 
     await master.kill();
     proxy.redirect({ port: replica.port });
     await eventually('it is there', () => connection.sessions() > 1 && connection.isReachable());
     // The answer to it comes behind the one that says that this is a replica.
     await connection.info();
+    expect(connection.isKnown()).toBe(false);
     await client.replicaof('NO', 'ONE');
     await eventually('it is reported', () => changes.length > 0, Boolean, { timeoutMs: 5_000 });
     expect(changes).toHaveLength(1);
+    // What it acknowledges says nothing of the data before, until everybody knows that it is other data.
+    expect(known).toEqual([false]);
+    expect(connection.isKnown()).toBe(true);
   },
 );

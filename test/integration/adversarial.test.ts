@@ -12,8 +12,8 @@ import { callScript, loadScripts } from '../support/protocol-client.ts';
 
 // The adversarial cases of the protocol that concern one key, step by step on a real Redis. Others have their places:
 // 11 kills at every point: test/fault/crash, test/long/kill-runs. 13 two daemons: test/fault/two-daemons.
-// 14, 15 failovers, during a replay too: test/fault/redis-failover. 17 a purged binlog: test/fault/gaps.
-// 18 another server and back: test/fault/promotion, versions: src/change/version.test. 19 changed keys, DDL,
+// 14, 15 failovers, during a replay too: test/fault/redis-failover. 17 a purged binlog: test/fault/gap-fills.
+// 18 another server and back: test/fault/fail-back; file over 4 GiB: test/long/large-file. 19 changed keys, DDL,
 // savepoints, large transactions: test/integration/row-changes, ddl. 20 plain SET: test/integration/guards (redelete);
 // resharding: redis-cluster, test/fault/daemon-on-cluster; NOSCRIPT, OOM: protocol-servers; lost replies: redis-sink,
 // reader-clients.

@@ -12,9 +12,9 @@ export interface StoredPosition {
   readonly gtidSet: string | null;
 }
 
-/** Reads the position that the shop's daemon has stored. */
-export async function storedPosition(shop: Shop): Promise<StoredPosition> {
-  const [row] = await shop.db.query(`SELECT * FROM ${shop.db.stateDatabase}.positions`);
+/** Reads the position that the daemon of this database has stored. */
+export async function storedPosition({ db }: Pick<Shop, 'db'>): Promise<StoredPosition> {
+  const [row] = await db.query(`SELECT * FROM ${db.stateDatabase}.positions`);
   if (row === undefined) throw new Error('no position is stored');
   const gtids = row['gtid_set'];
   return {

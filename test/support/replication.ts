@@ -20,3 +20,14 @@ export function replicate({ flavour, port }: TestMysqlServer): readonly string[]
         'START SLAVE',
       ];
 }
+
+/** The same for a server that was the primary until now: it has the history already. */
+export function replicateBack(server: TestMysqlServer): readonly string[] {
+  return server.flavour === 'mysql'
+    ? replicate(server)
+    : ['SET GLOBAL gtid_slave_pos = @@GLOBAL.gtid_binlog_pos', ...replicate(server)];
+}
+
+export function stopReplica(flavour: TestMysqlServer['flavour']): string {
+  return flavour === 'mysql' ? 'STOP REPLICA' : 'STOP SLAVE';
+}
