@@ -48,9 +48,9 @@ describe.each(inject('servers').mysql)('17: $label has purged what was not read'
     reader = createReader({
       redis: fromIoredis(shop.redis),
       source: 'primary',
-      leaseMs: LEASE_MS,
-      loadTimeoutMs: LEASE_MS,
-      redisTimeoutMs: 5_000,
+      lease: LEASE_MS,
+      loadTimeout: LEASE_MS,
+      redisTimeout: 5_000,
       observer: { fill: (key, result) => fills.set(key, result) },
     });
   });
