@@ -1,6 +1,5 @@
 import { deleteOf } from '../change/command.ts';
 import type { CommandBatch } from '../change/command.ts';
-import { formatPosition, isBefore } from '../change/position.ts';
 import type { BinlogPlace, SourcePosition } from '../change/position.ts';
 import type { SourceEvent } from '../change/source-event.ts';
 import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
@@ -13,6 +12,7 @@ import type { MappedStream, NextStream, OpenStream } from './mapped-stream.ts';
 import { OpenBatch } from './open-batch.ts';
 import type { BatchLimits } from './open-batch.ts';
 import { redeletesOf } from './redeletes.ts';
+import { ReplayedPart } from './replayed-part.ts';
 import { RowMapper } from './row-mapper.ts';
 import type { Barrier, CommandSink, Log, RetryDelay, Sleep, Visibility } from './ports.ts';
 
@@ -70,8 +70,7 @@ export class Pipeline {
   #next: { readonly open: OpenStream; readonly done: (switched: boolean) => void } | undefined;
   /** Ends the opening of a stream. */
   readonly #ending = new AbortController();
-  /** Values are not stored before it. */
-  #replayUntil: BinlogPlace | undefined;
+  readonly #replayed: ReplayedPart;
   /** End of the last complete transaction that was mapped. */
   #readTo: SourcePosition | undefined;
   /** Batches of which deletes are held back. */
@@ -89,6 +88,7 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#open = new OpenBatch(options.limits);
+    this.#replayed = new ReplayedPart(options.log);
     this.#stream = options;
     this.#mapper = new RowMapper(options.plan, options.observer);
     this.#deliveries = new Deliveries(this.#createDelivery(options), options.plan);
@@ -129,7 +129,7 @@ export class Pipeline {
 
   /** What begins before `place` may have been applied already, by an earlier run: none of its values is stored. */
   replayUntil(place: BinlogPlace): void {
-    this.#replayUntil = place;
+    this.#replayed.begin(place);
   }
 
   /** What is in flight moves the position no more. To be called before the position is set back. */
@@ -216,7 +216,10 @@ export class Pipeline {
       return false;
     }
     this.#stream = stream;
-    if (stream.replaysFrom !== undefined) this.#replay(stream.replaysFrom);
+    if (stream.replaysFrom !== undefined) {
+      if (this.#readTo !== undefined) this.#replayed.begin(this.#readTo);
+      this.#readTo = stream.replaysFrom;
+    }
     this.#deliveries.replace(this.#createDelivery(stream), stream.plan, this.#seq, this.#window.oldestSeq);
     // The rest of a transaction that was cut off comes again from its beginning.
     this.#mapper = new RowMapper(stream.plan, this.#options.observer);
@@ -228,12 +231,6 @@ export class Pipeline {
     this.#next = undefined;
     next.done(true);
     return true;
-  }
-
-  /** What was read comes again. */
-  #replay(from: SourcePosition): void {
-    if (this.#readTo !== undefined) this.#replayUntil ??= this.#readTo;
-    this.#readTo = from;
   }
 
   #giveUpSwitch(): void {
@@ -264,7 +261,7 @@ export class Pipeline {
     switch (event.kind) {
       case 'slice': {
         const { slice } = event;
-        this.#mapper.map(slice.changes, slice.mark, this.#isReplay(slice.mark), this.#open);
+        this.#mapper.map(slice.changes, slice.mark, this.#replayed.holds(slice.mark), this.#open);
         const hints = slice.hints ?? [];
         this.#open.add(hints.map((key) => deleteOf(key, HINT, this.#stream.hintGuard)));
         if (slice.changes.length > 0 || hints.length > 0) this.#open.mark(slice.mark);
@@ -285,22 +282,10 @@ export class Pipeline {
         this.#endAt(event.position);
         break;
       case 'epoch':
-        if (this.#replayUntil !== undefined) this.#replayUntil = event.end;
+        this.#replayed.goOnElsewhere(event.end);
         this.#endAt(event.position);
         break;
     }
-  }
-
-  #isReplay(place: BinlogPlace): boolean {
-    const until = this.#replayUntil;
-    if (until === undefined) return false;
-    if (isBefore(place, until)) return true;
-    this.#options.log.info(
-      { position: formatPosition(until) },
-      'behind what may have been applied before: values are stored again',
-    );
-    this.#replayUntil = undefined;
-    return false;
   }
 
   #endAt(position: SourcePosition): void {
