@@ -50,7 +50,7 @@ export async function startRedisSentinels(options: RedisServerOptions = {}): Pro
     // One after the other, so that the last one's first greeting reaches all.
     for (let index = 0; index < SENTINELS; index += 1)
       sentinels.push(await start({ args: ['--sentinel'], config: sentinelConfig(name, master.port) }));
-    clients.push(...sentinels.map(({ port }) => shortPatience(port)));
+    clients.push(...sentinels.map(shortPatience));
     const asked = sentinels.map((sentinel, index) => ({ sentinel, client: clients[index]! }));
     for (const { sentinel, client } of asked)
       await until(`sentinel ${sentinel.port} knows the others and the replica`, () =>

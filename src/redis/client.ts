@@ -54,7 +54,15 @@ export type ClientUse = Pick<RedisOptions, 'lazyConnect' | 'retryStrategy' | 're
 
 /** An ioredis client that never repeats or keeps back a command on its own: that is the pipeline's decision. */
 export function createClient(options: RedisConnectionOptions, use: ClientUse): Redis {
-  return new Redis({ ...commonOptions(options), ...use });
+  return hearAllErrors(new Redis({ ...commonOptions(options), ...use }));
+}
+
+/**
+ * ioredis hears the first error of a stream only. A stream that is ended in the middle of a handshake may have two: the
+ * certificate's, and what the server says of the end. The second one would end the process.
+ */
+function hearAllErrors(client: Redis): Redis {
+  return client.on('error', () => client.stream?.on('error', () => undefined));
 }
 
 /** A client of one sentinel, to be told of failovers; it comes back by itself. */
@@ -64,7 +72,7 @@ export function createSentinelClient(
   node: { readonly host: string; readonly port: number },
 ): Redis {
   const { username, password } = sentinel;
-  return new Redis({
+  const client = new Redis({
     ...node,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
@@ -76,6 +84,7 @@ export function createSentinelClient(
     retryStrategy: () => SENTINEL_RETRY,
     keepAlive: 5_000,
   });
+  return hearAllErrors(client);
 }
 
 function placeOf({ sentinel, ...options }: RedisConnectionOptions) {

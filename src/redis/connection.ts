@@ -5,7 +5,8 @@ import type { RedisConnectionOptions } from './client.ts';
 import { classifyRedisError, isErrorReply } from './replies.ts';
 import { parseServerInfo } from './server-info.ts';
 import type { RedisServerInfo } from './server-info.ts';
-import { noMaster, watchSentinels } from './sentinel-watch.ts';
+import { watchSentinels } from './sentinel-watch.ts';
+import { connectionFailure } from './connection-failure.ts';
 import { createCommands } from './commands.ts';
 import type { Effect, NodeCommands, RedisCommands } from './commands.ts';
 import { createDatasetWatch, formatIdentity } from './dataset-watch.ts';
@@ -295,37 +296,8 @@ function rethrowClassified(error: unknown): never {
   throw classifyRedisError(error);
 }
 
-/** Why there is no connection. Nothing of it is about a command, so nothing of it may poison one. */
-function connectionFailure(
-  error: unknown,
-  options: RedisConnectionOptions,
-  sentinelProblem: string | undefined,
-): UnstaleError {
-  if (options.sentinel !== undefined && sentinelProblem !== undefined) {
-    const problem = noMaster(options.sentinel.name, error, sentinelProblem);
-    if (problem !== undefined) return problem;
-  }
-  const classified = classifyRedisError(error);
-  if (classified.policy.directive !== 'poisoned') return classified;
-  if (isErrorReply(error) && commandName(error) === 'select') {
-    return new UnstaleError('UNSTALE_CONFIG_INVALID', `redis database ${options.db}: ${classified.message}`);
-  }
-  return new UnstaleError('UNSTALE_REDIS_UNREACHABLE', `the handshake with Redis failed: ${reasonOf(error)}`);
-}
-
-/** The TLS library and the parser explain themselves best; a reply is quoted as `classifyRedisError` does. */
-function reasonOf(error: unknown): string {
-  return error instanceof Error && !isErrorReply(error) ? error.message : classifyRedisError(error).message;
-}
-
 /** `host:port` at the other end of the session. */
 function peerOf({ stream }: ReturnType<typeof createClient>): string {
   const { remoteAddress = '', remotePort } = stream;
   return `${remoteAddress.replace(/^::ffff:/, '')}:${remotePort}`;
-}
-
-function commandName(error: unknown): unknown {
-  if (!(error instanceof Error) || !('command' in error)) return undefined;
-  const { command } = error;
-  return typeof command === 'object' && command !== null && 'name' in command ? command.name : undefined;
 }

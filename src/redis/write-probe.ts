@@ -6,6 +6,7 @@ import type { UnstaleError } from '../errors/unstale-error.ts';
 import { companionKey } from '../protocol/companion-key.ts';
 import { createClient } from './client.ts';
 import type { RedisConnectionOptions } from './client.ts';
+import { connectionFailure } from './connection-failure.ts';
 import type { PublishOptions } from './publisher.ts';
 import { classifyRedisError } from './replies.ts';
 
@@ -54,7 +55,7 @@ export async function probeRights(
     return await probeOn(client, sample);
   } catch (error) {
     // What connect() rejects with names no reason; the event before it does.
-    throw classifyRedisError(failure ?? error);
+    throw failure === undefined ? classifyRedisError(error) : connectionFailure(failure, options);
   } finally {
     client.disconnect();
   }

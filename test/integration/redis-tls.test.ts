@@ -10,6 +10,7 @@ import { startRedisServer } from '../../scripts/servers/redis-server.ts';
 import type { RedisServer } from '../../scripts/servers/redis-server.ts';
 import type { RedisConnectionOptions } from '../../src/redis/client.ts';
 import { authority, certificate } from '../support/certificates.ts';
+import { eventually } from '../support/eventually.ts';
 import {
   applyOnce,
   deletesOf,
@@ -21,6 +22,7 @@ import {
   testClient,
 } from '../support/redis-sink.ts';
 import type { TestSink } from '../support/redis-sink.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 
 const implementations = await installedRedisImplementations();
 const opened: TestSink[] = [];
@@ -85,16 +87,32 @@ describe.each(implementations)('%s by TLS', (implementation) => {
   });
 
   test('refuses another name, another authority and none, with a reason that may pass', async () => {
-    const unreachable = (reason: RegExp): object => ({
-      code: 'UNSTALE_REDIS_UNREACHABLE',
+    const refused = (reason: RegExp): object => ({
+      code: 'UNSTALE_REDIS_TLS',
       message: expect.stringMatching(reason),
     });
-    expect(await refusal(open({ ca }))).toMatchObject(unreachable(/altnames|does not match/i));
+    expect(await refusal(open({ ca }))).toMatchObject(refused(/altnames|does not match/i));
     expect(await refusal(open({ ca: otherCa, servername: 'cache.example' }))).toMatchObject(
-      unreachable(/certificate/),
+      refused(/certificate/),
     );
-    expect(await refusal(open({ servername: 'cache.example' }))).toMatchObject(unreachable(/certificate/));
-    expect(await refusal(open({ ca }, { port: server.port }))).toMatchObject(unreachable(/./));
+    expect(await refusal(open({ servername: 'cache.example' }))).toMatchObject(refused(/certificate/));
+    expect(await refusal(open({ ca }, { port: server.port }))).toMatchObject({
+      code: 'UNSTALE_REDIS_UNREACHABLE',
+    });
+  });
+
+  test('a connection that is closed in the middle of a handshake ends without noise, whatever the server shows', async () => {
+    const proxy = await startTcpProxy({ port });
+    proxy.freeze();
+    try {
+      const { connection } = open({ ca: otherCa }, { port: proxy.port });
+      await eventually('it connects', () => proxy.connections === 1);
+      const closed = connection.close();
+      proxy.thaw();
+      await closed;
+    } finally {
+      await proxy.close();
+    }
   });
 
   test('takes any certificate if told so', async () => {
