@@ -9,6 +9,8 @@ export interface SentinelOptions {
   readonly password?: string;
 }
 
+type SentinelPlace = Pick<SentinelOptions, 'username' | 'password'> & SentinelOptions['nodes'][number];
+
 /** Where Redis is and how long to wait for it. All times are in ms. */
 export interface RedisConnectionOptions {
   readonly host: string;
@@ -68,12 +70,11 @@ function hearAllErrors(client: Redis): Redis {
 /** A client of one sentinel, to be told of failovers; it comes back by itself. */
 export function createSentinelClient(
   options: RedisConnectionOptions,
-  sentinel: SentinelOptions,
-  node: { readonly host: string; readonly port: number },
+  { host, port, username, password }: SentinelPlace,
 ): Redis {
-  const { username, password } = sentinel;
   const client = new Redis({
-    ...node,
+    host,
+    port,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     ...(options.tls === undefined ? {} : { tls: options.tls }),

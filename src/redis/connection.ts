@@ -141,7 +141,9 @@ export function connectRedis(options: RedisConnectionOptions, log: Log, membersh
     sentinelProblem = error.message;
   });
   client.on('error', (error) => {
-    failure = connectionFailure(error, options, sentinelProblem);
+    const sentinels =
+      sentinelProblem === undefined ? undefined : { last: sentinelProblem, failure: watching.failure() };
+    failure = connectionFailure(error, options, sentinels);
     leaving = false;
     if (client.status === 'connect' || client.status === 'ready') {
       distrusted = true;
@@ -177,9 +179,9 @@ export function connectRedis(options: RedisConnectionOptions, log: Log, membersh
     }, nextDelay());
   });
 
-  const stopWatching = watchSentinels(options, (master) => {
+  const watching = watchSentinels(options, ({ name: master, addresses }) => {
     // Sentinels hear of it one after the other, and one that has not yet may have led back to the old master.
-    if (!usable || leaving || peerOf(client) === master) return;
+    if (!usable || leaving || addresses.includes(peerOf(client))) return;
     log.info({ endpoint, master }, 'the sentinels name another master of Redis');
     leaving = true;
     failure = new UnstaleError('UNSTALE_REDIS_UNREACHABLE', `Redis ${endpoint} is changing to ${master}`);
@@ -281,7 +283,7 @@ export function connectRedis(options: RedisConnectionOptions, log: Log, membersh
         `the connection to Redis ${endpoint} is closed`,
       );
       clearTimeout(retryTimer);
-      stopWatching();
+      watching.stop();
       // Between two attempts there is nothing to end, and no event would follow.
       const idle = client.status === 'end' || client.status === 'reconnecting';
       const ended = idle ? undefined : new Promise((resolve) => client.once('end', resolve));
