@@ -22,9 +22,12 @@ export interface RedisConnectionOptions {
   readonly db: number;
   /** Who knows where the master is; `host` and `port` are then of no account. TLS is used with them as with it. */
   readonly sentinel?: SentinelOptions;
-  /** Present: TLS. `ca` is PEM text; `servername` is what the certificate has to name, if not `host`. */
+  /** Present: TLS. Texts are PEM; `servername` is what the certificate has to name, if not `host`. */
   readonly tls?: {
     readonly ca?: string;
+    /** What is shown to a server that asks for a certificate, and its key. */
+    readonly cert?: string;
+    readonly key?: string;
     readonly servername?: string;
     readonly rejectUnauthorized: boolean;
   };

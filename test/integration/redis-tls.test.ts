@@ -6,10 +6,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { freePort } from '../../scripts/servers/free-port.ts';
 import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
+import { shortPatience } from '../../scripts/servers/redis-cluster.ts';
 import { startRedisServer } from '../../scripts/servers/redis-server.ts';
 import type { RedisServer } from '../../scripts/servers/redis-server.ts';
+import { UnstaleError } from '../../src/errors/unstale-error.ts';
 import type { RedisConnectionOptions } from '../../src/redis/client.ts';
-import { authority, certificate } from '../support/certificates.ts';
+import { authority, certificate, tlsOf } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   applyOnce,
@@ -35,6 +37,7 @@ beforeAll(async () => {
   await authority(directory, 'ca');
   await authority(directory, 'other');
   await certificate(directory, 'server', 'DNS:cache.example');
+  await certificate(directory, 'client', 'DNS:unstale');
   ca = await readFile(join(directory, 'ca.pem'), 'utf8');
   otherCa = await readFile(join(directory, 'other.pem'), 'utf8');
 });
@@ -99,6 +102,28 @@ describe.each(implementations)('%s by TLS', (implementation) => {
     expect(await refusal(open({ ca }, { port: server.port }))).toMatchObject({
       code: 'UNSTALE_REDIS_UNREACHABLE',
     });
+  });
+
+  test('shows its certificate to a server that wants one, and says when it has none to show', async () => {
+    const strict = await startRedisServer({ implementation, tls: tlsOf(directory, 'server') });
+    const client = shortPatience(strict);
+    try {
+      await client.config('SET', 'tls-auth-clients', 'yes');
+      const own = { ca, servername: 'cache.example' };
+      const without = open(own, { port: strict.port });
+      // The server's alert and the end of its connection race each other; each attempt has another chance.
+      await eventually(
+        'the server says why',
+        () => refusal(without),
+        (reason) => reason instanceof UnstaleError && reason.code === 'UNSTALE_REDIS_TLS',
+      );
+      const cert = await readFile(join(directory, 'client.pem'), 'utf8');
+      const key = await readFile(join(directory, 'client.key'), 'utf8');
+      await open({ ...own, cert, key }, { port: strict.port }).connection.checkReady(5_000);
+    } finally {
+      client.disconnect();
+      await strict.destroy();
+    }
   });
 
   test('a connection that is closed in the middle of a handshake ends without noise, whatever the server shows', async () => {
