@@ -50,12 +50,14 @@ export function endpointOf(options: RedisConnectionOptions): string {
 }
 
 /** How long one sentinel may think before the next is asked, ms. */
-const SENTINEL_PATIENCE = 1_000;
+export const SENTINEL_PATIENCE = 1_000;
 /** Before a sentinel that is away is tried again, ms. */
 const SENTINEL_RETRY = 1_000;
 
 /** What depends on the use that is made of the client. */
 export type ClientUse = Pick<RedisOptions, 'lazyConnect' | 'retryStrategy' | 'reconnectOnError'>;
+
+export type SentinelUse = Pick<RedisOptions, 'lazyConnect' | 'retryStrategy' | 'commandTimeout'>;
 
 /** An ioredis client that never repeats or keeps back a command on its own: that is the pipeline's decision. */
 export function createClient(options: RedisConnectionOptions, use: ClientUse): Redis {
@@ -70,10 +72,11 @@ function hearAllErrors(client: Redis): Redis {
   return client.on('error', () => client.stream?.on('error', () => undefined));
 }
 
-/** A client of one sentinel, to be told of failovers; it comes back by itself. */
+/** A client of one sentinel; unless told otherwise it comes back by itself. */
 export function createSentinelClient(
   options: RedisConnectionOptions,
   { host, port, username, password }: SentinelPlace,
+  use: SentinelUse = {},
 ): Redis {
   const client = new Redis({
     host,
@@ -87,6 +90,7 @@ export function createSentinelClient(
     connectTimeout: options.connectTimeout,
     retryStrategy: () => SENTINEL_RETRY,
     keepAlive: 5_000,
+    ...use,
   });
   return hearAllErrors(client);
 }

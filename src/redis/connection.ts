@@ -5,6 +5,7 @@ import type { RedisConnectionOptions } from './client.ts';
 import { classifyRedisError, isErrorReply } from './replies.ts';
 import { parseServerInfo } from './server-info.ts';
 import type { RedisServerInfo } from './server-info.ts';
+import { probeSentinels } from './sentinel-probe.ts';
 import { watchSentinels } from './sentinel-watch.ts';
 import { connectionFailure } from './connection-failure.ts';
 import { createCommands } from './commands.ts';
@@ -13,7 +14,8 @@ import { createDatasetWatch, formatIdentity } from './dataset-watch.ts';
 import type { DatasetChange, DatasetWatch } from './dataset-watch.ts';
 import { createReplicaWait, lostTrack } from './replica-wait.ts';
 import { probeRights } from './write-probe.ts';
-import type { WriteProbeResult, WriteSample } from './write-probe.ts';
+import type { WriteProbeResult } from './write-probe.ts';
+import type { WriteSample } from './sample-commands.ts';
 
 /**
  * A connection to one Redis that is made anew, for ever, when it is lost. A command fails at once while there
@@ -261,7 +263,8 @@ export function connectRedis(options: RedisConnectionOptions, log: Log, membersh
     async probe(sample) {
       // It has no place in a transaction, and changes nothing anyway.
       if (waitReplicas > 0) await command(() => client.wait(0, 0), 'read').catch(rethrowClassified);
-      return probeRights(options, sample);
+      await probeSentinels(options);
+      return probeRights(options, sample, { inCluster: membership !== undefined });
     },
     info,
     async settle(since = sessions) {

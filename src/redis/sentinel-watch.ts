@@ -3,7 +3,8 @@ import { lookup } from 'node:dns/promises';
 import { createSentinelClient } from './client.ts';
 import type { RedisConnectionOptions } from './client.ts';
 
-const CHANNEL = '+switch-master';
+/** Where sentinels announce failovers. */
+export const CHANNEL = '+switch-master';
 
 /** Whom a sentinel calls the master, which may be a hostname, and where that leads. */
 export interface AnnouncedMaster {
