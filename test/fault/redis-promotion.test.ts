@@ -4,7 +4,7 @@ import { installedRedisImplementations } from '../../scripts/servers/installed.t
 import { startRedisServer } from '../../scripts/servers/redis-server.ts';
 import type { DatasetChange } from '../../src/redis/dataset-watch.ts';
 import { eventually } from '../support/eventually.ts';
-import { openSink, testClient } from '../support/redis-sink.ts';
+import { applyOnce, deletesOf, fill, openSink, testClient } from '../support/redis-sink.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 
 // Local processes: containers do not reach each other by 127.0.0.1.
@@ -48,5 +48,28 @@ test.skipIf(!isInstalled)(
     await client.replicaof('NO', 'ONE');
     await eventually('it is reported', () => changes.length > 0, Boolean, { timeoutMs: 5_000 });
     expect(changes).toHaveLength(1);
+  },
+);
+
+test.skipIf(!isInstalled)(
+  'a master that becomes a replica while a batch waits for replicas fails the batch for now, and not for good',
+  async () => {
+    const args = ['--repl-diskless-sync-delay', '0'];
+    const [master, other] = [await startRedisServer({ args }), await startRedisServer({ args })];
+    closers.push(
+      () => master.destroy(),
+      () => other.destroy(),
+    );
+    const client = testClient(master.port);
+    closers.push(() => client.disconnect());
+    const { sink, connection } = openSink({ port: master.port, waitReplicas: 1, commandTimeout: 5_000 });
+    closers.push(() => connection.close());
+    await connection.checkReady(5_000);
+
+    await fill(client, ['a']);
+    const result = applyOnce(sink, deletesOf(['a']));
+    await eventually('it waits', async () => (await client.info('clients')).includes('blocked_clients:1'));
+    await client.replicaof(other.host, other.port);
+    expect(await result).toMatchObject({ outcome: 'retryable', error: { code: 'UNSTALE_REDIS_READONLY' } });
   },
 );
