@@ -168,7 +168,9 @@ describe.skipIf(!isInstalled || server === undefined).each(Object.entries(PLACES
     };
     /** Sentinels let an old master be for some ten seconds, and until it is a replica none has the batch. */
     const inTime = async (what: string, happens: () => Promise<boolean>): Promise<void> => {
-      await eventually(what, happens, (itDoes) => itDoes, { timeoutMs: 30_000 });
+      await eventually(what, happens, (itDoes) => itDoes, { timeoutMs: 30_000 }).catch((error: unknown) => {
+        throw new Error(`${String(error)}\n${daemon?.output()}`);
+      });
     };
     /** Resolves when a row was worked off, and then all rows of its table. */
     const everythingHappens = async (): Promise<void> => {
