@@ -44,12 +44,15 @@ export function watchSentinels(
     const client = createSentinelClient(options, { ...sentinel, ...node });
     // Nobody is told of it: it matters when the connection to the master needs a sentinel.
     client.on('error', (error) => failures.set(address, error));
-    client.on('ready', () => failures.delete(address));
+    client.on('ready', () => {
+      failures.delete(address);
+      // Anew in each session: a command that waits for one is given up when that takes long.
+      client.subscribe(CHANNEL).catch(() => undefined);
+    });
     client.on('message', (_, message: string) => {
       const [name, , , host = '', port = ''] = message.split(' ');
       if (name === sentinel?.name) void announce(host, port);
     });
-    client.subscribe(CHANNEL).catch(() => undefined);
     return client;
   });
   return {
