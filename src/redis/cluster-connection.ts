@@ -73,6 +73,8 @@ export function connectRedisCluster(
       identity: async () => own.identity(),
       slots: async () => slotsOf(topology, node),
       isReachable: () => own.isReachable(),
+      // A cursor means something to the process that gave it, whatever becomes of others.
+      sessions: () => own.sessions(),
     };
     views.set(node, view);
     return view;
