@@ -69,7 +69,12 @@ export function createClient(options: RedisConnectionOptions, use: ClientUse): R
  * certificate's, and what the server says of the end. The second one would end the process.
  */
 function hearAllErrors(client: Redis): Redis {
-  return client.on('error', () => client.stream?.on('error', () => undefined));
+  // Once for each stream, however often an attempt fails before it has one of its own.
+  return client.on('error', () => client.stream?.off('error', ignore).on('error', ignore));
+}
+
+function ignore(): void {
+  // What it is about has been told by the first error.
 }
 
 /** A client of one sentinel; unless told otherwise it comes back by itself. */
