@@ -1,13 +1,13 @@
 import type { Cluster } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { startRedisCluster } from '../../scripts/servers/redis-cluster.ts';
 import type { RedisCluster, SlotMigration } from '../../scripts/servers/redis-cluster.ts';
 import { keySlot } from '../../src/protocol/slot.ts';
 import type { RedisClusterOptions } from '../../src/redis/cluster-connection.ts';
 import type { DatasetChange } from '../../src/redis/dataset-watch.ts';
 import type { RedisSinkOptions } from '../../src/redis/sink.ts';
+import { hasLocalRedis } from '../support/local-redis.ts';
 import { eventually } from '../support/eventually.ts';
 import { clusterClient, openClusterSink, store } from '../support/redis-cluster-sink.ts';
 import {
@@ -21,9 +21,6 @@ import {
 } from '../support/redis-sink.ts';
 import type { TestSink } from '../support/redis-sink.ts';
 
-// Local processes: containers do not reach each other by 127.0.0.1.
-const isInstalled = (await installedRedisImplementations()).includes('redis');
-
 function keyIn(slot: number): string {
   let number = 0;
   while (keySlot(`moved:${number}`) !== slot) number += 1;
@@ -33,7 +30,7 @@ function keyIn(slot: number): string {
 /** Many keys of one slot. */
 const tagged = (tag: string, count: number): string[] => numberedKeys(count, `user:{${tag}}:`);
 
-describe.skipIf(!isInstalled)('while slots of a cluster are on their way', () => {
+describe.skipIf(!hasLocalRedis)('while slots of a cluster are on their way', () => {
   let cluster: RedisCluster;
   let client: Cluster;
   const open: TestSink[] = [];
@@ -158,7 +155,7 @@ describe.skipIf(!isInstalled)('while slots of a cluster are on their way', () =>
   });
 });
 
-describe.skipIf(!isInstalled)('a cluster whose replicas take over', () => {
+describe.skipIf(!hasLocalRedis)('a cluster whose replicas take over', () => {
   let cluster: RedisCluster;
   let client: Cluster;
   let sink: TestSink;

@@ -1,14 +1,11 @@
 import { afterEach, expect, test } from 'vitest';
 
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { startRedisServer } from '../../scripts/servers/redis-server.ts';
 import type { DatasetChange } from '../../src/redis/dataset-watch.ts';
+import { hasLocalRedis } from '../support/local-redis.ts';
 import { eventually } from '../support/eventually.ts';
 import { applyOnce, deletesOf, fill, openSink, testClient } from '../support/redis-sink.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
-
-// Local processes: containers do not reach each other by 127.0.0.1.
-const isInstalled = (await installedRedisImplementations()).includes('redis');
 
 const closers: (() => unknown)[] = [];
 
@@ -16,7 +13,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-test.skipIf(!isInstalled)(
+test.skipIf(!hasLocalRedis)(
   'a replica that an address leads to before it is promoted is other data once it is, without any command',
   async () => {
     const args = ['--repl-diskless-sync-delay', '0'];
@@ -51,7 +48,7 @@ test.skipIf(!isInstalled)(
   },
 );
 
-test.skipIf(!isInstalled)(
+test.skipIf(!hasLocalRedis)(
   'a master that becomes a replica while a batch waits for replicas fails the batch for now, and not for good',
   async () => {
     const args = ['--repl-diskless-sync-delay', '0'];

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { shortPatience } from '../../scripts/servers/redis-cluster.ts';
 import { startRedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
 import type { RedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
 import type { RedisServer } from '../../scripts/servers/redis-server.ts';
 import type { RedisConnectionOptions } from '../../src/redis/client.ts';
+import { eachLocalRedis } from '../support/local-redis.ts';
 import { authority, certificate, tlsOf } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import {
@@ -23,7 +23,6 @@ import {
 } from '../support/redis-sink.ts';
 import type { TestSink } from '../support/redis-sink.ts';
 
-const implementations = await installedRedisImplementations();
 let directory: string;
 let ca: string;
 let otherCa: string;
@@ -39,7 +38,7 @@ beforeAll(async () => {
 });
 afterAll(async () => rm(directory, { recursive: true, force: true }));
 
-describe.each(implementations)('sentinels and servers of %s that speak TLS only', (implementation) => {
+eachLocalRedis('sentinels and servers of %s that speak TLS only', (implementation) => {
   describe.each([
     ['addresses', 'address', '127.0.0.1', {}],
     ['hostnames', 'name', 'localhost', { hostname: 'localhost' }],

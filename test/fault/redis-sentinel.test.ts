@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { startRedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
 import type { RedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
+import { hasLocalRedis } from '../support/local-redis.ts';
 import { documentedRights } from '../support/documented-rights.ts';
 import { eventually } from '../support/eventually.ts';
 import {
@@ -20,9 +20,7 @@ import type { DatasetChange } from '../../src/redis/dataset-watch.ts';
 import type { TestSink } from '../support/redis-sink.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 
-const isInstalled = (await installedRedisImplementations()).includes('redis');
-
-describe.skipIf(!isInstalled)('a connection by way of sentinels', () => {
+describe.skipIf(!hasLocalRedis)('a connection by way of sentinels', () => {
   let redis: RedisSentinels;
   const opened: TestSink[] = [];
 

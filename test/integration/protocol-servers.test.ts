@@ -1,14 +1,13 @@
 import { Redis } from 'ioredis';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { rowVersion } from '../../src/change/version.ts';
 import { companionKey } from '../../src/protocol/companion-key.ts';
 import { fill, getOrLease, invalidate, SCRIPTS, update } from '../../src/protocol/scripts.ts';
 import type { FillReply, UpdateReply } from '../../src/protocol/scripts.ts';
 import { eventually } from '../support/eventually.ts';
 import { callScript, loadScripts } from '../support/protocol-client.ts';
-import { startRedisServer } from '../support/provider.ts';
+import { redisImplementations, startRedisServer } from '../support/provider.ts';
 import type { TestRedisServer } from '../support/provider.ts';
 
 const tombstoneMs = 60_000;
@@ -16,7 +15,7 @@ const ttlMs = 60_000;
 const noHold = { tombstoneMs, holdMs: 0, gtid: '' };
 const [older, newer] = [rowVersion(1)!, rowVersion(2)!];
 
-describe.each(await installedRedisImplementations())('on %s', (implementation) => {
+describe.each(await redisImplementations())('on %s', (implementation) => {
   let server: TestRedisServer;
   let redis: Redis;
   const key = 'user:1';
@@ -135,7 +134,7 @@ describe.each(await installedRedisImplementations())('on %s', (implementation) =
   });
 });
 
-describe.each(await installedRedisImplementations())('in a cluster on %s', (implementation) => {
+describe.each(await redisImplementations())('in a cluster on %s', (implementation) => {
   let server: TestRedisServer;
   let redis: Redis;
 

@@ -4,18 +4,17 @@ import { join } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { startRedisCluster } from '../../scripts/servers/redis-cluster.ts';
 import type { RedisCluster } from '../../scripts/servers/redis-cluster.ts';
 import type { RedisServer } from '../../scripts/servers/redis-server.ts';
 import { keySlot } from '../../src/protocol/slot.ts';
 import type { RedisClusterOptions } from '../../src/redis/cluster-connection.ts';
+import { eachLocalRedis } from '../support/local-redis.ts';
 import { authority, certificate, tlsOf } from '../support/certificates.ts';
 import { openClusterSink } from '../support/redis-cluster-sink.ts';
 import { applyOnce, deletesOf, deletesOnly, durable, numberedKeys, scopeOf } from '../support/redis-sink.ts';
 import type { TestSink } from '../support/redis-sink.ts';
 
-const implementations = await installedRedisImplementations();
 let directory: string;
 let ca: string;
 let otherCa: string;
@@ -53,7 +52,7 @@ const KINDS = {
   },
 } as const;
 
-describe.each(implementations)('a cluster of %s that speaks TLS only', (implementation) => {
+eachLocalRedis('a cluster of %s that speaks TLS only', (implementation) => {
   describe.each(Object.entries(KINDS))('and whose nodes tell of %s', (_, kind) => {
     let cluster: RedisCluster;
     const opened: TestSink[] = [];

@@ -1,13 +1,13 @@
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { startRedisServer } from '../../scripts/servers/redis-server.ts';
 import type { RedisServer } from '../../scripts/servers/redis-server.ts';
 import type { RedisConnectionOptions } from '../../src/redis/client.ts';
 import type { RedisConnection } from '../../src/redis/connection.ts';
 import type { RedisSinkOptions } from '../../src/redis/sink.ts';
 import { eventually } from '../support/eventually.ts';
+import { eachLocalRedis } from '../support/local-redis.ts';
 import {
   applyOnce,
   applyUntilDurable,
@@ -25,7 +25,7 @@ import {
 } from '../support/redis-sink.ts';
 import type { TestSink } from '../support/redis-sink.ts';
 
-describe.each(await installedRedisImplementations())('on %s', (implementation) => {
+eachLocalRedis('on %s', (implementation) => {
   let server: RedisServer;
   let client: Redis;
   const opened: TestSink[] = [];

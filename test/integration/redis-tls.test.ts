@@ -2,15 +2,15 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
 import { freePort } from '../../scripts/servers/free-port.ts';
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { shortPatience } from '../../scripts/servers/redis-cluster.ts';
 import { startRedisServer } from '../../scripts/servers/redis-server.ts';
 import type { RedisServer } from '../../scripts/servers/redis-server.ts';
 import { UnstaleError } from '../../src/errors/unstale-error.ts';
 import type { RedisConnectionOptions } from '../../src/redis/client.ts';
+import { eachLocalRedis } from '../support/local-redis.ts';
 import { authority, certificate, tlsOf } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import {
@@ -26,7 +26,6 @@ import {
 import type { TestSink } from '../support/redis-sink.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 
-const implementations = await installedRedisImplementations();
 const opened: TestSink[] = [];
 let directory: string;
 let ca: string;
@@ -46,7 +45,7 @@ afterEach(async () => {
 });
 afterAll(async () => rm(directory, { recursive: true, force: true }));
 
-describe.each(implementations)('%s by TLS', (implementation) => {
+eachLocalRedis('%s by TLS', (implementation) => {
   let server: RedisServer;
   let port: number;
 

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import type { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { shortPatience, startRedisCluster } from '../../scripts/servers/redis-cluster.ts';
 import type { RedisCluster } from '../../scripts/servers/redis-cluster.ts';
 import { startRedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
 import type { RedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
 import { policyOf } from '../../src/errors/catalog.ts';
+import { hasLocalRedis } from '../support/local-redis.ts';
 import { authority, certificate, tlsOf } from '../support/certificates.ts';
 import { runCli, writeConfig } from '../support/cli.ts';
 import { startDaemon } from '../support/daemon-process.ts';
@@ -20,11 +20,10 @@ import { testClient } from '../support/redis-sink.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
 
-const isInstalled = (await installedRedisImplementations()).includes('redis');
 const { mysql, redis } = inject('servers');
 const [server] = mysql;
 
-describe.skipIf(!isInstalled || server === undefined)('a daemon', () => {
+describe.skipIf(!hasLocalRedis || server === undefined)('a daemon', () => {
   let shop: Shop;
   let cluster: RedisCluster;
   let sentinels: RedisSentinels;

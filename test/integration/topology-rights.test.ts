@@ -2,7 +2,6 @@ import type { Cluster, Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { stringify } from 'yaml';
 
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { shortPatience, startRedisCluster } from '../../scripts/servers/redis-cluster.ts';
 import { startRedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
 import type { RedisServer } from '../../scripts/servers/redis-server.ts';
@@ -10,6 +9,7 @@ import { openRedis } from '../../src/connections.ts';
 import type { UnstaleError } from '../../src/errors/unstale-error.ts';
 import { redisProblem } from '../../src/preconditions.ts';
 import { appliedKey } from '../../src/protocol/applied.ts';
+import { hasLocalRedis } from '../support/local-redis.ts';
 import { loadText } from '../support/config-text.ts';
 import { startDaemon } from '../support/daemon-process.ts';
 import type { DaemonProcess } from '../support/daemon-process.ts';
@@ -20,7 +20,6 @@ import { recordingLog } from '../support/redis-sink.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
 
-const isInstalled = (await installedRedisImplementations()).includes('redis');
 const { mysql, redis } = inject('servers');
 const [server] = mysql;
 
@@ -89,7 +88,7 @@ const KEY_RIGHTS = [
   '`redis.wait_replicas`',
 ].flatMap(documentedRights);
 
-describe.skipIf(!isInstalled || server === undefined).each(Object.entries(PLACES))(
+describe.skipIf(!hasLocalRedis || server === undefined).each(Object.entries(PLACES))(
   'a Redis user on %s with the rights that docs/operations.md lists',
   (_, start) => {
     let shop: Shop;
