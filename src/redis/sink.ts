@@ -101,8 +101,9 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
       announce: publish === undefined ? undefined : (keys) => announce({ keys }, sendInTurn),
     });
 
-  const removeScopes = createScopeRemover({
+  const scopeRemover = createScopeRemover({
     ...options,
+    sessions: () => connection.sessions(),
     nodes: () =>
       (typeof options.nodes === 'function' ? options.nodes() : options.nodes) ?? connection.nodes(),
     keysPerCommand,
@@ -138,7 +139,7 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
         });
       const drainOne = (set: SetCommand): Promise<number> => drain(connection, set.key, set, sendInTurn);
       const removeAll = (scopes: readonly ScopeCommand[]): Promise<number> =>
-        removeScopes(batch, scopes, sendInTurn, signal);
+        scopeRemover.remove(batch, scopes, sendInTurn, signal);
 
       const session = connection.sessions();
       const {
@@ -202,6 +203,7 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
         try {
           await connection.settle(session);
           noteReplicas(undefined);
+          scopeRemover.done(batch);
         } catch (error) {
           observer.replied(replyClass(error));
           const classified = classifyRedisError(error);
