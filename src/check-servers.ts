@@ -24,7 +24,7 @@ export async function checkServers(config: Config): Promise<CheckReport> {
   try {
     const [source, failure] = await Promise.all([
       preflight(config, client, silent),
-      redisProblem(config, redis),
+      redisProblem(config, redis, silent),
     ]);
     const ofRules = await checkRules({
       plan: config.plan,

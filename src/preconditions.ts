@@ -18,7 +18,7 @@ import { compileSelector, formatSelector } from './mapping/table-selector.ts';
 import { templateValues } from './mapping/template.ts';
 import type { KeyTemplate } from './mapping/template.ts';
 import type { TablePattern } from './binlog/preflight/patterns.ts';
-import type { WriteSample } from './redis/write-probe.ts';
+import type { WriteSample } from './redis/sample-commands.ts';
 import type { Config } from './config/config.ts';
 import { nearestName } from './errors/nearest-name.ts';
 import { openBarrierClients } from './connections.ts';
@@ -67,7 +67,10 @@ export async function requirePreconditions(
   redis: RedisConnection,
   log: Log,
 ): Promise<void> {
-  const [source, failure] = await Promise.all([preflight(config, client, log), redisProblem(config, redis)]);
+  const [source, failure] = await Promise.all([
+    preflight(config, client, log),
+    redisProblem(config, redis, log),
+  ]);
   for (const problem of source.problems) {
     if (mayPass(problem)) log.warn({ code: problem.code, fix: problem.fix }, problem.message);
   }
@@ -127,12 +130,17 @@ export async function preflight(config: Config, client: SqlClient, log: Log): Pr
 export async function redisProblem(
   config: Config,
   redis: RedisConnection,
+  log: Log,
 ): Promise<UnstaleError | undefined> {
   // Nothing is written: neither Redis itself nor a right in it is needed.
   if (config.dryRun) return undefined;
   try {
     await redis.checkReady(config.redis.connectTimeout);
-    await redis.probe(sampleKeys(config));
+    if ((await redis.probe(sampleKeys(config))) === 'unknown')
+      log.warn(
+        {},
+        'the rights in Redis cannot be looked at (MULTI): one that is missing stops the daemon when it is needed',
+      );
     return undefined;
   } catch (error) {
     return asUnstaleError(error);

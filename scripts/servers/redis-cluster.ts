@@ -69,7 +69,7 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
     await Promise.all(nodes.map(async (node) => node.destroy()));
   };
   const call = async (node: RedisServer, name: string, ...args: (string | number)[]): Promise<unknown> => {
-    const client = clients.get(node) ?? shortPatience(node.port);
+    const client = clients.get(node) ?? shortPatience(node);
     clients.set(node, client);
     return client.call(name, ...args);
   };
@@ -269,10 +269,9 @@ function isRunning(node: RedisServer): boolean {
 }
 
 /** A client of the tests' own, which fails soon where a node is down or frozen. */
-export function shortPatience(port: number): Redis {
-  const client = new Redis({
-    port,
-    host: '127.0.0.1',
+export function shortPatience({ url }: Pick<RedisServer, 'url'>): Redis {
+  const client = new Redis(url, {
+    ...(url.startsWith('rediss:') ? { tls: { rejectUnauthorized: false } } : {}),
     commandTimeout: 6_000,
     maxRetriesPerRequest: 2,
     retryStrategy: () => 50,

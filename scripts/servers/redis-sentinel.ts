@@ -28,9 +28,18 @@ export interface RedisSentinels {
   destroy(): Promise<void>;
 }
 
+export interface RedisSentinelsOptions extends RedisServerOptions {
+  /** What sentinels and servers call the servers; default: their address. */
+  readonly hostname?: string;
+}
+
 /** @throws Error when one does not start, or the sentinels have not found each other within half a minute. */
-export async function startRedisSentinels(options: RedisServerOptions = {}): Promise<RedisSentinels> {
+export async function startRedisSentinels({
+  hostname,
+  ...options
+}: RedisSentinelsOptions = {}): Promise<RedisSentinels> {
   const name = 'cache';
+  const host = hostname ?? '127.0.0.1';
   const started: RedisServer[] = [];
   const clients: Redis[] = [];
   const destroy = async (): Promise<void> => {
@@ -43,14 +52,24 @@ export async function startRedisSentinels(options: RedisServerOptions = {}): Pro
     return server;
   };
   try {
-    const args = ['--repl-diskless-sync-delay', '0', ...(options.args ?? [])];
+    const args = [
+      ['--repl-diskless-sync-delay', '0'],
+      hostname === undefined ? [] : ['--replica-announce-ip', hostname],
+      options.args ?? [],
+    ].flat();
     const master = await start({ args });
-    const replica = await start({ args: [...args, '--replicaof', '127.0.0.1', String(master.port)] });
+    const replica = await start({ args: [...args, '--replicaof', host, String(master.port)] });
     const sentinels: RedisServer[] = [];
     // One after the other, so that the last one's first greeting reaches all.
+    const config = [
+      ...(hostname === undefined
+        ? []
+        : ['sentinel resolve-hostnames yes', 'sentinel announce-hostnames yes']),
+      ...sentinelConfig(name, host, master.port),
+    ];
     for (let index = 0; index < SENTINELS; index += 1)
-      sentinels.push(await start({ args: ['--sentinel'], config: sentinelConfig(name, master.port) }));
-    clients.push(...sentinels.map(({ port }) => shortPatience(port)));
+      sentinels.push(await start({ args: ['--sentinel'], config }));
+    clients.push(...sentinels.map(shortPatience));
     const asked = sentinels.map((sentinel, index) => ({ sentinel, client: clients[index]! }));
     for (const { sentinel, client } of asked)
       await until(`sentinel ${sentinel.port} knows the others and the replica`, () =>
@@ -69,9 +88,9 @@ export async function startRedisSentinels(options: RedisServerOptions = {}): Pro
   }
 }
 
-function sentinelConfig(name: string, port: number): string[] {
+function sentinelConfig(name: string, host: string, port: number): string[] {
   return [
-    `sentinel monitor ${name} 127.0.0.1 ${port} ${Math.floor(SENTINELS / 2) + 1}`,
+    `sentinel monitor ${name} ${host} ${port} ${Math.floor(SENTINELS / 2) + 1}`,
     `sentinel down-after-milliseconds ${name} ${DOWN_AFTER}`,
     `sentinel failover-timeout ${name} ${FAILOVER_TIMEOUT}`,
   ];

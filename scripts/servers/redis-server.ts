@@ -1,6 +1,7 @@
 import { rm, symlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { connect as connectByTls } from 'node:tls';
 
 import { freePort } from './free-port.ts';
 import { programVersion, redisProgram } from './installed.ts';
@@ -16,7 +17,7 @@ export interface RedisServer {
   readonly version: string;
   readonly host: string;
   readonly port: number;
-  /** `redis://127.0.0.1:port`. */
+  /** `redis://127.0.0.1:port`, or `rediss://`. */
   readonly url: string;
   /** @throws Error while the server is not running. */
   pid(): number;
@@ -32,12 +33,20 @@ export interface RedisServer {
   destroy(): Promise<void>;
 }
 
+/** PEM files of a server that is talked to by TLS only: by clients, replicas, sentinels and the nodes of its cluster. */
+export interface RedisServerTls {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface RedisServerOptions {
   /** Options of the server, e.g. `['--maxmemory', '10mb']`; they win over the defaults here. */
   readonly args?: readonly string[];
   /** Lines of a configuration file, which the server may rewrite and keeps over restarts; a sentinel needs one. */
   readonly config?: readonly string[];
   readonly implementation?: RedisImplementation;
+  readonly tls?: RedisServerTls;
 }
 
 /**
@@ -45,7 +54,7 @@ export interface RedisServerOptions {
  * @throws Error with the end of the server's log when it does not start.
  */
 export async function startRedisServer(options: RedisServerOptions = {}): Promise<RedisServer> {
-  const implementation = options.implementation ?? 'redis';
+  const { implementation = 'redis', tls } = options;
   const port = await freePort();
   const directory = await temporaryDirectory(implementation);
   const program = await underItsName(redisProgram(implementation), directory);
@@ -59,13 +68,14 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
     args: [
       ...program.args,
       ...(options.config === undefined ? [] : [configFile]),
-      ...redisArgs({ port: String(port), bind: '127.0.0.1', dir: directory, save: '', appendonly: 'no' }),
+      ...redisArgs({ bind: '127.0.0.1', dir: directory, save: '', appendonly: 'no' }),
+      ...redisArgs(tls === undefined ? { port: String(port) } : tlsSettings(port, tls)),
       ...(await debugArgs(program)),
       ...(options.args ?? []),
     ],
     logFile: join(directory, 'server.log'),
     probe: async () => {
-      version = await askRedisVersion(port);
+      version = await askRedisVersion(port, { tls: tls !== undefined });
     },
   });
 
@@ -79,12 +89,25 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
     await destroy();
     throw error;
   }
-  const url = `redis://127.0.0.1:${port}`;
+  const url = `${tls === undefined ? 'redis' : 'rediss'}://127.0.0.1:${port}`;
   return { ...server, implementation, version, host: '127.0.0.1', port, url, destroy };
 }
 
 function redisArgs(settings: Readonly<Record<string, string>>): readonly string[] {
   return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+}
+
+function tlsSettings(port: number, { ca, cert, key }: RedisServerTls): Record<string, string> {
+  return {
+    port: '0',
+    'tls-port': String(port),
+    'tls-auth-clients': 'no',
+    'tls-replication': 'yes',
+    'tls-cluster': 'yes',
+    'tls-ca-cert-file': ca,
+    'tls-cert-file': cert,
+    'tls-key-file': key,
+  };
 }
 
 /** DEBUG is always allowed before Redis 7, which does not know the option. */
@@ -107,10 +130,14 @@ async function underItsName(program: Program, directory: string): Promise<Progra
  */
 export async function askRedisVersion(
   port: number,
-  { host = '127.0.0.1', timeoutMs = 2_000 }: { host?: string; timeoutMs?: number } = {},
+  {
+    host = '127.0.0.1',
+    timeoutMs = 2_000,
+    tls = false,
+  }: { host?: string; timeoutMs?: number; tls?: boolean } = {},
 ): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ port, host });
+    const socket = tls ? connectByTls({ port, host, rejectUnauthorized: false }) : connect({ port, host });
     let reply = '';
     socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`no reply in ${timeoutMs} ms`)));
     socket.once('error', reject);

@@ -58,8 +58,10 @@ export interface StateConfig {
 }
 
 export interface RedisTlsConfig {
-  /** The contents of a PEM file. */
+  /** The contents of PEM files; `cert` and `key` go together. */
   readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
   readonly servername?: string;
   readonly rejectUnauthorized: boolean;
 }

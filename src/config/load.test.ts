@@ -137,7 +137,7 @@ redis:
   username: r
   password: q
   db: 3
-  tls: {ca: tls/ca.pem, servername: cache.example, reject_unauthorized: false}
+  tls: {ca: tls/ca.pem, cert: tls/cert.pem, key: tls/key.pem, servername: cache.example, reject_unauthorized: false}
   connect_timeout: 1s
   command_timeout: 2s
   socket_timeout: 3s
@@ -194,7 +194,13 @@ log: {level: debug, format: pretty}
         username: 'r',
         password: 'q',
         db: 3,
-        tls: { ca: PEM, servername: 'cache.example', rejectUnauthorized: false },
+        tls: {
+          ca: PEM,
+          cert: `${PEM}1`,
+          key: `${PEM}2`,
+          servername: 'cache.example',
+          rejectUnauthorized: false,
+        },
         connectTimeout: 1000,
         commandTimeout: 2000,
         socketTimeout: 3000,

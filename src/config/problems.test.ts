@@ -188,6 +188,8 @@ rules: x
     ['source', `barrier: [${Array.from({ length: 17 }, (_, n) => `"mysql://a${n}"`).join()}]`, 'at most 16'],
     ['source', 'barrier: ["mysql://u:geheim@a:port"]', 'not a valid URL'],
     ['redis', 'tls: {ca: cert}', 'rediss://'],
+    ['redis', 'tls: {cert: cert}', 'without its key'],
+    ['redis', 'tls: {key: key}', 'without its certificate'],
     ['redis', 'tls: {reject_unauthorized: no}', 'true or false'],
     ['redis', 'db: -1', 'from 0'],
     ['redis', 'scope_scan_rate: 999', 'from 1000'],

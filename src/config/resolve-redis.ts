@@ -60,7 +60,12 @@ async function resolveTls(
   url: RedisUrl | undefined,
 ): Promise<RedisTlsConfig | undefined> {
   const { tls } = raw;
-  const ca = await readPemFile(document, ['redis', 'tls', 'ca'], tls?.ca);
+  const [ca, cert, key] = await Promise.all(
+    (['ca', 'cert', 'key'] as const).map((name) =>
+      readPemFile(document, ['redis', 'tls', name], tls?.[name]),
+    ),
+  );
+  reportHalf(document);
   if (url?.scheme === 'redis' && tls !== undefined && tls !== null) {
     document.report(
       ['redis', 'tls'],
@@ -74,7 +79,21 @@ async function resolveTls(
   if (url?.scheme !== 'rediss' && (tls === undefined || tls === null)) return undefined;
   return {
     ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
     ...(tls?.servername === undefined ? {} : { servername: tls.servername }),
     rejectUnauthorized: tls?.reject_unauthorized ?? true,
   };
+}
+
+/** The daemon's certificate is of no use without its key. */
+function reportHalf(document: ConfigDocument): void {
+  const [cert, key] = [
+    ['redis', 'tls', 'cert'],
+    ['redis', 'tls', 'key'],
+  ] as const;
+  if (document.has(cert) && !document.has(key))
+    document.report(cert, 'a certificate without its key', 'write key too');
+  if (document.has(key) && !document.has(cert))
+    document.report(key, 'a key without its certificate', 'write cert too');
 }

@@ -267,6 +267,11 @@ export const ERROR_CATALOG = {
     exitCode: 3,
     hint: 'Check redis.url and the network; the binlog waits and nothing is lost.',
   },
+  UNSTALE_REDIS_TLS: {
+    directive: 'retry',
+    exitCode: 3,
+    hint: 'Check redis.tls (ca, servername) against the certificate of the server that the message is about.',
+  },
   UNSTALE_REDIS_TIMEOUT: {
     directive: 'retry',
     exitCode: 3,

@@ -9,6 +9,8 @@ export interface SentinelOptions {
   readonly password?: string;
 }
 
+type SentinelPlace = Pick<SentinelOptions, 'username' | 'password'> & SentinelOptions['nodes'][number];
+
 /** Where Redis is and how long to wait for it. All times are in ms. */
 export interface RedisConnectionOptions {
   readonly host: string;
@@ -20,9 +22,12 @@ export interface RedisConnectionOptions {
   readonly db: number;
   /** Who knows where the master is; `host` and `port` are then of no account. TLS is used with them as with it. */
   readonly sentinel?: SentinelOptions;
-  /** Present: TLS. `ca` is PEM text; `servername` is what the certificate has to name, if not `host`. */
+  /** Present: TLS. Texts are PEM; `servername` is what the certificate has to name, if not `host`. */
   readonly tls?: {
     readonly ca?: string;
+    /** What is shown to a server that asks for a certificate, and its key. */
+    readonly cert?: string;
+    readonly key?: string;
     readonly servername?: string;
     readonly rejectUnauthorized: boolean;
   };
@@ -45,37 +50,57 @@ export function endpointOf(options: RedisConnectionOptions): string {
 }
 
 /** How long one sentinel may think before the next is asked, ms. */
-const SENTINEL_PATIENCE = 1_000;
+export const SENTINEL_PATIENCE = 1_000;
 /** Before a sentinel that is away is tried again, ms. */
 const SENTINEL_RETRY = 1_000;
 
 /** What depends on the use that is made of the client. */
 export type ClientUse = Pick<RedisOptions, 'lazyConnect' | 'retryStrategy' | 'reconnectOnError'>;
 
+export type SentinelUse = Pick<RedisOptions, 'lazyConnect' | 'retryStrategy' | 'commandTimeout'>;
+
 /** An ioredis client that never repeats or keeps back a command on its own: that is the pipeline's decision. */
 export function createClient(options: RedisConnectionOptions, use: ClientUse): Redis {
-  return new Redis({ ...commonOptions(options), ...use });
+  return hearAllErrors(new Redis({ ...commonOptions(options), ...use }));
 }
 
-/** A client of one sentinel, to be told of failovers; it comes back by itself. */
+/**
+ * ioredis hears the first error of a stream only. A stream that is ended in the middle of a handshake may have two: the
+ * certificate's, and what the server says of the end. The second one would end the process.
+ */
+function hearAllErrors(client: Redis): Redis {
+  // Once for each stream, however often an attempt fails before it has one of its own.
+  return client.on('error', () => client.stream?.off('error', ignore).on('error', ignore));
+}
+
+function ignore(): void {
+  // What it is about has been told by the first error.
+}
+
+/** A client of one sentinel; unless told otherwise it comes back by itself. */
 export function createSentinelClient(
   options: RedisConnectionOptions,
-  sentinel: SentinelOptions,
-  node: { readonly host: string; readonly port: number },
+  { host, port, username, password }: SentinelPlace,
+  use: SentinelUse = {},
 ): Redis {
-  const { username, password } = sentinel;
-  return new Redis({
-    ...node,
+  const client = new Redis({
+    host,
+    port,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     ...(options.tls === undefined ? {} : { tls: options.tls }),
     protocol: 3,
     disableClientInfo: true,
     enableReadyCheck: false,
+    autoResubscribe: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
     connectTimeout: options.connectTimeout,
     retryStrategy: () => SENTINEL_RETRY,
     keepAlive: 5_000,
+    ...use,
   });
+  return hearAllErrors(client);
 }
 
 function placeOf({ sentinel, ...options }: RedisConnectionOptions) {

@@ -74,6 +74,8 @@ export function connectRedisCluster(
       slots: async () => slotsOf(topology, node),
       isReachable: () => own.isReachable(),
       isKnown: () => own.isKnown(),
+      // A cursor means something to the process that gave it, whatever becomes of others.
+      sessions: () => own.sessions(),
     };
     views.set(node, view);
     return view;
@@ -104,8 +106,9 @@ export function connectRedisCluster(
     async settle(since = topology.epoch) {
       if ((options.waitReplicas ?? 0) === 0) return;
       if (since !== topology.epoch) throw lostTrack();
-      // Also those that slots are only moving to; what was not written on needs nothing.
-      await Promise.all(topology.nodes.all.map(async (node) => node.connection.settle()));
+      // Also those that slots are only moving to. A master that was replaced has no say: it may be a replica itself by
+      // now, and what it executed in time has been sent again since.
+      await Promise.all(topology.holders.map(async (node) => node.connection.settle()));
       if (since !== topology.epoch) throw lostTrack();
     },
     isKnown: () => topology.map !== undefined && topology.masters.every((node) => node.connection.isKnown()),

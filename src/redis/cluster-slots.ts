@@ -31,18 +31,24 @@ export async function slotsOf(
   return slots;
 }
 
-/** Reads the reply of CLUSTER NODES. */
+/**
+ * Reads the reply of CLUSTER NODES.
+ * @param askedHost as CLUSTER SLOTS calls the node that replies
+ */
 export function readSlots(text: string, askedHost: string): NodeSlots & { readonly receivers: NodePlace[] } {
-  const places = new Map<string, NodePlace>();
+  const endpoints = new Map<string, Endpoint>();
   const serves = new Set<number>();
   const receivers: string[] = [];
   let moving = false;
+  let myself: Endpoint = { address: '', hostname: '', port: 0 };
   for (const line of text.split('\n')) {
     // Id, host:port@bus,name, flags, master, ping, pong, epoch, state of the link, slots.
-    const [id = '', endpoint = '', flags = '', , , , , , ...ranges] = line.split(' ');
-    const [, host = '', port] = /^(.*):(\d+)(?:@|$)/.exec(endpoint) ?? [];
-    places.set(id, { host: host === '' ? askedHost : host, port: Number(port) });
+    const [id = '', text = '', flags = '', , , , , , ...ranges] = line.split(' ');
+    const [, address = '', port, hostname = ''] = /^(.*):(\d+)(?:@\d+(?:,([^,]*))?|$)/.exec(text) ?? [];
+    const endpoint = { address, hostname, port: Number(port) };
+    endpoints.set(id, endpoint);
     if (!flags.includes('myself')) continue;
+    myself = endpoint;
     for (const range of ranges) {
       const open = /^\[\d+-([<>])-(.+)\]$/.exec(range);
       if (open !== null) {
@@ -54,5 +60,27 @@ export function readSlots(text: string, askedHost: string): NodeSlots & { readon
       for (let slot = from; slot <= to; slot += 1) serves.add(slot);
     }
   }
-  return { serves, moving, receivers: receivers.flatMap((id) => places.get(id) ?? []) };
+  const hostOf = hostsAs(askedHost, myself);
+  const places = receivers.flatMap((id) => endpoints.get(id) ?? []);
+  return {
+    serves,
+    moving,
+    receivers: places.map((endpoint) => ({ host: hostOf(endpoint) || askedHost, port: endpoint.port })),
+  };
+}
+
+interface Endpoint {
+  readonly address: string;
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/**
+ * How CLUSTER SLOTS and redirections call nodes, which `cluster-preferred-endpoint-type` decides: another name would make
+ * one node two, and is not in its certificate. It shows in how the node that was asked is called.
+ */
+function hostsAs(askedHost: string, { address, hostname }: Endpoint): (endpoint: Endpoint) => string {
+  if (askedHost === hostname) return (endpoint) => endpoint.hostname;
+  if (askedHost === address || address === '') return (endpoint) => endpoint.address;
+  return () => askedHost;
 }

@@ -14,6 +14,8 @@ const REFRESH_INTERVAL = 2_000;
 const REFRESH_PAUSE = 100;
 /** How long a node counts as one that slots are moving to, after it was last seen to be, ms. */
 const RECEIVES = 60_000;
+/** How long one question may wait for a session with a seed, ms; the connections are made meanwhile, however long it takes. */
+const SEED_PATIENCE = 200;
 /** Nodes that are asked at a time: one may know less than others. */
 const ASKED = 3;
 
@@ -21,7 +23,6 @@ const ASKED = 3;
 export class ClusterTopology {
   readonly nodes: ClusterNodes;
   readonly #seeds: readonly NodePlace[];
-  readonly #connectTimeout: number;
   readonly #log: Log;
   readonly #watch: DatasetWatch;
   readonly #receivers = new Map<string, { readonly place: NodePlace; readonly knownAt: number }>();
@@ -40,7 +41,6 @@ export class ClusterTopology {
   ) {
     this.nodes = new ClusterNodes(options, log, watch);
     this.#seeds = seeds;
-    this.#connectTimeout = options.connectTimeout;
     this.#log = log;
     this.#watch = watch;
     void this.refresh();
@@ -137,7 +137,7 @@ export class ClusterTopology {
     // All at once: each may be away, and one is enough.
     const asked = this.#seeds.map(async (seed) => {
       const node = this.nodes.at(seed);
-      await node.connection.checkReady(this.#connectTimeout);
+      await node.connection.checkReady(SEED_PATIENCE);
       return mapFrom(node);
     });
     try {

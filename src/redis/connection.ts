@@ -5,14 +5,17 @@ import type { RedisConnectionOptions } from './client.ts';
 import { classifyRedisError, isErrorReply } from './replies.ts';
 import { parseServerInfo } from './server-info.ts';
 import type { RedisServerInfo } from './server-info.ts';
-import { noMaster, watchSentinels } from './sentinel-watch.ts';
+import { probeSentinels } from './sentinel-probe.ts';
+import { watchSentinels } from './sentinel-watch.ts';
+import { connectionFailure } from './connection-failure.ts';
 import { createCommands } from './commands.ts';
 import type { Effect, NodeCommands, RedisCommands } from './commands.ts';
 import { createDatasetWatch, formatIdentity } from './dataset-watch.ts';
 import type { DatasetChange, DatasetWatch } from './dataset-watch.ts';
 import { createReplicaWait, lostTrack } from './replica-wait.ts';
 import { probeRights } from './write-probe.ts';
-import type { WriteProbeResult, WriteSample } from './write-probe.ts';
+import type { WriteProbeResult } from './write-probe.ts';
+import type { WriteSample } from './sample-commands.ts';
 
 /**
  * A connection to one Redis that is made anew, for ever, when it is lost. A command fails at once while there
@@ -147,7 +150,9 @@ export function connectRedis(options: RedisConnectionOptions, log: Log, membersh
     sentinelProblem = error.message;
   });
   client.on('error', (error) => {
-    failure = connectionFailure(error, options, sentinelProblem);
+    const sentinels =
+      sentinelProblem === undefined ? undefined : { last: sentinelProblem, failure: watching.failure() };
+    failure = connectionFailure(error, options, sentinels);
     leaving = false;
     if (client.status === 'connect' || client.status === 'ready') {
       distrusted = true;
@@ -184,9 +189,9 @@ export function connectRedis(options: RedisConnectionOptions, log: Log, membersh
     }, nextDelay());
   });
 
-  const stopWatching = watchSentinels(options, (master) => {
+  const watching = watchSentinels(options, ({ name: master, addresses }) => {
     // Sentinels hear of it one after the other, and one that has not yet may have led back to the old master.
-    if (!usable || leaving || peerOf(client) === master) return;
+    if (!usable || leaving || addresses.includes(peerOf(client))) return;
     log.info({ endpoint, master }, 'the sentinels name another master of Redis');
     leaving = true;
     failure = new UnstaleError('UNSTALE_REDIS_UNREACHABLE', `Redis ${endpoint} is changing to ${master}`);
@@ -267,7 +272,8 @@ export function connectRedis(options: RedisConnectionOptions, log: Log, membersh
     async probe(sample) {
       // It has no place in a transaction, and changes nothing anyway.
       if (waitReplicas > 0) await command(() => client.wait(0, 0), 'read').catch(rethrowClassified);
-      return probeRights(options, sample);
+      await probeSentinels(options);
+      return probeRights(options, sample, { inCluster: membership !== undefined });
     },
     info,
     async settle(since = sessions) {
@@ -293,7 +299,7 @@ export function connectRedis(options: RedisConnectionOptions, log: Log, membersh
         `the connection to Redis ${endpoint} is closed`,
       );
       clearTimeout(retryTimer);
-      stopWatching();
+      watching.stop();
       // Between two attempts there is nothing to end, and no event would follow.
       const idle = client.status === 'end' || client.status === 'reconnecting';
       const ended = idle ? undefined : new Promise((resolve) => client.once('end', resolve));
@@ -308,37 +314,8 @@ function rethrowClassified(error: unknown): never {
   throw classifyRedisError(error);
 }
 
-/** Why there is no connection. Nothing of it is about a command, so nothing of it may poison one. */
-function connectionFailure(
-  error: unknown,
-  options: RedisConnectionOptions,
-  sentinelProblem: string | undefined,
-): UnstaleError {
-  if (options.sentinel !== undefined && sentinelProblem !== undefined) {
-    const problem = noMaster(options.sentinel.name, error, sentinelProblem);
-    if (problem !== undefined) return problem;
-  }
-  const classified = classifyRedisError(error);
-  if (classified.policy.directive !== 'poisoned') return classified;
-  if (isErrorReply(error) && commandName(error) === 'select') {
-    return new UnstaleError('UNSTALE_CONFIG_INVALID', `redis database ${options.db}: ${classified.message}`);
-  }
-  return new UnstaleError('UNSTALE_REDIS_UNREACHABLE', `the handshake with Redis failed: ${reasonOf(error)}`);
-}
-
-/** The TLS library and the parser explain themselves best; a reply is quoted as `classifyRedisError` does. */
-function reasonOf(error: unknown): string {
-  return error instanceof Error && !isErrorReply(error) ? error.message : classifyRedisError(error).message;
-}
-
 /** `host:port` at the other end of the session. */
 function peerOf({ stream }: ReturnType<typeof createClient>): string {
   const { remoteAddress = '', remotePort } = stream;
   return `${remoteAddress.replace(/^::ffff:/, '')}:${remotePort}`;
-}
-
-function commandName(error: unknown): unknown {
-  if (!(error instanceof Error) || !('command' in error)) return undefined;
-  const { command } = error;
-  return typeof command === 'object' && command !== null && 'name' in command ? command.name : undefined;
 }

@@ -32,6 +32,19 @@ describe('an error reply is classified by its first word', () => {
     ['ERR max number of clients reached', 'UNSTALE_REDIS_BUSY'],
     ["NOPERM this user has no permissions to run the 'unlink' command", 'UNSTALE_REDIS_PERMISSION'],
     ['DENIED Redis is running in protected mode', 'UNSTALE_REDIS_PERMISSION'],
+    [
+      'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)',
+      'UNSTALE_REDIS_READONLY',
+    ],
+    [
+      "ERR Error running script (call to f_6b1b): @user_script:3: @user_script: 3: -READONLY You can't write",
+      'UNSTALE_REDIS_READONLY',
+    ],
+    [
+      'ERR Error running script (call to f_6b1b): @user_script:3: @user_script: 3: -OOM command not allowed',
+      'UNSTALE_REDIS_REFUSES_WRITES',
+    ],
+    ['ERR Error running script (call to f_6b1b): @user_script:3: Script', 'UNSTALE_REDIS_UNEXPECTED_REPLY'],
     ['MOVED 3999 127.0.0.1:6381', 'UNSTALE_CONFIG_INVALID'],
     ['ASK 3999 127.0.0.1:6381', 'UNSTALE_CONFIG_INVALID'],
     ["CROSSSLOT Keys in request don't hash to the same slot", 'UNSTALE_CONFIG_INVALID'],

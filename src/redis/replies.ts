@@ -9,6 +9,8 @@ const CODE_BY_PREFIX: ReadonlyMap<string, ErrorCode> = new Map([
   ['CLUSTERDOWN', 'UNSTALE_REDIS_BUSY'],
   ['MASTERDOWN', 'UNSTALE_REDIS_BUSY'],
   ['READONLY', 'UNSTALE_REDIS_READONLY'],
+  // Of a WAIT on a master that was made a replica.
+  ['UNBLOCKED', 'UNSTALE_REDIS_READONLY'],
   ['OOM', 'UNSTALE_REDIS_REFUSES_WRITES'],
   ['MISCONF', 'UNSTALE_REDIS_REFUSES_WRITES'],
   ['NOREPLICAS', 'UNSTALE_REDIS_REFUSES_WRITES'],
@@ -50,6 +52,9 @@ const SYSTEM_ERROR = /^E[A-Z0-9]+(?:_[A-Z0-9]+)?$/;
 
 /** What EXEC puts in front of the reason for which it was refused itself. */
 const EXEC_REFUSED = 'EXECABORT Transaction discarded because of: ';
+
+/** What Redis 6 puts in front of the reply that a command inside a script got. */
+const OF_SCRIPT = /^ERR Error running script .*: -?(?=[A-Z]{3,} )/;
 
 /** Redis' own limit for the arguments that it quotes in an error is 128 bytes. */
 const MAX_TEXT = 200;
@@ -98,7 +103,7 @@ function ofReply(message: string): UnstaleError {
   const text = withoutArguments(
     message.startsWith(EXEC_REFUSED) ? message.slice(EXEC_REFUSED.length) : message,
   );
-  const prefix = /^[A-Z]+/.exec(text)?.[0] ?? '';
+  const prefix = /^[A-Z]+/.exec(text.replace(OF_SCRIPT, ''))?.[0] ?? '';
   if (ELSEWHERE.has(prefix)) {
     return new UnstaleError(
       'UNSTALE_CONFIG_INVALID',

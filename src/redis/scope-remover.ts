@@ -7,6 +7,8 @@ import { ScopeSweep } from './scope.ts';
 import type { Send } from './send.ts';
 
 interface ScopeRemoverOptions {
+  /** What the connection's `sessions` says. */
+  readonly sessions: () => number;
   readonly nodes: () => readonly RedisConnection[];
   readonly keysPerCommand: number;
   readonly scopeScanRate: number;
@@ -27,13 +29,17 @@ interface Sweeping {
   finished: boolean;
 }
 
-/** Removes scopes of a batch; resolves with the number of keys that existed. */
-type RemoveScopes = (
-  batch: CommandBatch,
-  scopes: readonly ScopeCommand[],
-  send: Send,
-  signal: AbortSignal,
-) => Promise<number>;
+interface ScopeRemover {
+  /** Removes scopes of a batch; resolves with the number of keys that existed. */
+  remove(
+    batch: CommandBatch,
+    scopes: readonly ScopeCommand[],
+    send: Send,
+    signal: AbortSignal,
+  ): Promise<number>;
+  /** The batch is durable. Should it be sent once more, its changes were not visible, and all keys are looked at again. */
+  done(batch: CommandBatch): void;
+}
 
 /** What a pass looks for. */
 type Stage = 'sets' | 'companions' | 'keys';
@@ -46,13 +52,14 @@ const STAGES: readonly Stage[] = ['sets', 'companions', 'keys'];
 
 /**
  * Removes all scopes of a batch in one pass over each keyspace, in more if some lead to sets of keys or to keys that
- * readers take leases on. A batch that
- * is sent again after a failure goes on where it was; one that is sent again after it was durable begins anew.
+ * readers take leases on. A batch that is sent again after a failure goes on where it was; when all was removed and the
+ * session is still the same, as where only replicas are behind, nothing is looked at again.
  */
-export function createScopeRemover(options: ScopeRemoverOptions): RemoveScopes {
-  const { nodes, keysPerCommand, scopeScanRate, sleep, log, drain } = options;
+export function createScopeRemover(options: ScopeRemoverOptions): ScopeRemover {
+  const { sessions, nodes, keysPerCommand, scopeScanRate, sleep, log, drain } = options;
   // By batch: commands are shared between batches, and a later one has to look at all keys again.
   const known = new WeakMap<CommandBatch, readonly Sweeping[]>();
+  const lastSession = new WeakMap<CommandBatch, number>();
 
   const begin = (stage: Stage, all: readonly ScopeCommand[]): Sweeping[] => {
     const scopes = all.filter((scope) => isOf(stage, scope));
@@ -82,15 +89,18 @@ export function createScopeRemover(options: ScopeRemoverOptions): RemoveScopes {
 
   const sweepingsOf = (batch: CommandBatch, scopes: readonly ScopeCommand[]): readonly Sweeping[] => {
     const open = known.get(batch);
-    if (open !== undefined) return open;
+    // Who answers in another session may never have got what was removed.
+    const isLost = open?.every(({ finished }) => finished) === true && lastSession.get(batch) !== sessions();
+    if (open !== undefined && !isLost) return open;
     const sweepings = STAGES.flatMap((stage) => begin(stage, scopes));
     for (const { about } of sweepings) log.info(about, 'removing all keys of scopes');
     known.set(batch, sweepings);
     return sweepings;
   };
 
-  return async (batch, scopes, send, signal) => {
+  const remove: ScopeRemover['remove'] = async (batch, scopes, send, signal) => {
     const sweepings = sweepingsOf(batch, scopes);
+    lastSession.set(batch, sessions());
     for (const sweeping of sweepings) {
       if (sweeping.finished) continue;
       await sweeping.sweep.run(send, signal);
@@ -102,10 +112,9 @@ export function createScopeRemover(options: ScopeRemoverOptions): RemoveScopes {
         'removed all keys of scopes',
       );
     }
-    // A batch whose changes were not visible yet is sent once more, and has to be swept once more.
-    known.delete(batch);
     return sweepings.reduce((total, { sweep, counts }) => total + (counts ? sweep.progress.removed : 0), 0);
   };
+  return { remove, done: (batch) => void known.delete(batch) };
 }
 
 function isOf(stage: Stage, { members, guarded }: ScopeCommand): boolean {

@@ -1,53 +1,74 @@
-import { UnstaleError } from '../errors/unstale-error.ts';
+import { lookup } from 'node:dns/promises';
+
 import { createSentinelClient } from './client.ts';
 import type { RedisConnectionOptions } from './client.ts';
 
-const CHANNEL = '+switch-master';
+/** Where sentinels announce failovers. */
+export const CHANNEL = '+switch-master';
+
+/** Whom a sentinel calls the master, which may be a hostname, and where that leads. */
+export interface AnnouncedMaster {
+  readonly name: string;
+  /** `address:port`; none when the name is not known here. */
+  readonly addresses: readonly string[];
+}
+
+/** A sentinel that cannot be talked to. */
+export interface SentinelFailure {
+  readonly sentinel: string;
+  readonly error: Error;
+}
+
+export interface SentinelWatch {
+  /** Some sentinel to which there is no connection, and why. */
+  failure(): SentinelFailure | undefined;
+  stop(): void;
+}
 
 /**
- * Tells of every failover that a sentinel announces, with the new master's `host:port`, once for each sentinel. A
- * master that hangs keeps its connections, so that nothing else would show the failover soon. Returns how to end it.
+ * Tells of every failover that a sentinel announces, once for each sentinel. A master that hangs keeps its connections,
+ * so that nothing else would show the failover soon.
  */
 export function watchSentinels(
   options: RedisConnectionOptions,
-  onFailover: (master: string) => void,
-): () => void {
+  onFailover: (master: AnnouncedMaster) => void,
+): SentinelWatch {
   const { sentinel } = options;
-  if (sentinel === undefined) return () => undefined;
-  const clients = sentinel.nodes.map((node) => {
-    const client = createSentinelClient(options, sentinel, node);
-    // The connection to the master says what is wrong with sentinels, when it needs one.
-    client.on('error', () => undefined);
-    client.on('message', (_, message: string) => {
-      const [name, , , host, port] = message.split(' ');
-      const master = `${host}:${port}`;
-      if (name !== sentinel.name) return;
-      onFailover(master);
+  const failures = new Map<string, Error>();
+  const announce = async (host: string, port: string): Promise<void> => {
+    const addresses = (await addressesOf(host)).map((address) => `${address}:${port}`);
+    onFailover({ name: `${host}:${port}`, addresses });
+  };
+  const clients = (sentinel?.nodes ?? []).map((node) => {
+    const address = `${node.host}:${node.port}`;
+    const client = createSentinelClient(options, { ...sentinel, ...node });
+    // Nobody is told of it: it matters when the connection to the master needs a sentinel.
+    client.on('error', (error) => failures.set(address, error));
+    client.on('ready', () => {
+      failures.delete(address);
+      // Anew in each session: a command that waits for one is given up when that takes long.
+      client.subscribe(CHANNEL).catch(() => undefined);
     });
-    client.subscribe(CHANNEL).catch(() => undefined);
+    client.on('message', (_, message: string) => {
+      const [name, , , host = '', port = ''] = message.split(' ');
+      if (name === sentinel?.name) void announce(host, port);
+    });
     return client;
   });
-  return () => {
-    for (const client of clients) client.disconnect();
+  return {
+    failure() {
+      const [first] = failures;
+      return first === undefined ? undefined : { sentinel: first[0], error: first[1] };
+    },
+    stop() {
+      for (const client of clients) client.disconnect();
+    },
   };
 }
 
-/** Replies of sentinels that no waiting changes. */
-const REFUSALS = [
-  [/\b(?:WRONGPASS|NOAUTH)\b/, 'UNSTALE_REDIS_AUTH'],
-  [/\bNOPERM\b/, 'UNSTALE_REDIS_PERMISSION'],
-] as const;
-
-const UNKNOWN_NAME = /invalid reply|No such master/;
-
-/** Why the sentinels led to no master; undefined if `error` is about something else. */
-export function noMaster(name: string, error: unknown, lastSentinel: string): UnstaleError | undefined {
-  if (!(error instanceof Error) || !error.message.startsWith('All sentinels are unreachable'))
-    return undefined;
-  const refusal = REFUSALS.find(([pattern]) => pattern.test(lastSentinel));
-  const reason = UNKNOWN_NAME.test(lastSentinel) ? 'they know no such name' : lastSentinel;
-  return new UnstaleError(
-    refusal?.[1] ?? 'UNSTALE_REDIS_UNREACHABLE',
-    `no sentinel names a master ${name}: ${reason}`,
+async function addressesOf(host: string): Promise<readonly string[]> {
+  return lookup(host, { all: true }).then(
+    (found) => found.map(({ address }) => address),
+    () => [],
   );
 }

@@ -58,7 +58,14 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
   const limiter = createLimiter(commandsInFlight);
   // Over all batches: each set that is worked on holds a page of its members.
   const setLimiter = createLimiter(commandsInFlight);
-  const noteOutcome = createRefusalLog(log);
+  const noteOutcome = createRefusalLog(log, {
+    begins: 'Redis does not execute commands',
+    ends: 'Redis executes commands again',
+  });
+  const noteReplicas = createRefusalLog(log, {
+    begins: 'replicas of Redis do not have what was written',
+    ends: 'replicas of Redis have what was written again',
+  });
   const notePlace = createPlaceLog(log);
 
   const send: Send = async (command) => {
@@ -94,8 +101,9 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
       announce: publish === undefined ? undefined : (keys) => announce({ keys }, sendInTurn),
     });
 
-  const removeScopes = createScopeRemover({
+  const scopeRemover = createScopeRemover({
     ...options,
+    sessions: () => connection.sessions(),
     nodes: () =>
       (typeof options.nodes === 'function' ? options.nodes() : options.nodes) ?? connection.nodes(),
     keysPerCommand,
@@ -131,7 +139,7 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
         });
       const drainOne = (set: SetCommand): Promise<number> => drain(connection, set.key, set, sendInTurn);
       const removeAll = (scopes: readonly ScopeCommand[]): Promise<number> =>
-        removeScopes(batch, scopes, sendInTurn, signal);
+        scopeRemover.remove(batch, scopes, sendInTurn, signal);
 
       const session = connection.sessions();
       const {
@@ -192,10 +200,16 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
       }
       const [firstCommand] = batch.commands;
       if (firstCommand !== undefined && failures.length === 0) {
-        await connection.settle(session).catch((error: unknown) => {
+        try {
+          await connection.settle(session);
+          noteReplicas(undefined);
+          scopeRemover.done(batch);
+        } catch (error) {
           observer.replied(replyClass(error));
-          failures.push({ command: firstCommand, error: classifyRedisError(error) });
-        });
+          const classified = classifyRedisError(error);
+          noteReplicas(classified);
+          failures.push({ command: firstCommand, error: classified });
+        }
       }
       return resultOf(failures, { removed, swept, ...(updates === undefined ? {} : { updates }) });
     },
@@ -233,16 +247,19 @@ function givenUp(): UnstaleError {
   );
 }
 
-/** One line when Redis begins to refuse commands and one when it ends; the connection reports its own losses. */
-function createRefusalLog(log: Log): (error: UnstaleError | undefined) => void {
+/** One line when Redis begins to refuse something and one when it ends; the connection reports its own losses. */
+function createRefusalLog(
+  log: Log,
+  { begins, ends }: { readonly begins: string; readonly ends: string },
+): (error: UnstaleError | undefined) => void {
   let reported: string | undefined;
   return (error) => {
     if (error?.code === reported || error?.code === 'UNSTALE_REDIS_UNREACHABLE') return;
     // The daemon stops with it and says so.
     if (error?.policy.directive === 'fatal') return;
     reported = error?.code;
-    if (error === undefined) log.info({}, 'Redis executes commands again');
-    else log.warn({ code: error.code, reason: error.message }, 'Redis does not execute commands');
+    if (error === undefined) log.info({}, ends);
+    else log.warn({ code: error.code, reason: error.message }, begins);
   };
 }
 

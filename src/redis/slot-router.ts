@@ -98,7 +98,7 @@ function groupByNode(
   for (const item of open) {
     try {
       const { asked, command } = item;
-      const node = asked === undefined ? topology.ownerOf(command.slot) : topology.nodes.at(asked);
+      const node = asked === undefined ? topology.ownerOf(command.slot) : topology.receives(asked);
       const group = groups.get(node);
       if (group === undefined) groups.set(node, [item]);
       else group.push(item);

@@ -1,11 +1,11 @@
 import type { Cluster } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { startRedisCluster } from '../../scripts/servers/redis-cluster.ts';
 import type { RedisCluster } from '../../scripts/servers/redis-cluster.ts';
 import { keySlot } from '../../src/protocol/slot.ts';
 import { createReader, fromIoredis } from '../../src/reader/index.ts';
+import { hasLocalRedis } from '../support/local-redis.ts';
 import { startDaemon } from '../support/daemon-process.ts';
 import type { DaemonProcess } from '../support/daemon-process.ts';
 import { eventually } from '../support/eventually.ts';
@@ -13,12 +13,11 @@ import { clusterClient } from '../support/redis-cluster-sink.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
 
-const isInstalled = (await installedRedisImplementations()).includes('redis');
 const servers = inject('servers');
 const [server] = servers.mysql;
 const ROWS = 300;
 
-describe.skipIf(!isInstalled || server === undefined)('a daemon on a cluster of three', () => {
+describe.skipIf(!hasLocalRedis || server === undefined)('a daemon on a cluster of three', () => {
   let cluster: RedisCluster;
   let client: Cluster;
   let shop: Shop;

@@ -1,13 +1,13 @@
 import type { Cluster } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { startRedisCluster } from '../../scripts/servers/redis-cluster.ts';
 import type { RedisCluster } from '../../scripts/servers/redis-cluster.ts';
 import type { RedisServer } from '../../scripts/servers/redis-server.ts';
 import { keySlot } from '../../src/protocol/slot.ts';
 import type { RedisClusterOptions } from '../../src/redis/cluster-connection.ts';
 import type { DatasetChange } from '../../src/redis/dataset-watch.ts';
+import { hasLocalRedis } from '../support/local-redis.ts';
 import { eventually } from '../support/eventually.ts';
 import { clusterClient, openClusterSink, store } from '../support/redis-cluster-sink.ts';
 import {
@@ -20,10 +20,9 @@ import {
 } from '../support/redis-sink.ts';
 import type { TestSink } from '../support/redis-sink.ts';
 
-const isInstalled = (await installedRedisImplementations()).includes('redis');
 const keys = numberedKeys(300);
 
-describe.skipIf(!isInstalled)('a cluster with replicas', () => {
+describe.skipIf(!hasLocalRedis)('a cluster with replicas', () => {
   let cluster: RedisCluster;
   let client: Cluster;
   const opened: TestSink[] = [];

@@ -1,10 +1,10 @@
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { startRedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
 import type { RedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
 import type { DatasetChange } from '../../src/redis/dataset-watch.ts';
+import { hasLocalRedis } from '../support/local-redis.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   applyUntilDurable,
@@ -15,10 +15,7 @@ import {
   testClient,
 } from '../support/redis-sink.ts';
 
-// Local processes: containers do not reach each other by 127.0.0.1.
-const isInstalled = (await installedRedisImplementations()).includes('redis');
-
-describe.skipIf(!isInstalled)('a connection by way of sentinels', () => {
+describe.skipIf(!hasLocalRedis)('a connection by way of sentinels', () => {
   let redis: RedisSentinels;
   const closers: (() => unknown)[] = [];
 

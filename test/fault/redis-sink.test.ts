@@ -10,6 +10,7 @@ import { startRedisServer } from '../../scripts/servers/redis-server.ts';
 import type { RedisServer, RedisServerOptions } from '../../scripts/servers/redis-server.ts';
 import type { ErrorCode } from '../../src/errors/catalog.ts';
 import type { RedisConnectionOptions } from '../../src/redis/client.ts';
+import { hasLocalRedis } from '../support/local-redis.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   batchOf,
@@ -71,7 +72,7 @@ const messagesOf = ({ lines }: TestSink): string[] => lines.map(({ message }) =>
 const keys = numberedKeys(1_200);
 const deletes = deletesOf(keys);
 
-describe('a server that goes away', () => {
+describe.skipIf(!hasLocalRedis)('a server that goes away', () => {
   test('makes batches retryable, and durable again after its restart, on the same sink', async () => {
     const { server, client } = await startServer();
     const opened = await ready(server.port);
@@ -183,7 +184,7 @@ async function watchCursors(client: Redis): Promise<string[]> {
   return cursors;
 }
 
-describe('a server that does not answer', () => {
+describe.skipIf(!hasLocalRedis)('a server that does not answer', () => {
   test('because it is stopped by a signal makes the batch retryable, and takes it when it continues', async () => {
     const { server, client } = await startServer();
     await fill(client, keys);
@@ -252,7 +253,7 @@ describe('a server that does not answer', () => {
   });
 });
 
-describe('a server that refuses', () => {
+describe.skipIf(!hasLocalRedis)('a server that refuses', () => {
   test('as a replica is left and asked again until it is a master', async () => {
     const { server: master } = await startServer();
     const { server, client } = await startServer();
@@ -396,7 +397,7 @@ describe('a server that refuses', () => {
   });
 });
 
-describe('a server that is no Redis', () => {
+describe.skipIf(!hasLocalRedis)('a server that is no Redis', () => {
   let port: number;
 
   beforeEach(async () => {
@@ -420,7 +421,7 @@ describe('a server that is no Redis', () => {
   });
 });
 
-describe('sets, generations and publication', () => {
+describe.skipIf(!hasLocalRedis)('sets, generations and publication', () => {
   const members = numberedKeys(50_000, 'page:');
 
   async function fillSet(client: Redis): Promise<void> {

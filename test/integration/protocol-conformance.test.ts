@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util';
 import { Redis } from 'ioredis';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { rowVersion } from '../../src/change/version.ts';
 import { companionKey } from '../../src/protocol/companion-key.ts';
 import type { ScriptCall } from '../../src/protocol/script.ts';
@@ -13,7 +12,7 @@ import { conformanceCase, OWN_TOKEN } from '../support/protocol-cases.ts';
 import type { ConformanceCase, KeyCase } from '../support/protocol-cases.ts';
 import { callScript, callScripts, loadScripts } from '../support/protocol-client.ts';
 import { isLeft, putCache, readCaches, withModelTimes } from '../support/protocol-state.ts';
-import { startRedisServer } from '../support/provider.ts';
+import { redisImplementations, startRedisServer } from '../support/provider.ts';
 import type { TestRedisServer } from '../support/provider.ts';
 
 const CASES = 2_500;
@@ -35,7 +34,7 @@ describe('the random cases', () => {
   });
 });
 
-describe.each(await installedRedisImplementations())('the scripts on %s', (implementation) => {
+describe.each(await redisImplementations())('the scripts on %s', (implementation) => {
   let server: TestRedisServer;
   let redis: Redis;
 

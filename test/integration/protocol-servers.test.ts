@@ -1,7 +1,6 @@
 import { Redis } from 'ioredis';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import type { UpdateOutcome } from '../../src/change/command.ts';
 import { rowVersion } from '../../src/change/version.ts';
 import { companionKey } from '../../src/protocol/companion-key.ts';
@@ -9,7 +8,7 @@ import { fill, getOrLease, invalidate, SCRIPTS, update } from '../../src/protoco
 import type { FillReply } from '../../src/protocol/scripts.ts';
 import { eventually } from '../support/eventually.ts';
 import { callScript, loadScripts } from '../support/protocol-client.ts';
-import { startRedisServer } from '../support/provider.ts';
+import { redisImplementations, startRedisServer } from '../support/provider.ts';
 import type { TestRedisServer } from '../support/provider.ts';
 
 const tombstoneMs = 60_000;
@@ -17,7 +16,7 @@ const ttlMs = 60_000;
 const noHold = { tombstoneMs, holdMs: 0, gtid: '' };
 const [older, newer] = [rowVersion(1)!, rowVersion(2)!];
 
-describe.each(await installedRedisImplementations())('on %s', (implementation) => {
+describe.each(await redisImplementations())('on %s', (implementation) => {
   let server: TestRedisServer;
   let redis: Redis;
   const key = 'user:1';
@@ -154,7 +153,7 @@ describe.each(await installedRedisImplementations())('on %s', (implementation) =
   });
 });
 
-describe.each(await installedRedisImplementations())('in a cluster on %s', (implementation) => {
+describe.each(await redisImplementations())('in a cluster on %s', (implementation) => {
   let server: TestRedisServer;
   let redis: Redis;
 

@@ -5,12 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { compressed, createReader, fromIoredis, fromNodeRedis, jsonCodec } from '../../src/reader/index.ts';
 import type { CacheClient } from '../../src/reader/index.ts';
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { companionKey } from '../../src/protocol/companion-key.ts';
 import { eventually } from '../support/eventually.ts';
 import { nodeRedisClient, nodeRedisCluster } from '../support/node-redis.ts';
 import { startOneNodeCluster } from '../support/one-node-cluster.ts';
-import { startRedisServer } from '../support/provider.ts';
+import { redisImplementations, startRedisServer } from '../support/provider.ts';
 import type { TestRedisServer } from '../support/provider.ts';
 import { applicationClient, freshKey, listen, readerOn } from '../support/reader.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
@@ -102,7 +101,7 @@ describe.each(clients)('with %s', (_, adapt, raw) => {
   });
 });
 
-test.each(await installedRedisImplementations())(
+test.each(await redisImplementations())(
   'on %s leases are granted, voided and given back, and versions are compared',
   async (implementation) => {
     const server = await startRedisServer({ implementation });

@@ -1,13 +1,13 @@
 import type { Cluster } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { startRedisCluster } from '../../scripts/servers/redis-cluster.ts';
 import type { RedisCluster } from '../../scripts/servers/redis-cluster.ts';
 import type { CacheCommand, Guard } from '../../src/change/command.ts';
 import type { VersionToken } from '../../src/change/version.ts';
 import { companionKey } from '../../src/protocol/companion-key.ts';
 import { keySlot } from '../../src/protocol/slot.ts';
+import { eachLocalRedis } from '../support/local-redis.ts';
 import { documentedRights } from '../support/documented-rights.ts';
 import { clusterClient, openClusterSink, store as storeKeys } from '../support/redis-cluster-sink.ts';
 import {
@@ -24,12 +24,10 @@ import {
 } from '../support/redis-sink.ts';
 import type { TestSink } from '../support/redis-sink.ts';
 
-// Local processes, because Docker's cannot be told apart by 127.0.0.1.
-const implementations = await installedRedisImplementations();
 const rule = 'rules[0]';
 const version = '000000000000000000071' as VersionToken;
 
-describe.each(implementations)('a sink on a cluster of %s', (implementation) => {
+eachLocalRedis('a sink on a cluster of %s', (implementation) => {
   let cluster: RedisCluster;
   let sink: TestSink;
   let client: Cluster;

@@ -1,13 +1,13 @@
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { startRedisServer } from '../../scripts/servers/redis-server.ts';
 import type { RedisServer } from '../../scripts/servers/redis-server.ts';
 import type { RedisConnectionOptions } from '../../src/redis/client.ts';
 import type { RedisConnection } from '../../src/redis/connection.ts';
 import type { RedisSinkOptions } from '../../src/redis/sink.ts';
 import { eventually } from '../support/eventually.ts';
+import { eachLocalRedis } from '../support/local-redis.ts';
 import {
   applyOnce,
   applyUntilDurable,
@@ -25,7 +25,7 @@ import {
 } from '../support/redis-sink.ts';
 import type { TestSink } from '../support/redis-sink.ts';
 
-describe.each(await installedRedisImplementations())('on %s', (implementation) => {
+eachLocalRedis('on %s', (implementation) => {
   let server: RedisServer;
   let client: Redis;
   const opened: TestSink[] = [];
@@ -771,7 +771,7 @@ describe.each(await installedRedisImplementations())('on %s', (implementation) =
       publish: { channel: 'removed', stream: 'log' },
     };
     const rightsOfEverything =
-      '~* &removed -@all +multi +exec +unlink +sscan +srem +time +set +incr +publish +xadd'.split(' ');
+      '~* &removed -@all +multi +exec +unlink +scan +sscan +srem +time +set +incr +publish +xadd'.split(' ');
 
     test('of everything changes nothing, with no more rights than the documented ones', async () => {
       await fill(client, ['user:1']);
@@ -789,18 +789,40 @@ describe.each(await installedRedisImplementations())('on %s', (implementation) =
       expect(await remaining()).toEqual(['gen', 'log']);
     });
 
-    test.each(['exec', 'unlink', 'sscan', 'srem', 'time', 'set', 'incr', 'publish', 'xadd'])(
-      'of everything throws without the right to %s',
+    test.each(['exec', 'unlink', 'scan', 'sscan', 'srem', 'time', 'set', 'incr', 'publish', 'xadd'])(
+      'of everything throws without the right to %s, and names it',
       async (name) => {
         const rules = [...rightsOfEverything, `-${name}`];
         await client.acl('SETUSER', 'lacking', 'reset', 'on', '>secret', ...rules);
         const { connection } = await readySink({ username: 'lacking', password: 'secret' });
         await expect(connection.probe(everything)).rejects.toMatchObject({
           code: 'UNSTALE_REDIS_PERMISSION',
+          message: expect.stringContaining(name),
         });
         expect(await remaining()).toEqual([]);
       },
     );
+
+    test('of everything names all rights that are missing, also those to keys and channels', async () => {
+      const rights = [
+        '~user:*',
+        '-@all',
+        '+multi',
+        '+exec',
+        '+unlink',
+        '+scan',
+        '+time',
+        '+publish',
+        '+sscan',
+        '+srem',
+        '+incr',
+      ];
+      await client.acl('SETUSER', 'few', 'reset', 'on', '>secret', ...rights);
+      const { connection } = await readySink({ username: 'few', password: 'secret' });
+      await expect(connection.probe(everything)).rejects.toMatchObject({
+        message: 'the Redis user lacks the rights ~deps +set ~gen &removed +xadd',
+      });
+    });
 
     test('without the right to MULTI does not know of generations and publication', async () => {
       await client.acl('SETUSER', 'single', 'reset', 'on', '>secret', ...rightsOfEverything, '-multi');
@@ -845,6 +867,7 @@ describe.each(await installedRedisImplementations())('on %s', (implementation) =
         '~product:1',
         '-@all',
         '+unlink',
+        '+scan',
       );
       const { connection } = await readySink({ username: 'plain', password: 'secret' });
 

@@ -2,14 +2,17 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
 import { freePort } from '../../scripts/servers/free-port.ts';
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
+import { shortPatience } from '../../scripts/servers/redis-cluster.ts';
 import { startRedisServer } from '../../scripts/servers/redis-server.ts';
 import type { RedisServer } from '../../scripts/servers/redis-server.ts';
+import { UnstaleError } from '../../src/errors/unstale-error.ts';
 import type { RedisConnectionOptions } from '../../src/redis/client.ts';
-import { authority, certificate } from '../support/certificates.ts';
+import { eachLocalRedis } from '../support/local-redis.ts';
+import { authority, certificate, tlsOf } from '../support/certificates.ts';
+import { eventually } from '../support/eventually.ts';
 import {
   applyOnce,
   deletesOf,
@@ -21,8 +24,8 @@ import {
   testClient,
 } from '../support/redis-sink.ts';
 import type { TestSink } from '../support/redis-sink.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 
-const implementations = await installedRedisImplementations();
 const opened: TestSink[] = [];
 let directory: string;
 let ca: string;
@@ -33,6 +36,7 @@ beforeAll(async () => {
   await authority(directory, 'ca');
   await authority(directory, 'other');
   await certificate(directory, 'server', 'DNS:cache.example');
+  await certificate(directory, 'client', 'DNS:unstale');
   ca = await readFile(join(directory, 'ca.pem'), 'utf8');
   otherCa = await readFile(join(directory, 'other.pem'), 'utf8');
 });
@@ -41,7 +45,7 @@ afterEach(async () => {
 });
 afterAll(async () => rm(directory, { recursive: true, force: true }));
 
-describe.each(implementations)('%s by TLS', (implementation) => {
+eachLocalRedis('%s by TLS', (implementation) => {
   let server: RedisServer;
   let port: number;
 
@@ -85,16 +89,54 @@ describe.each(implementations)('%s by TLS', (implementation) => {
   });
 
   test('refuses another name, another authority and none, with a reason that may pass', async () => {
-    const unreachable = (reason: RegExp): object => ({
-      code: 'UNSTALE_REDIS_UNREACHABLE',
+    const refused = (reason: RegExp): object => ({
+      code: 'UNSTALE_REDIS_TLS',
       message: expect.stringMatching(reason),
     });
-    expect(await refusal(open({ ca }))).toMatchObject(unreachable(/altnames|does not match/i));
+    expect(await refusal(open({ ca }))).toMatchObject(refused(/altnames|does not match/i));
     expect(await refusal(open({ ca: otherCa, servername: 'cache.example' }))).toMatchObject(
-      unreachable(/certificate/),
+      refused(/certificate/),
     );
-    expect(await refusal(open({ servername: 'cache.example' }))).toMatchObject(unreachable(/certificate/));
-    expect(await refusal(open({ ca }, { port: server.port }))).toMatchObject(unreachable(/./));
+    expect(await refusal(open({ servername: 'cache.example' }))).toMatchObject(refused(/certificate/));
+    expect(await refusal(open({ ca }, { port: server.port }))).toMatchObject({
+      code: 'UNSTALE_REDIS_UNREACHABLE',
+    });
+  });
+
+  test('shows its certificate to a server that wants one, and says when it has none to show', async () => {
+    const strict = await startRedisServer({ implementation, tls: tlsOf(directory, 'server') });
+    const client = shortPatience(strict);
+    try {
+      await client.config('SET', 'tls-auth-clients', 'yes');
+      const own = { ca, servername: 'cache.example' };
+      const without = open(own, { port: strict.port });
+      // The server's alert and the end of its connection race each other; each attempt has another chance.
+      await eventually(
+        'the server says why',
+        () => refusal(without),
+        (reason) => reason instanceof UnstaleError && reason.code === 'UNSTALE_REDIS_TLS',
+      );
+      const cert = await readFile(join(directory, 'client.pem'), 'utf8');
+      const key = await readFile(join(directory, 'client.key'), 'utf8');
+      await open({ ...own, cert, key }, { port: strict.port }).connection.checkReady(5_000);
+    } finally {
+      client.disconnect();
+      await strict.destroy();
+    }
+  });
+
+  test('a connection that is closed in the middle of a handshake ends without noise, whatever the server shows', async () => {
+    const proxy = await startTcpProxy({ port });
+    proxy.freeze();
+    try {
+      const { connection } = open({ ca: otherCa }, { port: proxy.port });
+      await eventually('it connects', () => proxy.connections === 1);
+      const closed = connection.close();
+      proxy.thaw();
+      await closed;
+    } finally {
+      await proxy.close();
+    }
   });
 
   test('takes any certificate if told so', async () => {

@@ -1,14 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { startRedisCluster } from '../../scripts/servers/redis-cluster.ts';
 import type { RedisCluster } from '../../scripts/servers/redis-cluster.ts';
 import { startRedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
+import { hasLocalRedis } from '../support/local-redis.ts';
 import type { RedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
 
-const isInstalled = (await installedRedisImplementations()).includes('redis');
-
-describe.skipIf(!isInstalled)('a throwaway cluster', () => {
+describe.skipIf(!hasLocalRedis)('a throwaway cluster', () => {
   let cluster: RedisCluster;
   beforeAll(async () => {
     cluster = await startRedisCluster();
@@ -35,7 +33,7 @@ describe.skipIf(!isInstalled)('a throwaway cluster', () => {
   });
 });
 
-describe.skipIf(!isInstalled)('throwaway sentinels', () => {
+describe.skipIf(!hasLocalRedis)('throwaway sentinels', () => {
   let sentinels: RedisSentinels;
   beforeAll(async () => {
     sentinels = await startRedisSentinels();

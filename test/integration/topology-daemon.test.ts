@@ -1,11 +1,18 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import type { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
-import { startRedisCluster } from '../../scripts/servers/redis-cluster.ts';
+import { shortPatience, startRedisCluster } from '../../scripts/servers/redis-cluster.ts';
 import type { RedisCluster } from '../../scripts/servers/redis-cluster.ts';
 import { startRedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
 import type { RedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
+import { policyOf } from '../../src/errors/catalog.ts';
+import { hasLocalRedis } from '../support/local-redis.ts';
+import { authority, certificate, tlsOf } from '../support/certificates.ts';
+import { runCli, writeConfig } from '../support/cli.ts';
 import { startDaemon } from '../support/daemon-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { clusterClient } from '../support/redis-cluster-sink.ts';
@@ -13,11 +20,10 @@ import { testClient } from '../support/redis-sink.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
 
-const isInstalled = (await installedRedisImplementations()).includes('redis');
 const { mysql, redis } = inject('servers');
 const [server] = mysql;
 
-describe.skipIf(!isInstalled || server === undefined)('a daemon', () => {
+describe.skipIf(!hasLocalRedis || server === undefined)('a daemon', () => {
   let shop: Shop;
   let cluster: RedisCluster;
   let sentinels: RedisSentinels;
@@ -34,9 +40,9 @@ describe.skipIf(!isInstalled || server === undefined)('a daemon', () => {
   });
 
   /** Lets a daemon with this place of Redis delete keys of rows, and those of a truncated table. */
-  const deletes = async (place: object, client: Redis | Cluster): Promise<void> => {
+  const deletes = async (name: string, place: object, client: Redis | Cluster): Promise<void> => {
     // A daemon that finds another Redis than before would apply the truncation of the other test again.
-    const client_id = `${shop.db.name}-${Object.keys(place)[0] ?? ''}`;
+    const client_id = `${shop.db.name}-${name}`;
     const daemon = await startDaemon({ ...shop.config(), client_id, redis: place });
     try {
       await daemon.ready();
@@ -59,11 +65,62 @@ describe.skipIf(!isInstalled || server === undefined)('a daemon', () => {
   };
 
   test('deletes in a cluster', async () => {
-    await deletes({ cluster: cluster.addresses }, clusterClient(cluster));
+    await deletes('cluster', { cluster: cluster.addresses }, clusterClient(cluster));
   });
 
   test('deletes on the master that sentinels name', async () => {
     const place = { sentinel: { name: sentinels.name, nodes: sentinels.addresses }, wait_replicas: 1 };
-    await deletes(place, testClient((await sentinels.master()).port));
+    await deletes('sentinels', place, testClient((await sentinels.master()).port));
+  });
+
+  describe('by TLS only', () => {
+    let directory: string;
+    let secureCluster: RedisCluster;
+    let secureSentinels: RedisSentinels;
+
+    beforeAll(async () => {
+      directory = await mkdtemp(join(tmpdir(), 'unstale-tls-'));
+      for (const name of ['ca', 'other']) await authority(directory, name);
+      await certificate(directory, 'server', 'IP:127.0.0.1');
+      const tls = tlsOf(directory, 'server');
+      [secureCluster, secureSentinels] = await Promise.all([
+        startRedisCluster({ tls }),
+        startRedisSentinels({ tls }),
+      ]);
+    });
+    afterAll(async () => {
+      await Promise.all([secureCluster?.destroy(), secureSentinels?.destroy()]);
+      await rm(directory, { recursive: true, force: true });
+    });
+
+    const placeOf = (kind: string, ca: string): object => ({
+      ...(kind === 'cluster'
+        ? { cluster: secureCluster.addresses }
+        : { sentinel: { name: secureSentinels.name, nodes: secureSentinels.addresses } }),
+      tls: { ca: join(directory, ca) },
+    });
+
+    test('deletes in a cluster', async () => {
+      await deletes('tls-cluster', placeOf('cluster', 'ca.pem'), clusterClient(secureCluster, { tls: true }));
+    });
+
+    test('deletes on the master that sentinels name', async () => {
+      const client = shortPatience(await secureSentinels.master());
+      await deletes('tls-sentinels', placeOf('sentinels', 'ca.pem'), client);
+    });
+
+    test.each(['cluster', 'sentinels'])(
+      'refuses to start where the certificates of the %s are of another authority, with code and hint',
+      async (kind) => {
+        const client_id = `${shop.db.name}-refused`;
+        const redis = { ...placeOf(kind, 'other.pem'), connect_timeout: '1s' };
+        const config = await writeConfig({ ...shop.config(), client_id, redis });
+        const { code, stdout, stderr } = await runCli(['run', '-c', config]);
+        expect(`${stdout}${stderr}`).toMatch(/UNSTALE_REDIS_TLS/);
+        expect(stderr).toContain(policyOf('UNSTALE_REDIS_TLS').hint);
+        expect(stderr).toContain('certificate');
+        expect(code).toBe(3);
+      },
+    );
   });
 });

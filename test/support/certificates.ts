@@ -3,7 +3,15 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
+import type { RedisServerTls } from '../../scripts/servers/redis-server.ts';
+
 const run = promisify(execFile);
+
+/** What a server needs to be talked to by TLS only: files of `authority` and `certificate`. */
+export function tlsOf(directory: string, name: string): RedisServerTls {
+  const file = (base: string): string => join(directory, base);
+  return { ca: file('ca.pem'), cert: file(`${name}.pem`), key: file(`${name}.key`) };
+}
 
 /** A self-signed authority: `name.pem` and `name.key`. */
 export async function authority(directory: string, name: string): Promise<void> {

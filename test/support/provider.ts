@@ -1,4 +1,5 @@
-import { installedMysqlFlavours } from '../../scripts/servers/installed.ts';
+import { installedMysqlFlavours, installedRedisImplementations } from '../../scripts/servers/installed.ts';
+import type { RedisImplementation } from '../../scripts/servers/installed.ts';
 import { askMysqlVersion, startMysqlServer as startLocalMysql } from '../../scripts/servers/mysql-server.ts';
 import type { MysqlServer, MysqlServerOptions } from '../../scripts/servers/mysql-server.ts';
 import { askRedisVersion, startRedisServer as startLocalRedis } from '../../scripts/servers/redis-server.ts';
@@ -71,6 +72,13 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
   if (from === 'url') return externalRedis(options);
   const start = from === 'docker' ? startRedisContainer : startLocalRedis;
   return { ...(await start(options)), controllable: true };
+}
+
+/** Those that `startRedisServer` can start here. */
+export async function redisImplementations(): Promise<readonly RedisImplementation[]> {
+  const from = await origin(redisVariable);
+  if (from === 'local') return installedRedisImplementations();
+  return from === 'docker' ? ['redis', 'redis8', 'valkey'] : ['redis'];
 }
 
 async function origin(variable: string): Promise<Origin> {
@@ -167,5 +175,9 @@ function requireAllInCi(mysql: readonly TestMysqlServer[]): void {
 async function summarize(mysql: readonly TestMysqlServer[], redis: TestRedisServer): Promise<string> {
   const places = { url: 'named by URL', docker: 'in Docker', local: 'local processes' };
   const names = mysql.map(({ flavour, version }) => `${flavour} ${version}`).join(', ');
-  return `${names} (${places[await origin(mysqlVariable)]}); redis ${redis.version} (${places[await origin(redisVariable)]})`;
+  const isLocal = (await installedRedisImplementations()).includes('redis');
+  const skipped = isLocal
+    ? ''
+    : '; tests of clusters, sentinels and TLS are skipped: they need a redis-server of this machine';
+  return `${names} (${places[await origin(mysqlVariable)]}); redis ${redis.version} (${places[await origin(redisVariable)]})${skipped}`;
 }

@@ -37,13 +37,17 @@ export function openClusterSink(
   return { sink, connection, lines, replies };
 }
 
-/** A client for the test itself, which finds every key. */
-export function clusterClient({ addresses }: Pick<RedisCluster, 'addresses'>): Cluster {
+/** A client for the test itself, which finds every key; by TLS it trusts anybody. */
+export function clusterClient(
+  { addresses }: Pick<RedisCluster, 'addresses'>,
+  { tls = false }: { tls?: boolean } = {},
+): Cluster {
   const client = new Cluster(
     addresses.map((address) => {
       const [host = '', port = ''] = address.split(':');
       return { host, port: Number(port) };
     }),
+    tls ? { redisOptions: { tls: { rejectUnauthorized: false } } } : {},
   );
   client.on('error', () => undefined);
   return client;

@@ -8,7 +8,7 @@ import type { RedisConnection } from '../../src/redis/connection.ts';
 import { createRedisSink } from '../../src/redis/sink.ts';
 import type { RedisSinkOptions } from '../../src/redis/sink.ts';
 import { sleep } from '../../src/runtime/sleep.ts';
-import type { WriteSample } from '../../src/redis/write-probe.ts';
+import type { WriteSample } from '../../src/redis/sample-commands.ts';
 import { eventually } from './eventually.ts';
 
 /** Times of these tests, ms: short enough to wait for, long enough for a busy machine. */

@@ -11,8 +11,9 @@ export interface TcpProxy {
   readonly port: number;
   /** Open client connections. */
   readonly connections: number;
-  /** Client connections since the start. */
+  /** Client connections since the start, without those that were refused. */
   readonly accepted: number;
+  readonly refused: number;
   /**
    * Half-open: sockets stay open, new ones are accepted, bytes are taken in (up to 1 MiB a direction, as a
    * kernel's buffers would) and nothing is forwarded, neither bytes nor the end of a connection.
@@ -53,10 +54,12 @@ export async function startTcpProxy(first: TcpProxyTarget): Promise<TcpProxy> {
   const mode: Mode = { refusing: false, dropReplies: false, delayMs: 0, flowing: Promise.resolve() };
   const pairs = new Set<readonly [Socket, Socket]>();
   let accepted = 0;
+  let refused = 0;
   let release = (): void => undefined;
 
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     if (mode.refusing) {
+      refused += 1;
       client.resetAndDestroy();
       return;
     }
@@ -96,6 +99,9 @@ export async function startTcpProxy(first: TcpProxyTarget): Promise<TcpProxy> {
     },
     get accepted() {
       return accepted;
+    },
+    get refused() {
+      return refused;
     },
     freeze: () => {
       release();
