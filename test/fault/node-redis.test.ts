@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
-import { installedRedisImplementations } from '../../scripts/servers/installed.ts';
 import { startRedisCluster } from '../../scripts/servers/redis-cluster.ts';
 import type { RedisCluster } from '../../scripts/servers/redis-cluster.ts';
 import { fromNodeRedis } from '../../src/reader/index.ts';
 import type { Reader } from '../../src/reader/index.ts';
 import { eventually } from '../support/eventually.ts';
+import { hasLocalRedis } from '../support/local-redis.ts';
 import { nodeRedisClient, nodeRedisCluster } from '../support/node-redis.ts';
 import { startOneNodeCluster } from '../support/one-node-cluster.ts';
 import { startRedisServer } from '../support/provider.ts';
@@ -81,10 +81,7 @@ describe('a Redis that is down when node-redis starts', () => {
   });
 });
 
-// Local processes: containers do not reach each other by 127.0.0.1.
-const isInstalled = (await installedRedisImplementations()).includes('redis');
-
-describe.skipIf(!isInstalled)('a cluster of node-redis', () => {
+describe.skipIf(!hasLocalRedis)('a cluster of node-redis', () => {
   let cluster: RedisCluster;
   let client: ReturnType<typeof nodeRedisCluster>;
 

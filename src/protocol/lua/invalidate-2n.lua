@@ -9,6 +9,7 @@
 -- Reply    how many keys existed
 
 local tombstone, hold, gtid = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+local keep = string.format('%.0f', math.max(tombstone, hold))
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local removed = 0
@@ -39,9 +40,9 @@ for index = 1, #KEYS, 2 do
     local other = known > now and fields[6] ~= gtid
     if gtid == '' or other then redis.call('HDEL', companion, 'g') else redis.call('HSET', companion, 'g', gtid) end
   end
-  local keep = math.max(tombstone, hold)
-  -- A companion that was there has an end, which is not to come nearer.
-  local extended = floor and redis.call('PEXPIRE', companion, keep, 'GT') == 1
-  if not extended and redis.call('PTTL', companion) < keep then redis.call('PEXPIRE', companion, keep) end
+  -- A companion that was there has an end, which is not to come nearer; a new one has none.
+  local likely, other = 'NX', 'GT'
+  if floor then likely, other = other, likely end
+  if redis.call('PEXPIRE', companion, keep, likely) == 0 then redis.call('PEXPIRE', companion, keep, other) end
 end
 return removed

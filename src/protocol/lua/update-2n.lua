@@ -40,13 +40,14 @@ for index = 1, #KEYS, 2 do
     local trusted = comparable and not unversioned
     -- Most values need nothing else. Where Redis is out of memory this is refused, and what is there has to go first.
     local set
-    if trusted and not hash then
-      if create then set = pcall('SET', key, ARGV[first], 'PX', ttl)
-      else set = pcall('SET', key, ARGV[first], 'PX', ttl, 'XX') end
+    if not hash then
+      if create and trusted then set = pcall('SET', key, ARGV[first], 'PX', ttl)
+      elseif create then set = pcall('SET', key, ARGV[first], 'PX', ttl, 'NX')
+      elseif trusted then set = pcall('SET', key, ARGV[first], 'PX', ttl, 'XX') end
     end
     if set and set.ok then
       reply = 's'
-    elseif set == false then
+    elseif set == false and not create then
       reply = 'k'
     else
       -- A value that is replaced goes even where Redis is out of memory. A new one is refused there, unless the script
@@ -69,9 +70,10 @@ for index = 1, #KEYS, 2 do
     if leased then call('HDEL', companion, 'l', 'x', 'u') end
     call('HSET', companion, 'f', version)
     local keep = reply == 's' and kept or tombstone
-    -- A companion that was there has an end, which is not to come nearer.
-    local extended = floor and call('PEXPIRE', companion, keep, 'GT') == 1
-    if not extended and call('PTTL', companion) < tonumber(keep) then call('PEXPIRE', companion, keep) end
+    -- A companion that was there has an end, which is not to come nearer; a new one has none.
+    local likely, other = 'NX', 'GT'
+    if floor then likely, other = other, likely end
+    if call('PEXPIRE', companion, keep, likely) == 0 then call('PEXPIRE', companion, keep, other) end
   end
   replies[#replies + 1] = reply
 end
