@@ -18,6 +18,7 @@ import { readOne } from './read-one.ts';
 import { loadUnleased } from './read-through.ts';
 import { createRedisCalls } from './redis-calls.ts';
 import { createRefreshSchedule } from './refresh-schedule.ts';
+import { requireInvalidateOptions, requireWaitForOptions } from './known-options.ts';
 import { milliseconds, readSettingsOf, settingsOf } from './settings.ts';
 import type { ReadSettings } from './settings.ts';
 
@@ -106,9 +107,11 @@ export function createReader(options: ReaderOptions): Reader {
 
   async function invalidate(
     given: string | InvalidatedKey | readonly (string | InvalidatedKey)[],
-    { hold, gtid = '' }: InvalidateOptions = {},
+    options: InvalidateOptions = {},
   ): Promise<number> {
     if (closed) throw new ReaderError('UNSTALE_READER_CLOSED');
+    requireInvalidateOptions(options);
+    const { hold, gtid = '' } = options;
     const holdMs = hold === undefined ? settings.holdMs : milliseconds('hold', hold, 0);
     const all = typeof given === 'string' || 'key' in given ? [given] : given;
     const keys = all.map((one) => (typeof one === 'string' ? one : one.key));
@@ -134,8 +137,10 @@ export function createReader(options: ReaderOptions): Reader {
       return getMany({ core, flights, gate }, keys, load, readSettingsOf(options, settings));
     },
     invalidate,
-    async waitFor(gtid, { timeout = '1s' } = {}) {
+    async waitFor(gtid, options: WaitForOptions = {}) {
       if (closed) throw new ReaderError('UNSTALE_READER_CLOSED');
+      requireWaitForOptions(options);
+      const { timeout = '1s' } = options;
       if (applied === undefined)
         throw new ReaderError(
           'UNSTALE_READER_OPTIONS',

@@ -54,6 +54,16 @@ describe('the options of a reader', () => {
     expect(settingsOf({ ...required, ttl }).ttlMs).toBe(expected);
   });
 
+  it.each<[object, string]>([
+    [{ ttlMs: 5 }, 'there is no option ttlMs; there are redis, source, ttl,'],
+    [{ breaker: { openMs: 5 } }, 'there is no option breaker.openMs; there are failures, openFor'],
+    [{ loadLimit: { max: 5 } }, 'there is no option loadLimit.max'],
+    [{ stale: { ttl: 5 } }, 'there is no option stale.ttl'],
+    [{ earlyRefresh: { alpha: 1 } }, 'there is no option earlyRefresh.alpha'],
+  ])('that do not exist are refused by name: %j', (unknown, message) => {
+    expect(() => settingsOf({ ...required, ...unknown })).toThrow(message);
+  });
+
   it('that are missing in a part have the defaults of that part', () => {
     const settings = settingsOf({
       ...required,
@@ -91,6 +101,13 @@ describe('the options of a read', () => {
       absentTtlMs: 0,
       source: 'replica',
     });
+  });
+
+  it('that do not exist are refused by name', () => {
+    const misspelt = { ttlMs: 5 };
+    expect(() => readSettingsOf(misspelt as object, settings)).toThrow(
+      'there is no option ttlMs; there are codec, ttl,',
+    );
   });
 
   it.each<ReadOptions<unknown>>([

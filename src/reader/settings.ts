@@ -3,6 +3,7 @@ import type { BreakerSettings } from './breaker.ts';
 import { jsonCodec } from './codec.ts';
 import type { Codec } from './codec.ts';
 import { ReaderError } from './errors.ts';
+import { requireReaderOptions, requireReadOptions } from './known-options.ts';
 import type { LastKnownSettings } from './last-known.ts';
 import type { LoadLimitSettings } from './load-limit.ts';
 import type { RowVersion } from './loader.ts';
@@ -46,6 +47,7 @@ export interface Settings {
 
 /** @throws ReaderError UNSTALE_READER_OPTIONS that names the first option that cannot be */
 export function settingsOf(options: ReaderOptions): Settings {
+  requireReaderOptions(options);
   const { breaker, loadLimit } = options;
   const jitter = options.ttlJitter ?? DEFAULTS.ttlJitter;
   if (!(jitter >= 0 && jitter < 1))
@@ -101,10 +103,9 @@ export interface ReadSettings<V> {
 }
 
 /** @throws ReaderError UNSTALE_READER_OPTIONS that names the first option that cannot be */
-export function readSettingsOf<V>(
-  { codec, ttl, absentTtl, source, version, noFill = false, inTransaction = false }: ReadOptions<V>,
-  settings: Settings,
-): ReadSettings<V> {
+export function readSettingsOf<V>(options: ReadOptions<V>, settings: Settings): ReadSettings<V> {
+  requireReadOptions(options);
+  const { codec, ttl, absentTtl, source, version, noFill = false, inTransaction = false } = options;
   return {
     codec: codec ?? jsonCodec<V>(),
     ttlMs: ttl === undefined ? settings.ttlMs : milliseconds('ttl', ttl, 1),

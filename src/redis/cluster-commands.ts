@@ -91,8 +91,13 @@ export function createClusterCommands(topology: ClusterTopology): Omit<RedisComm
     },
   });
 
-  const updates = (slot: number, group: readonly Update[], options: UpdateOptions): SlotCommand => ({
-    ...scriptCommand(slot, update(group, options)),
+  const updates = (
+    slot: number,
+    group: readonly Update[],
+    options: UpdateOptions,
+    call = update(group, options),
+  ): SlotCommand => ({
+    ...scriptCommand(slot, call),
     apart: async () => {
       const [first] = group;
       if (group.length === 1 && first !== undefined) {
@@ -115,11 +120,17 @@ export function createClusterCommands(topology: ClusterTopology): Omit<RedisComm
       );
     },
     async update(all, options) {
-      const groups = [...bySlot(all, ({ key }) => key)];
-      const replies = await sendAll(groups.map(([slot, group]) => updates(slot, group, options)));
+      const groups = [...bySlot(all, ({ key }) => key)].map(([slot, group]) => ({
+        slot,
+        group,
+        call: update(group, options),
+      }));
+      const replies = await sendAll(
+        groups.map(({ slot, group, call }) => updates(slot, group, options, call)),
+      );
       const byUpdate = new Map<Update, UpdateOutcome>();
-      for (const [at, [, group]] of groups.entries()) {
-        const read = readReply(update(group, options), replies[at]?.value);
+      for (const [at, { group, call }] of groups.entries()) {
+        const read = readReply(call, replies[at]?.value);
         group.forEach((one, index) => {
           const reply = read[index];
           if (reply !== undefined) byUpdate.set(one, reply);
