@@ -101,7 +101,8 @@ describe.each(mysql)('unstale run --dry-run on $label', (server) => {
     const again = await start(config);
     await shop.settled();
     expect(await shop.cached(['visit:1'])).toEqual([]);
-    const account = await accountOf(dryRun, 2);
+    // With the two batches of the fence.
+    const account = await accountOf(dryRun, 3);
     expect(account.get('rules[3]')).toMatchObject({ sample: [shop.key('visit:1')] });
     expect(await again.stop()).toEqual({ code: 0, signal: null });
   });
