@@ -37,6 +37,8 @@ export interface Stream extends MappedStream {
 /** Makes streams, which share one client for the lookups of rules. */
 export function createStreamFactory(tools: StreamTools): (config: Config) => Stream {
   let lookupClient: SqlClient | undefined;
+  // Reloads and repetitions make further streams; the heap is watched once.
+  let mayGrow = false;
   const lookupClientOf = (config: Config): SqlClient => {
     if (lookupClient !== undefined) return lookupClient;
     const opened = openLookupClient(config);
@@ -45,7 +47,10 @@ export function createStreamFactory(tools: StreamTools): (config: Config) => Str
     return opened;
   };
   return (config) => {
-    if (storesValues(config)) growYoungGeneration(YOUNG_WITH_VALUES);
+    if (storesValues(config) && !mayGrow) {
+      mayGrow = true;
+      growYoungGeneration(YOUNG_WITH_VALUES);
+    }
     return {
       config,
       source: createSource(config, tools),

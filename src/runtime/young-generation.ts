@@ -7,7 +7,7 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
  * and to work that off costs more than the work itself (docs/benchmarks.md).
  *
  * V8 asks how much to grow by each time it does, so growing is allowed until the size is reached. Optimized for size it
- * would shrink it again with every collection of the old one.
+ * would shrink it again with every collection of the old one. To be called once: it watches for as long as the process lives.
  */
 export function growYoungGeneration(bytes: number): void {
   setFlagsFromString('--no-optimize-for-size');
