@@ -13,7 +13,7 @@ describe.each(servers.mysql)('three daemons with one client_id, the source is $l
 
   beforeEach(async () => {
     shop = await openShop(server, servers.redis.url, { inFlight: 2 });
-    members = await startMembers(shop, 3);
+    members = await startMembers(shop, 3, { state: { lease_timeout: '3s' } });
   });
   afterEach(async () => {
     await endMembers(members);

@@ -11,14 +11,13 @@ export interface Member {
   readonly mysql: TcpProxy;
 }
 
-/** Starts daemons for one shop, one after the other: the first one leads. */
+/** Starts daemons for one shop: the first one leads. */
 export async function startMembers(
   shop: Shop,
   count: number,
   overrides: ConfigOverrides = {},
 ): Promise<Member[]> {
-  const members: Member[] = [];
-  for (let number = 1; number <= count; number += 1) {
+  const start = async (): Promise<Member> => {
     const url = new URL(shop.db.url);
     const mysql = await startTcpProxy({ port: Number(url.port) });
     url.port = String(mysql.port);
@@ -26,9 +25,10 @@ export async function startMembers(
       shop.config({ ...overrides, source: { url: url.href, ...overrides.source } }),
     );
     await daemon.ready();
-    members.push({ daemon, mysql });
-  }
-  return members;
+    return { daemon, mysql };
+  };
+  const first = await start();
+  return [first, ...(await Promise.all(Array.from({ length: count - 1 }, start)))];
 }
 
 export async function endMembers(members: readonly Member[]): Promise<void> {
