@@ -1,6 +1,6 @@
 import type { SourcePosition } from './change/position.ts';
 import type { Config } from './config/config.ts';
-import type { Log } from './pipeline/ports.ts';
+import type { Log, WriteGate } from './pipeline/ports.ts';
 import type { RedisConnection } from './redis/connection.ts';
 import { appliedKey, formatApplied } from './protocol/applied.ts';
 
@@ -9,6 +9,8 @@ interface AppliedMarkerOptions {
   readonly write: (key: string, text: string) => Promise<void>;
   /** At least this long between two writes, ms. */
   readonly interval: number;
+  /** Only the leader knows how far it is. */
+  readonly gate: WriteGate;
   readonly log: Log;
 }
 
@@ -45,7 +47,7 @@ export class AppliedMarker {
 
   #write(): void {
     const position = this.#next;
-    if (position === undefined) return;
+    if (position === undefined || !this.#options.gate.isOpen()) return;
     this.#next = undefined;
     const { clientId, write, log } = this.#options;
     const { serverUuid, file, offset, gtidSet = '' } = position;
@@ -59,9 +61,10 @@ export class AppliedMarker {
 export function openMarker(
   { dryRun, clientId, redis: { appliedInterval } }: Config,
   redis: RedisConnection,
+  gate: WriteGate,
   log: Log,
 ): AppliedMarker | undefined {
   if (dryRun || appliedInterval === undefined) return undefined;
   const write = (key: string, text: string): Promise<void> => redis.setAll([key], text);
-  return new AppliedMarker({ clientId, write, interval: appliedInterval, log });
+  return new AppliedMarker({ clientId, write, interval: appliedInterval, gate, log });
 }

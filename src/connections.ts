@@ -1,19 +1,18 @@
 import type { ConnectionOptions } from 'mysql2';
 import type { Config } from './config/config.ts';
 import { CONCURRENCY } from './lookup/mysql-lookups.ts';
-import type { HistoryStore, Log, SqlClient } from './pipeline/ports.ts';
+import type { Log, SqlClient, SqlWriter } from './pipeline/ports.ts';
 import { connectRedisCluster } from './redis/cluster-connection.ts';
 import { connectRedis } from './redis/connection.ts';
 import type { RedisConnection } from './redis/connection.ts';
 import { createSqlClient } from './runtime/mysql-client.ts';
 import { resolveConnectionOptions } from './runtime/mysql-connection.ts';
 import { formatEndpoint } from './runtime/mysql-endpoint.ts';
-import { createDatasetStore } from './state/dataset-store.ts';
-import type { DatasetStore } from './state/dataset-store.ts';
-import { createHistoryStore } from './state/history-store.ts';
-import { createPositionStore, UNLOGGED_WRITES } from './state/position-store.ts';
-import type { MysqlPositionStore } from './state/position-store.ts';
+import type { Fence } from './state/fence.ts';
+import { UNLOGGED_WRITES } from './state/prepare-state.ts';
 import { NO_HISTORY, readOnlyStore } from './state/read-only-store.ts';
+import { openStateTables } from './state/state-tables.ts';
+import type { StateTables } from './state/state-tables.ts';
 
 /** Longest wait for the answer to a short question or to a position write, ms. */
 const QUERY_TIMEOUT = 10_000;
@@ -73,33 +72,37 @@ export function sourceConnectionOptions(config: Config): Promise<ConnectionOptio
   return resolveConnectionOptions(connection, connection.connectTimeout);
 }
 
-/** What a daemon keeps beyond its end. */
-export interface StateStores {
-  readonly store: MysqlPositionStore;
-  readonly history: HistoryStore;
-  readonly datasets: DatasetStore;
+/** The one session with the server of the state: of its lock, and of all that is written in the name of its holder. */
+export interface StateConnection {
+  readonly client: SqlWriter;
+  /** The tables, written in the name of a leader; a dry run only reads them. */
+  readonly tables: (fence: Fence) => StateTables;
   close(): Promise<void>;
 }
 
-/** The stored positions, which a dry run only reads. Connects when first asked. */
-export function openStateStore(config: Config, log: Log): StateStores {
-  const client = createSqlClient(config.state.connection, {
+/**
+ * Connects when first asked. The server ends the session, and frees its lock, when nothing is heard of it for
+ * `state.lease_timeout`.
+ *
+ * @param onLost is called at once when the session is gone
+ */
+export function openState(config: Config, log: Log, onLost: () => void): StateConnection {
+  const { connection, sameServer, database, leaseTimeout } = config.state;
+  const client = createSqlClient(connection, {
     name: 'state',
     queryTimeout: QUERY_TIMEOUT,
+    sessionSetup: config.dryRun ? [] : [`SET SESSION wait_timeout = ${leaseTimeout / 1000}`],
     // On another server than the source the positions are data like any other and may be replicated.
-    optionalSessionSetup: config.state.sameServer ? UNLOGGED_WRITES : [],
+    optionalSessionSetup: sameServer ? UNLOGGED_WRITES : [],
+    onLost,
   });
-  const store = createPositionStore({
-    client,
-    database: config.state.database,
-    clientId: config.clientId,
-    log,
-  });
-  const tables = { client, database: config.state.database, clientId: config.clientId };
   return {
-    store: config.dryRun ? readOnlyStore(store, log) : store,
-    history: config.dryRun ? NO_HISTORY : createHistoryStore(tables),
-    datasets: createDatasetStore(tables),
+    client,
+    tables: (fence) => {
+      const tables = openStateTables({ client, database, clientId: config.clientId, fence });
+      if (!config.dryRun) return tables;
+      return { ...tables, store: readOnlyStore(tables.store, log), history: NO_HISTORY };
+    },
     close: () => client.close(),
   };
 }

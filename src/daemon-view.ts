@@ -1,29 +1,25 @@
 import type { VisibilityBarrier } from './binlog/barrier/visibility-barrier.ts';
-import type { Retention, RetentionWatch } from './binlog/retention-watch.ts';
+import type { Retention } from './binlog/retention-watch.ts';
 import type { SourcePosition } from './change/position.ts';
+import type { Config } from './config/config.ts';
 import type { UnstaleError } from './errors/unstale-error.ts';
 import { selectorOf } from './mapping/rule.ts';
 import { formatSelector } from './mapping/table-selector.ts';
-import { assessHealth } from './observability/health.ts';
+import { assessHealth, assessStandby } from './observability/health.ts';
 import type { HealthReport } from './observability/health.ts';
 import type { GaugeSources } from './observability/metrics.ts';
-import type { CheckpointWriter } from './pipeline/checkpoint-writer.ts';
-import type { Pipeline } from './pipeline/pipeline.ts';
 import type { RedisConnection } from './redis/connection.ts';
+import type { Candidate } from './state/candidate.ts';
 import type { Stream } from './stream.ts';
-
-/** How far a daemon is. */
-export type Phase = 'starting' | 'running' | 'draining' | 'stopped';
+import type { Leadership } from './term/leadership.ts';
 
 export interface DaemonParts {
-  /** The one that is read now. */
-  readonly stream: () => Stream;
-  readonly phase: () => Phase;
-  readonly fatal: () => UnstaleError | undefined;
+  /** The one in force. */
+  readonly config: () => Config;
+  readonly leadership: Leadership;
+  /** Undefined in a dry run. */
+  readonly candidate: Candidate | undefined;
   readonly lastError: () => UnstaleError | undefined;
-  readonly pipeline: Pipeline;
-  readonly writer: CheckpointWriter;
-  readonly retention: RetentionWatch;
   readonly redis: RedisConnection;
   readonly barrier: VisibilityBarrier | undefined;
   /** Whether another configuration is on its way. */
@@ -36,55 +32,77 @@ export interface DaemonView {
   readonly health: () => HealthReport;
   /** Holds no secret and no row value. */
   readonly status: () => object;
-  /** A stream is about to be replaced: what it has counted is kept. */
+  /** A stream is about to be replaced, or done with: what it has counted is kept. */
   readonly retire: (stream: Stream) => void;
 }
 
 export function createDaemonView(parts: DaemonParts): DaemonView {
-  const { stream, phase, fatal, lastError, pipeline, writer, retention, redis, barrier } = parts;
+  const { leadership, candidate, lastError, redis, barrier } = parts;
   const startedAt = Date.now();
-  /** Of streams that were replaced. */
+  /** Of streams that are done with. */
   const before = { pausedMs: 0, unreadHints: 0 };
-  const lagMs = (): number => {
-    const oldest = pipeline.oldestUnappliedAt;
+  const stream = (): Stream | undefined => leadership.term?.stream;
+  const lagMs = (): number | undefined => {
+    const { term } = leadership;
+    if (term === undefined) return undefined;
+    const oldest = term.pipeline.oldestUnappliedAt;
     return oldest === undefined ? 0 : Math.max(0, Date.now() - oldest);
   };
-  const inFlightBytes = (): number => pipeline.inFlightBytes + stream().source.bufferedBytes;
+  const inFlightBytes = (): number =>
+    (leadership.term?.pipeline.inFlightBytes ?? 0) + (stream()?.source.bufferedBytes ?? 0);
   const health = (): HealthReport => {
-    const { source, config } = stream();
-    const [gap, ended] = [source.openGap, fatal()];
+    const { phase, term, fatal: ended } = leadership;
+    const fatal = ended === undefined ? {} : { fatal: { code: ended.code, message: ended.message } };
+    const draining = phase === 'draining' || phase === 'stopped';
+    const redisReachable = redis.isReachable() && term?.pipeline.retrying !== true;
+    if (phase === 'standby') {
+      return assessStandby({
+        draining,
+        redisReachable,
+        stateReachable: candidate?.isAnswered !== false,
+        ...fatal,
+      });
+    }
+    const { health, source: limits } = parts.config();
+    const source = term?.stream.source;
+    const gap = source?.openGap;
     return assessHealth({
-      started: phase() !== 'starting',
-      draining: phase() === 'draining' || phase() === 'stopped',
-      streaming: source.isStreaming,
-      paused: source.isPaused,
-      lastEventAgeMs: source.lastActivityAge,
-      silenceTimeoutMs: config.source.silenceTimeout,
-      redisReachable: redis.isReachable() && !pipeline.retrying,
+      started: phase !== 'starting',
+      draining,
+      streaming: source?.isStreaming ?? false,
+      paused: source?.isPaused ?? false,
+      lastEventAgeMs: source?.lastActivityAge,
+      silenceTimeoutMs: limits.silenceTimeout,
+      redisReachable,
+      leaseHeld: term === undefined || leadership.leads,
       lagMs: lagMs(),
-      maxLagMs: config.health.maxLag,
+      maxLagMs: health.maxLag,
       ...(gap === undefined ? {} : { gap }),
-      ...(ended === undefined ? {} : { fatal: { code: ended.code, message: ended.message } }),
+      ...fatal,
     });
   };
   return {
     gauges: {
-      lagSeconds: () => lagMs() / 1000,
-      lastEventAgeSeconds: () => seconds(stream().source.lastActivityAge),
+      lagSeconds: () => seconds(lagMs()),
+      lastEventAgeSeconds: () => seconds(stream()?.source.lastActivityAge),
       inFlightBytes,
-      pausedSeconds: () => (before.pausedMs + stream().source.pausedMs) / 1000,
-      hintsUnread: () => before.unreadHints + stream().source.unreadHints,
-      gapBytesToOldestBinlog: () => retention.retention?.bytesToOldest,
-      positionAgeSeconds: () => writer.staleness / 1000,
-      deletesDelayed: () => pipeline.heldDeletes,
+      pausedSeconds: () => (before.pausedMs + (stream()?.source.pausedMs ?? 0)) / 1000,
+      hintsUnread: () => before.unreadHints + (stream()?.source.unreadHints ?? 0),
+      gapBytesToOldestBinlog: () => leadership.term?.retention.retention?.bytesToOldest,
+      positionAgeSeconds: () => seconds(leadership.term?.writer.staleness),
+      deletesDelayed: () => leadership.term?.pipeline.heldDeletes ?? 0,
+      leader: () => (leadership.leads ? 1 : 0),
     },
     health,
     status: () => {
-      const { config, source } = stream();
+      const { term, phase } = leadership;
+      const config = parts.config();
       const error = lastError();
       return {
         client_id: config.clientId,
-        state: phase(),
+        state: phase,
+        leader: leadership.leads,
+        lease: describeLease(leadership, candidate),
         dry_run: config.dryRun ?? false,
         ...health(),
         uptime_seconds: Math.round((Date.now() - startedAt) / 1000),
@@ -92,14 +110,14 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
         reloading: parts.reloading(),
         tables: [...new Set(config.plan.rules.map((rule) => formatSelector(selectorOf(rule))))],
         position: {
-          received: describePosition(source.received),
-          applied: describePosition(writer.applied),
-          stored: describePosition(writer.stored),
+          received: describePosition(term?.stream.source.received),
+          applied: describePosition(term?.writer.applied),
+          stored: describePosition(term?.writer.stored),
         },
-        retention: describeRetention(retention.retention),
+        retention: describeRetention(term?.retention.retention),
         barrier: barrier?.answers ?? null,
-        lag_ms: lagMs(),
-        paused: source.isPaused,
+        lag_ms: lagMs() ?? null,
+        paused: term?.stream.source.isPaused ?? false,
         in_flight_bytes: inFlightBytes(),
         last_error: error === undefined ? null : { code: error.code, message: error.message },
       };
@@ -108,6 +126,18 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
       before.pausedMs += source.pausedMs;
       before.unreadHints += source.unreadHints;
     },
+  };
+}
+
+/** Whoever leads as far as is known; how long nobody else can is known by the leader only. */
+function describeLease(leadership: Leadership, candidate: Candidate | undefined): object | null {
+  const leader = candidate?.leader;
+  if (leader === undefined) return null;
+  return {
+    holder: leader.holder,
+    admin_address: leader.adminAddress ?? null,
+    fencing_token: leader.token,
+    valid_for_ms: leadership.lease === undefined ? null : Math.round(leadership.lease.left()),
   };
 }
 

@@ -1,48 +1,32 @@
-import { formatPosition } from './change/position.ts';
-import type { SourcePosition } from './change/position.ts';
-import { openMarker } from './applied-marker.ts';
+import { hostname } from 'node:os';
 import { createAdminServer } from './admin/http-server.ts';
 import { TailHub } from './admin/tail.ts';
-import { readServerFacts } from './binlog/server-facts.ts';
-import { currentEnd } from './binlog/start-position.ts';
-import { RetentionWatch } from './binlog/retention-watch.ts';
 import type { Config, Settings } from './config/config.ts';
-import { openRedis, openSourceClient, openStateStore } from './connections.ts';
+import { openRedis, openSourceClient, openState } from './connections.ts';
 import { ConfigWatch } from './config-watch.ts';
 import { createDaemonView } from './daemon-view.ts';
-import type { Phase } from './daemon-view.ts';
-import { openBarrier } from './open-barrier.ts';
 import { openDryRun } from './dry-run.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
-import { FailoverReplay } from './failover-replay.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { observePipeline } from './observe-pipeline.ts';
-import { CheckpointWriter } from './pipeline/checkpoint-writer.ts';
-import type { OpenStream } from './pipeline/mapped-stream.ts';
-import { Pipeline } from './pipeline/pipeline.ts';
-import { PositionHistory } from './pipeline/position-history.ts';
-import type { StartPoint } from './pipeline/ports.ts';
-import { retried } from './pipeline/retried.ts';
+import { openBarrier } from './open-barrier.ts';
 import { requirePreconditions } from './preconditions.ts';
 import { createRedisSink } from './redis/sink.ts';
 import { Reloader } from './reload.ts';
 import type { ReloadOutcome, ReloadRequest } from './reload.ts';
 import { createRetryDelay } from './runtime/backoff.ts';
-import { withDeadline } from './runtime/deadline.ts';
 import { sleep } from './runtime/sleep.ts';
-import { createStreamFactory, openStream, storesValues } from './stream.ts';
-import type { Stream } from './stream.ts';
+import { Candidate } from './state/candidate.ts';
+import { createLeaderLock } from './state/leader-lock.ts';
+import { prepareState } from './state/prepare-state.ts';
+import { createStreamFactory } from './stream.ts';
 import { withTail } from './tail-observer.ts';
+import { Leadership } from './term/leadership.ts';
+import { Term } from './term/term.ts';
 
 /** Redis' and MySQL's absence is bridged for ever; what waits is stale, so the pauses stay short (ms). */
 const RETRY = { initial: 100, max: 2000 };
-
-/** How often the server's binlog files are looked at, ms. */
-const RETENTION_INTERVAL = 5000;
-
-/** Each configuration may hold some deletes back while those of earlier ones still wait; that has to end somewhere. */
-const MOST_HELD = 200_000;
 
 export interface Daemon {
   /** Settles when the work has ended: resolves after `stop`, rejects with the UnstaleError that ended it. */
@@ -51,6 +35,8 @@ export interface Daemon {
   stop(): void;
   /** Reads the configuration again; never rejects. */
   reload(request: ReloadRequest): Promise<ReloadOutcome>;
+  /** What GET /status shows. */
+  status(): object;
 }
 
 export interface DaemonTools {
@@ -61,15 +47,16 @@ export interface DaemonTools {
 
 /**
  * Builds a daemon from its configuration and starts it. This is the composition root: every connection is
- * made here, and nothing below knows another part by anything but its port.
+ * made here, and nothing below knows another part by anything but its port. What is made here lasts as long as the
+ * daemon; a `Term` lasts as long as it leads.
  *
- * The promise resolves once changes are followed and the position to resume from is stored.
+ * The promise resolves once changes are followed and the position to resume from is stored, or the daemon stands by
+ * because another one of its `client_id` leads.
  * @throws UnstaleError when a precondition fails; everything that was opened is closed again.
  */
-export async function startDaemon(config: Config, { log, load }: DaemonTools): Promise<Daemon> {
-  const metrics = createMetrics({ clientId: config.clientId });
+export async function startDaemon(first: Config, { log, load }: DaemonTools): Promise<Daemon> {
+  const metrics = createMetrics({ clientId: first.clientId });
   const tail = new TailHub();
-  const stopping = new AbortController();
   const retryDelay = createRetryDelay(RETRY);
   const closers: (() => Promise<void>)[] = [];
   const closeAll = async (): Promise<void> => {
@@ -79,81 +66,82 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       );
     }
   };
-  let phase: Phase = 'starting';
-  let fatal: UnstaleError | undefined;
+  /** In force, or for the next term. */
+  let config = first;
   let lastError: UnstaleError | undefined;
+  let adminAddress: string | undefined;
 
   try {
     const redis = openRedis(config, log);
     closers.push(() => redis.close());
     const client = openSourceClient(config);
     closers.push(() => client.close());
-    const state = openStateStore(config, log);
+    const state = openState(config, log, () => candidate?.connectionLost());
     closers.push(() => state.close());
-
-    const createStream = createStreamFactory({ client, retryDelay, metrics, log, closers });
-    let stream = createStream(config);
-    closers.push(() => stream.source.close());
-    const history = new PositionHistory({
-      store: state.history,
-      window: config.redis.failoverReplay,
-      isSameData: () => redis.isKnown(),
-    });
-    const writer = new CheckpointWriter({
-      store: state.store,
-      history,
-      clientId: config.clientId,
-      mappingHash: config.plan.hash,
-      flushInterval: config.state.flushInterval,
-      sleep,
-      log,
-      onStored: () => metrics.positionWrite(),
-    });
-    const marker = openMarker(config, redis, log);
-    closers.push(() => Promise.resolve(marker?.end()));
-    const barrier = openBarrier(config, metrics, log, () => stream.source.received, closers);
-    const pipeline = new Pipeline({
-      ...stream,
-      sink:
-        openDryRun(() => stream.config, log, closers) ??
-        createRedisSink({
-          connection: redis,
-          scopeScanRate: config.redis.scopeScanRate,
-          tombstone: config.tombstone,
-          publish: config.publish,
+    const { database, leaseTimeout } = config.state;
+    const lock = createLeaderLock({ client: state.client, database, clientId: config.clientId });
+    const candidate: Candidate | undefined = config.dryRun
+      ? undefined
+      : new Candidate({
+          lock,
+          holder: `${hostname()}:${process.pid}`,
+          adminAddress: () => adminAddress,
+          timeout: leaseTimeout,
           sleep,
           log,
-          observer: { replied: (cls) => metrics.redisReplies(cls, 1) },
-        }),
-      barrier,
-      limits: config.batch,
-      retryDelay,
-      sleep,
-      observer: withTail(
-        observePipeline(metrics, (error) => {
-          lastError = asUnstaleError(error);
-        }),
-        tail,
-        config.dryRun ?? false,
-      ),
-      log,
-      onApplied: (position) => {
-        writer.advance(position);
-        marker?.advance(position);
-        stream.source.applied(position);
-      },
-    });
-    const retention = new RetentionWatch({
+        });
+
+    const received = () => leadership.term?.stream.source.received;
+    const barrier = openBarrier(config, metrics, log, received, closers);
+    const createStream = createStreamFactory({
       client,
-      stored: () => writer.stored,
-      onFiles: (files) => stream.source.compare(files),
-      interval: RETENTION_INTERVAL,
-      sleep,
+      retryDelay,
+      gate: { isOpen: () => leadership.gate.isOpen(), opened: (signal) => leadership.gate.opened(signal) },
+      metrics,
+      log,
+      closers,
+    });
+    const dryRun = openDryRun(() => config, log, closers);
+    const observer = withTail(
+      observePipeline(metrics, (error) => {
+        lastError = asUnstaleError(error);
+      }),
+      tail,
+      config.dryRun ?? false,
+    );
+    const leadership: Leadership = new Leadership({
+      candidate,
+      createTerm: (lease) =>
+        new Term({
+          config,
+          lease,
+          state: state.tables({ lock: lock.name, token: lease.token }),
+          client,
+          redis,
+          sink:
+            dryRun ??
+            createRedisSink({
+              connection: redis,
+              gate: lease,
+              scopeScanRate: config.redis.scopeScanRate,
+              tombstone: config.tombstone,
+              publish: config.publish,
+              sleep,
+              log,
+              observer: { replied: (cls) => metrics.redisReplies(cls, 1) },
+            }),
+          barrier,
+          createStream,
+          retryDelay,
+          observer,
+          metrics,
+          log,
+          onRetired: (stream) => view.retire(stream),
+        }),
+      retryDelay,
       log,
     });
 
-    // Where the first stream began; later ones begin where the pipeline has read to.
-    let began: SourcePosition | undefined;
     /** What it allows can only be asked when it is there; until then the configuration before stays in force. */
     const redisIsBack = async (): Promise<void> => {
       for (let attempt = 1; ; attempt += 1) {
@@ -163,75 +151,35 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
         } catch (thrown) {
           const error = asUnstaleError(thrown);
           if (error.policy.directive !== 'retry') throw error;
-          if (phase !== 'running')
+          if (leadership.stopping.aborted)
             throw new UnstaleError('UNSTALE_RELOAD_REFUSED', 'the daemon is stopping', { cause: error });
           if (attempt === 1) log.info({ reason: error.message }, 'Redis is away; the reload waits for it');
-          await retryDelay(attempt, stopping.signal);
+          await retryDelay(attempt, leadership.stopping);
         }
       }
     };
     const reloader = new Reloader({
       load,
-      current: () => stream.config,
+      current: () => config,
       check: async (next) => {
-        if (stream.source.openGap !== undefined) {
-          throw new UnstaleError('UNSTALE_RELOAD_REFUSED', 'a gap is being recovered; reload after it');
-        }
-        if (pipeline.heldDeletes >= MOST_HELD) {
-          throw new UnstaleError(
-            'UNSTALE_RELOAD_REFUSED',
-            `${pipeline.heldDeletes} deletes wait for limits; reload when fewer do`,
-          );
-        }
+        const refusal = leadership.term?.refusal();
+        if (refusal !== undefined) throw new UnstaleError('UNSTALE_RELOAD_REFUSED', refusal);
         if (!config.dryRun) await redisIsBack();
         await requirePreconditions(next, client, redis, log);
       },
-      apply: (next, first) =>
-        switchTo(async (after, signal) => {
-          const position = after ?? began;
-          if (position === undefined) throw new UnstaleError('UNSTALE_INTERNAL', 'reloaded before the start');
-          await goOn(createStream(next), { from: 'checkpoint', position }, signal);
-          writer.remap(next.plan.hash);
-          log.setLevel(next.log.level);
-          return { ...stream, first };
-        }),
-      log,
-    });
-    const goOn = async (next: Stream, start: StartPoint, signal: AbortSignal): Promise<SourcePosition> => {
-      const from = await openStream(next, start, { retryDelay, log, signal });
-      view.retire(stream);
-      stream = next;
-      return from;
-    };
-    // A reload and the repetition after a failover may come together.
-    let lastSwitch: Promise<unknown> = Promise.resolve();
-    const switchTo = (open: OpenStream): Promise<boolean> => {
-      const turn = lastSwitch.then(() => pipeline.switchTo(open));
-      lastSwitch = turn.catch(() => undefined);
-      return turn;
-    };
-    const failover = new FailoverReplay({
-      history,
-      store: state.datasets,
-      identity: () => redis.identity(),
-      rewind: (position) =>
-        switchTo(async (_after, signal) => {
-          // First: what Redis acknowledges while the stream opens would move the position past the repetition.
-          pipeline.forgetPositions();
-          const newest = stream.source.received ?? position;
-          await retried(() => writer.begin(position, newest), { retryDelay, signal });
-          const start: StartPoint = { from: 'checkpoint', position, newest };
-          const replaysFrom = await goOn(createStream(stream.config), start, signal);
-          return { ...stream, first: [], replaysFrom };
-        }),
-      retryDelay,
-      signal: stopping.signal,
-      log,
-      onReplay: () => metrics.failoverReplay(),
-      onError: (error) => {
-        fatal ??= asUnstaleError(error);
-        pipeline.stop().catch(() => undefined);
+      apply: async (next, removals) => {
+        await leadership.settled();
+        if (leadership.stopping.aborted) return 'stopping';
+        const { term } = leadership;
+        const answer = term === undefined ? 'standby' : await term.reload(next, removals);
+        const ending = leadership.stopping.aborted || leadership.fatal !== undefined;
+        if (answer === false && ending) return 'stopping';
+        // A term that ended meanwhile is as if there had been none.
+        config = next;
+        log.setLevel(next.log.level);
+        return answer === true ? 'leading' : 'standby';
       },
+      log,
     });
     const started = Promise.withResolvers<void>();
     const reload = async (request: ReloadRequest): Promise<ReloadOutcome> => {
@@ -245,17 +193,14 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       onChange: () => void reload({ by: 'file' }),
       onError: (err) => log.warn({ err }, 'the configuration cannot be watched; reload it by SIGHUP'),
     });
-    const watch = (): void => configWatch.follow(stream.config, reloader.read);
+    const watch = (): void => configWatch.follow(config, reloader.read);
     closers.push(() => Promise.resolve(configWatch.end()));
 
     const view = createDaemonView({
-      stream: () => stream,
-      phase: () => phase,
-      fatal: () => fatal,
+      config: () => config,
+      leadership,
+      candidate,
       lastError: () => lastError,
-      pipeline,
-      writer,
-      retention,
       redis,
       barrier,
       reloading: () => reloader.isPending,
@@ -276,100 +221,27 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       });
       const address = await admin.listen();
       closers.push(() => admin.close());
+      adminAddress = `${address.host}:${address.port}`;
       log.info(address, 'listening for metrics, health and status');
     }
 
     await requirePreconditions(config, client, redis, log);
-    await state.store.migrate();
-    const checkpoint = await state.store.load();
-    let lost: SourcePosition | undefined;
-    if (!config.dryRun) {
-      const unsubscribe = redis.onDatasetChange((change) => {
-        // At once: replies of the other data may have arrived.
-        history.hold();
-        void started.promise.then(() => failover.changed(change));
-      });
-      closers.push(() => Promise.resolve().then(unsubscribe));
-      lost = await failover.startingAt(checkpoint);
-    }
-    let start: StartPoint = config.source.initPosition;
-    if (checkpoint !== undefined) {
-      const { position: newest } = checkpoint;
-      start = { from: 'checkpoint', position: lost ?? newest, newest };
-      writer.startFrom(checkpoint);
-      if (lost !== undefined) await writer.begin(lost, newest);
-    }
-    began = await stream.source.open(start, stopping.signal);
-    if (checkpoint === undefined) {
-      // Stored before ready: a crash a moment later then resumes here, not at a later "latest".
-      await writer.begin(began);
-    } else if (storesValues(config)) {
-      // An earlier run may have applied more than it stored.
-      const { file, offset } = await currentEnd(await readServerFacts(client), client);
-      pipeline.replayUntil({ epoch: began.epoch, file, offset });
-    }
-    if (!config.dryRun) await failover.noteDataset();
-    phase = 'running';
-    log.info(
-      { position: formatPosition(began), resumed: checkpoint !== undefined, mapping_hash: config.plan.hash },
-      stream.source.openGap === undefined ? 'ready: following changes' : 'following changes behind the gap',
-    );
+    if (!config.dryRun) await prepareState({ client: state.client, database, log });
+    await leadership.begin();
     started.resolve();
     watch();
 
-    let abandoning: NodeJS.Timeout | undefined;
-    const closing = (error: unknown): void =>
-      log.debug({ err: error }, 'the binlog source did not close cleanly');
-    const drain = async (): Promise<void> => {
-      const work = pipeline.run();
-      const writing = writer.run(stopping.signal);
-      const watching = retention.run(stopping.signal);
-      // Whichever fails ends the other; the source's end is what ends the pipeline in order.
-      const guard = writing.catch((error: unknown) => {
-        fatal ??= asUnstaleError(error);
-        return pipeline.stop();
-      });
+    const work = async (): Promise<void> => {
       try {
-        await work;
-      } catch (error) {
-        fatal ??= asUnstaleError(error);
+        await leadership.run();
+      } finally {
+        // What matters is done; a server that does not answer must not hold the process.
+        await Promise.race([closeAll(), sleep(config.shutdownTimeout)]);
+        leadership.ended();
       }
-      clearTimeout(abandoning);
-      phase = 'draining';
-      stopping.abort();
-      await guard;
-      await watching;
-      try {
-        await withDeadline(
-          writer.flush(),
-          stream.config.shutdownTimeout,
-          () =>
-            new UnstaleError('UNSTALE_DRAIN_TIMEOUT', 'the position could not be stored before the deadline'),
-        );
-      } catch (error) {
-        fatal ??= asUnstaleError(error);
-      }
-      const stored = writer.stored;
-      log.info(stored === undefined ? {} : { position: formatPosition(stored) }, 'stopped');
-      // What matters is done; a server that does not answer must not hold the process.
-      await Promise.race([closeAll(), sleep(stream.config.shutdownTimeout)]);
-      phase = 'stopped';
-      if (fatal !== undefined) throw fatal;
     };
-
-    return {
-      finished: drain(),
-      stop: () => {
-        if (phase !== 'running') return;
-        phase = 'draining';
-        log.info({}, 'stopping: no new changes are read, open ones are finished');
-        abandoning = setTimeout(() => pipeline.abandon(), stream.config.shutdownTimeout);
-        pipeline.stop().catch(closing);
-      },
-      reload,
-    };
+    return { finished: work(), stop: () => leadership.stop(), reload, status: view.status };
   } catch (error) {
-    stopping.abort();
     await closeAll();
     throw asUnstaleError(error);
   }

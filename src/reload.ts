@@ -35,8 +35,14 @@ export interface ReloaderOptions {
   readonly current: () => Config;
   /** @throws UnstaleError when the servers do not allow the configuration. */
   readonly check: (config: Config) => Promise<void>;
-  /** Puts a configuration in force, and sends `first` before anything that it maps; false when the daemon stops. */
-  readonly apply: (config: Config, first: readonly CacheCommand[]) => Promise<boolean>;
+  /**
+   * Puts a configuration in force, and sends `first` before anything that it maps. A daemon that stands by sends nothing:
+   * it is the leader's to remove what rules stood for.
+   */
+  readonly apply: (
+    config: Config,
+    first: readonly CacheCommand[],
+  ) => Promise<'leading' | 'standby' | 'stopping'>;
   readonly log: Log;
 }
 
@@ -112,14 +118,18 @@ export class Reloader {
       await check(config);
       const { added, removed, kept } = compareRules(before.rules, config.rules);
       const first = (invalidate ?? config.reload.invalidate) ? scopesOf(removed) : [];
-      if (!(await apply(config, first))) {
+      const applied = await apply(config, first);
+      if (applied === 'stopping') {
         throw new UnstaleError('UNSTALE_RELOAD_REFUSED', 'the daemon is stopping');
       }
       const rules = { added: added.length, removed: removed.length, kept: kept.length };
-      const invalidated = first.map((command) => (command.kind === 'scope' ? command.pattern : command.key));
+      const sent = applied === 'leading' ? first : [];
+      const invalidated = sent.map((command) => (command.kind === 'scope' ? command.pattern : command.key));
       log.info(
         { by, from: before.plan.hash, mapping_hash: config.plan.hash, rules, invalidated },
-        'the configuration is reloaded and in force',
+        applied === 'leading'
+          ? 'the configuration is reloaded and in force'
+          : 'the configuration is reloaded, for when this daemon leads',
       );
       return { result: 'applied', mapping_hash: config.plan.hash, rules, invalidated };
     } catch (thrown) {

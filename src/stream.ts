@@ -4,12 +4,12 @@ import type { Config } from './config/config.ts';
 import { guardWithoutVersion } from './mapping/guard.ts';
 import { openLookupClient, sourceConnectionOptions } from './connections.ts';
 import { MysqlLookups } from './lookup/mysql-lookups.ts';
-import { asUnstaleError } from './errors/unstale-error.ts';
+import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
 import type { Logger } from './observability/logger.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { RateLimits } from './pipeline/delivery.ts';
 import type { MappedStream } from './pipeline/mapped-stream.ts';
-import type { RetryDelay, SqlClient, StartPoint } from './pipeline/ports.ts';
+import type { Log, RetryDelay, SqlClient, StartPoint, WriteGate } from './pipeline/ports.ts';
 import { classifyMysqlError } from './runtime/mysql-errors.ts';
 import { sleep } from './runtime/sleep.ts';
 import { growYoungGeneration } from './runtime/young-generation.ts';
@@ -22,6 +22,11 @@ export interface StreamTools {
   /** The control client of the source. */
   readonly client: SqlClient;
   readonly retryDelay: RetryDelay;
+  /**
+   * Whether this daemon leads: while it is not certain the binlog is not connected to again, which would push the next
+   * leader off it.
+   */
+  readonly gate: WriteGate;
   readonly metrics: Metrics;
   readonly log: Logger;
   /** To be called once at the end, for everything that was opened. */
@@ -77,7 +82,11 @@ export function storesValues({ plan }: Config): boolean {
 export async function openStream(
   { source }: Stream,
   start: StartPoint,
-  { retryDelay, log, signal }: Pick<StreamTools, 'retryDelay' | 'log'> & { readonly signal: AbortSignal },
+  {
+    retryDelay,
+    log,
+    signal,
+  }: { readonly retryDelay: RetryDelay; readonly log: Log; readonly signal: AbortSignal },
 ): Promise<SourcePosition> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -91,11 +100,15 @@ export async function openStream(
   }
 }
 
-function createSource(config: Config, { client, retryDelay, metrics, log }: StreamTools): MysqlSource {
+function createSource(config: Config, { client, retryDelay, gate, metrics, log }: StreamTools): MysqlSource {
   const { source } = config;
   return new MysqlSource({
     client,
-    connection: () => sourceConnectionOptions(config),
+    connection: async () => {
+      if (gate.isOpen()) return sourceConnectionOptions(config);
+      const message = 'it is not certain that this daemon leads; the binlog is read again when it is';
+      throw new UnstaleError('UNSTALE_STATE_UNAVAILABLE', message);
+    },
     classifyError: (error) => classifyMysqlError(error, 'binlog'),
     interests: config.plan.interests,
     stateSchema: config.state.sameServer ? config.state.database : undefined,
@@ -110,7 +123,10 @@ function createSource(config: Config, { client, retryDelay, metrics, log }: Stre
     silenceTimeout: source.silenceTimeout,
     startTimeout: source.startTimeout,
     maxBufferedBytes: source.maxBufferedBytes,
-    retryDelay,
+    retryDelay: async (attempt, signal) => {
+      await retryDelay(attempt, signal);
+      await gate.opened(signal);
+    },
     sleep,
     log,
     onConnect: () => metrics.binlogConnect(),

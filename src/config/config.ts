@@ -55,6 +55,8 @@ export interface StateConfig {
   readonly sameServer: boolean;
   readonly database: string;
   readonly flushInterval: number;
+  /** Silence after which the server gives the leader's lock to another daemon; whole seconds. */
+  readonly leaseTimeout: number;
 }
 
 export interface RedisTlsConfig {

@@ -59,7 +59,7 @@ describe('a configuration', () => {
         barrierTimeout: 2000,
         hints: false,
       },
-      state: { connection, sameServer: true, database: 'unstale', flushInterval: 1000 },
+      state: { connection, sameServer: true, database: 'unstale', flushInterval: 1000, leaseTimeout: 5000 },
       redis: {
         host: 'cache',
         port: 6379,
@@ -131,6 +131,7 @@ state:
   url: mysql://s:t@state:3308
   database: my_state
   flush_interval: 500ms
+  lease_timeout: 7s
 redis:
   host: cache
   port: 6380
@@ -187,6 +188,7 @@ log: {level: debug, format: pretty}
         sameServer: false,
         database: 'my_state',
         flushInterval: 500,
+        leaseTimeout: 7000,
       },
       redis: {
         host: 'cache',

@@ -189,6 +189,7 @@ async function resolveState(
     sameServer,
     database: raw.database ?? 'unstale',
     flushInterval: raw.flush_interval ?? 1000,
+    leaseTimeout: raw.lease_timeout ?? 5000,
   };
 }
 

@@ -5,6 +5,7 @@ import { parseColumnName } from './column-name.ts';
 import { ANY_TEXT, oneOf, SOME_TEXT, textWithUnit, wholeNumber } from './editor-shape.ts';
 import { parseInitPosition } from './init-position.ts';
 import { parsePercentage } from './percentage.ts';
+import { parseLeaseTimeout } from './lease-timeout.ts';
 import { LEAST_SCAN_RATE, parseScanRate } from './scan-rate.ts';
 import { parseListen } from './listen-address.ts';
 import { parseNodeAddress } from './node-address.ts';
@@ -150,6 +151,7 @@ export const configSchema = z.strictObject({
     ...connection,
     database: matching(/^[A-Za-z0-9_$]{1,64}$/, 'is not a plain database name', 'write for example unstale'),
     flush_interval: duration(),
+    lease_timeout: scalar(parseLeaseTimeout, textWithUnit(String.raw`\d+(?:ms|s|m)`)),
   }),
   redis: section({
     url: text(),

@@ -243,7 +243,7 @@ export const ERROR_CATALOG = {
   UNSTALE_STATE_UNAVAILABLE: {
     directive: 'retry',
     exitCode: 3,
-    hint: 'The state database does not answer; the position is kept in memory and written later.',
+    hint: 'Bring the state database back; while it is away nobody can know who leads, and deletes wait.',
   },
   UNSTALE_STATE_DENIED: {
     directive: 'fatal',
@@ -259,6 +259,11 @@ export const ERROR_CATALOG = {
     directive: 'fatal',
     exitCode: 3,
     hint: 'Run the DDL that `unstale check --ddl` prints.',
+  },
+  UNSTALE_LEASE_LOST: {
+    directive: 'retry',
+    exitCode: 1,
+    hint: 'Another daemon of this client_id has led since; this one stands by. Look why it was cut off or stood still.',
   },
 
   // Redis

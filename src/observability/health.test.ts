@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { assessHealth } from './health.ts';
+import { assessHealth, assessStandby } from './health.ts';
 import type { HealthSnapshot } from './health.ts';
 
 const healthy: HealthSnapshot = {
@@ -11,6 +11,7 @@ const healthy: HealthSnapshot = {
   lastEventAgeMs: 900,
   silenceTimeoutMs: 15_000,
   redisReachable: true,
+  leaseHeld: true,
   lagMs: 3,
   maxLagMs: 30_000,
 };
@@ -24,6 +25,7 @@ const snapshots: fc.Arbitrary<HealthSnapshot> = fc.record(
     lastEventAgeMs: fc.option(fc.nat(30_000), { nil: undefined }),
     silenceTimeoutMs: fc.nat(30_000),
     redisReachable: fc.boolean(),
+    leaseHeld: fc.boolean(),
     lagMs: fc.option(fc.nat(60_000), { nil: undefined }),
     maxLagMs: fc.nat(60_000),
     gap: fc.constant({ code: 'UNSTALE_BINLOG_RESET', message: 'reset' }),
@@ -38,6 +40,7 @@ const snapshots: fc.Arbitrary<HealthSnapshot> = fc.record(
       'lastEventAgeMs',
       'silenceTimeoutMs',
       'redisReachable',
+      'leaseHeld',
       'lagMs',
       'maxLagMs',
     ],
@@ -55,6 +58,11 @@ describe('health', () => {
 
   it.each<[string, Partial<HealthSnapshot>, string]>([
     ['before start-up is complete', { started: false }, 'Start-up is not complete.'],
+    [
+      'while it is not certain who leads',
+      { leaseHeld: false },
+      'The state database does not say that this daemon still leads; until it does, nothing is applied.',
+    ],
     ['while draining', { draining: true }, 'The daemon is stopping.'],
     [
       'while it recovers from a gap',
@@ -129,5 +137,14 @@ describe('health', () => {
         expect(assessHealth({ ...snapshot, ...fault }).ready).toBe(false);
       }),
     );
+  });
+
+  it('lets a daemon stand by that could take over', () => {
+    const able = { draining: false, redisReachable: true, stateReachable: true };
+    expect(assessStandby(able)).toEqual({ ready: true, live: true, reasons: [] });
+    expect(assessStandby({ ...able, redisReachable: false }).reasons).toEqual(['Redis is not reachable.']);
+    expect(assessStandby({ ...able, stateReachable: false }).reasons).toEqual([
+      'The state database does not answer.',
+    ]);
   });
 });

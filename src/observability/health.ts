@@ -14,6 +14,8 @@ export interface HealthSnapshot {
   readonly lastEventAgeMs: number | undefined;
   readonly silenceTimeoutMs: number;
   readonly redisReachable: boolean;
+  /** It is certain that no other daemon leads. */
+  readonly leaseHeld: boolean;
   readonly lagMs: number | undefined;
   readonly maxLagMs: number;
   /** The error that ended the daemon's work. */
@@ -34,10 +36,33 @@ export interface HealthReport {
 export function assessHealth(snapshot: HealthSnapshot): HealthReport {
   const reasons = [...ownReasons(snapshot), ...(snapshot.draining ? [] : streamReasons(snapshot))];
   if (!snapshot.redisReachable) reasons.push('Redis is not reachable.');
-  return { ready: reasons.length === 0, live: snapshot.fatal === undefined, reasons };
+  return reportOf(snapshot, reasons);
 }
 
-function ownReasons({ fatal, draining, started, gap }: HealthSnapshot): string[] {
+/** What the health of a daemon that waits to lead is judged from. */
+export interface StandbySnapshot extends Pick<HealthSnapshot, 'draining' | 'redisReachable' | 'fatal'> {
+  /** The server of the lock answers. */
+  readonly stateReachable: boolean;
+}
+
+/** Ready: it could take over. Live: as `assessHealth`. */
+export function assessStandby(snapshot: StandbySnapshot): HealthReport {
+  const reasons = ownReasons({ ...snapshot, started: true });
+  if (!snapshot.redisReachable) reasons.push('Redis is not reachable.');
+  if (!snapshot.stateReachable) reasons.push('The state database does not answer.');
+  return reportOf(snapshot, reasons);
+}
+
+function reportOf({ fatal }: Pick<HealthSnapshot, 'fatal'>, reasons: readonly string[]): HealthReport {
+  return { ready: reasons.length === 0, live: fatal === undefined, reasons };
+}
+
+function ownReasons({
+  fatal,
+  draining,
+  started,
+  gap,
+}: Pick<HealthSnapshot, 'fatal' | 'draining' | 'started' | 'gap'>): string[] {
   const reasons: string[] = [];
   if (fatal !== undefined) reasons.push(`A fatal error ended the work: ${fatal.message} (${fatal.code}).`);
   if (draining) reasons.push('The daemon is stopping.');
@@ -49,6 +74,11 @@ function ownReasons({ fatal, draining, started, gap }: HealthSnapshot): string[]
 function streamReasons(snapshot: HealthSnapshot): string[] {
   const { streaming, paused, lastEventAgeMs, silenceTimeoutMs, lagMs, maxLagMs } = snapshot;
   const reasons: string[] = [];
+  if (!snapshot.leaseHeld) {
+    reasons.push(
+      'The state database does not say that this daemon still leads; until it does, nothing is applied.',
+    );
+  }
   if (!streaming) {
     reasons.push('The binlog stream is not open.');
   } else if (!paused && lastEventAgeMs !== undefined && lastEventAgeMs > silenceTimeoutMs) {

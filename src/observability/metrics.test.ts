@@ -9,6 +9,7 @@ const sources: GaugeSources = {
   inFlightBytes: () => 4096,
   pausedSeconds: () => 12,
   hintsUnread: () => 3,
+  leader: () => 1,
   deletesDelayed: () => 0,
   positionAgeSeconds: () => 0.75,
   gapBytesToOldestBinlog: () => 8192,

@@ -40,6 +40,8 @@ export interface GaugeSources {
   readonly positionAgeSeconds: () => number | undefined;
   /** Deletes that wait for a limit. */
   readonly deletesDelayed: () => number;
+  /** 1 while this daemon leads and knows it, else 0. */
+  readonly leader: () => number;
 }
 
 /** Counts are added once a slice or batch, never once a row. */
@@ -191,6 +193,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   gauge('last_event_age_seconds', 'Time since any event or heartbeat arrived.', 'lastEventAgeSeconds');
   gauge('in_flight_bytes', 'Binlog bytes that Redis has not acknowledged yet.', 'inFlightBytes');
   gauge('deletes_delayed', 'Deletes that wait for a rate limit.', 'deletesDelayed');
+  gauge('leader', 'Whether this daemon leads, of all with its client_id.', 'leader');
   gauge('position_age_seconds', 'Age of the stored position while a newer one waits.', 'positionAgeSeconds');
   gauge(
     'gap_bytes_to_oldest_binlog',

@@ -20,6 +20,7 @@ function writerOver(save: (checkpoint: Checkpoint) => Promise<void>): Checkpoint
     store,
     clientId: 'c',
     mappingHash: 'h',
+    fencingToken: 7,
     flushInterval: 1,
     sleep: () => new Promise((resolve) => setImmediate(resolve)),
     log,

@@ -9,6 +9,8 @@ export interface CheckpointWriterOptions {
   readonly store: PositionStore;
   readonly clientId: string;
   readonly mappingHash: string;
+  /** Of the leader that writes; see `Checkpoint`. */
+  readonly fencingToken: number;
   /** Time between two writes while the position moves, ms. */
   readonly flushInterval: number;
   readonly sleep: Sleep;
@@ -128,7 +130,7 @@ export class CheckpointWriter {
       clientId: this.#options.clientId,
       position,
       mappingHash,
-      fencingToken: 0,
+      fencingToken: this.#options.fencingToken,
       savedAt,
     });
     this.#stored = position;

@@ -183,11 +183,13 @@ export class Pipeline {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Ends a drain that takes too long: batches that Redis has not acknowledged are given up, unacknowledged. */
-  abandon(): void {
-    this.#fail(
-      new UnstaleError('UNSTALE_DRAIN_TIMEOUT', 'stopped before Redis acknowledged everything that was read'),
-    );
+  /**
+   * Ends at once: batches that Redis has not acknowledged are given up, unacknowledged. Without a reason it is a drain
+   * that takes too long.
+   */
+  abandon(reason?: UnstaleError): void {
+    const message = 'stopped before Redis acknowledged everything that was read';
+    this.#fail(reason ?? new UnstaleError('UNSTALE_DRAIN_TIMEOUT', message));
   }
 
   /** Goes on with another stream if one is wanted. */

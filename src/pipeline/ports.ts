@@ -84,10 +84,26 @@ export interface HistoryStore {
   remember(entry: AppliedAt): Promise<void>;
 }
 
+export type SqlParameter = string | number | Uint8Array | null;
+
 /** A SQL connection that reconnects by itself; every statement has a deadline. */
 export interface SqlClient {
-  query(sql: string, params?: readonly (string | number | Uint8Array | null)[]): Promise<readonly SqlRow[]>;
+  query(sql: string, params?: readonly SqlParameter[]): Promise<readonly SqlRow[]>;
   close(): Promise<void>;
+}
+
+/** One that tells what a statement has done. */
+export interface SqlWriter extends SqlClient {
+  /** Resolves with the number of rows that were inserted, or found to be updated, a changed one maybe twice. */
+  write(sql: string, params?: readonly SqlParameter[]): Promise<number>;
+}
+
+/** Whether this daemon may change anything in Redis: only the leader may. */
+export interface WriteGate {
+  /** Costs next to nothing: it is asked before every command. */
+  isOpen(): boolean;
+  /** Resolves when it is open, or the signal aborts; where another daemon leads now, only then. */
+  opened(signal: AbortSignal): Promise<void>;
 }
 
 /** One result row: column name to value, as text, number, bytes or null. */

@@ -1,6 +1,6 @@
 import type { Applied, ApplyResult, CacheCommand } from '../change/command.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
-import type { CommandSink, Log, Sleep } from '../pipeline/ports.ts';
+import type { CommandSink, Log, Sleep, WriteGate } from '../pipeline/ports.ts';
 import type { RedisConnection } from './connection.ts';
 import { createLimiter } from './limiter.ts';
 import { classifyRedisError, replyClass } from './replies.ts';
@@ -22,6 +22,8 @@ interface RedisSinkObserver {
 
 export interface RedisSinkOptions {
   readonly connection: RedisConnection;
+  /** Asked before each command, of which a scope may be many; always open unless given. */
+  readonly gate?: WriteGate;
   /** All that hold keys, for scopes; default: those of `connection`. */
   readonly nodes?: readonly RedisConnection[] | (() => readonly RedisConnection[]);
   /** Keys that a scope looks at in a second, on each node; Infinity for no limit. */
@@ -53,7 +55,7 @@ interface Failure {
  * Its scopes go on where they were.
  */
 export function createRedisSink(options: RedisSinkOptions): CommandSink {
-  const { connection, log, observer, publish } = options;
+  const { connection, gate, log, observer, publish } = options;
   const { keysPerCommand = 500, commandsInFlight = 2, tombstone = 600_000 } = options;
   const limiter = createLimiter(commandsInFlight);
   // Over all batches: each set that is worked on holds a page of its members.
@@ -68,7 +70,7 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
   });
   const notePlace = createPlaceLog(log);
 
-  const send: Send = async (command) => {
+  const sendNow: Send = async (command) => {
     try {
       const reply = await command();
       observer.replied('ok');
@@ -119,6 +121,14 @@ export function createRedisSink(options: RedisSinkOptions): CommandSink {
   return {
     async apply(batch, signal) {
       const failures: Failure[] = [];
+      const send: Send =
+        gate === undefined
+          ? sendNow
+          : async (command) => {
+              if (!gate.isOpen()) await gate.opened(signal);
+              signal.throwIfAborted();
+              return sendNow(command);
+            };
       let removed = 0;
       let swept = 0;
       let updates: UpdateCounts | undefined;

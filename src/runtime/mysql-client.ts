@@ -20,13 +20,20 @@ const SESSION_BASE: readonly string[] = [
   "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', autocommit = 1",
 ];
 
+type Row = Readonly<Record<string, unknown>>;
+
 /** The same shape as the port of the pipeline: rows are column name to value. */
 export interface SqlClient {
   /**
    * Runs one statement; `?` stands for a parameter. A statement without a result set gives no rows.
    * @throws UnstaleError, see `classifyMysqlError`
    */
-  query(sql: string, params?: readonly SqlParameter[]): Promise<readonly Readonly<Record<string, unknown>>[]>;
+  query(sql: string, params?: readonly SqlParameter[]): Promise<readonly Row[]>;
+  /**
+   * The same for a statement that writes; resolves with the number of rows that were inserted, or found to be updated.
+   * ON DUPLICATE KEY UPDATE counts a row that it changes twice.
+   */
+  write(sql: string, params?: readonly SqlParameter[]): Promise<number>;
   /** Ends the connections; statements under way reject. */
   close(): Promise<void>;
 }
@@ -47,6 +54,8 @@ export interface SqlClientOptions {
    * statement is sent. 2000 unless given.
    */
   readonly pingAfterIdle?: number;
+  /** A connection is lost, and its session with it; called at once, before another one is made. */
+  readonly onLost?: () => void;
 }
 
 /**
@@ -82,14 +91,25 @@ class PooledSqlClient implements SqlClient {
     this.#free = options.maxConnections ?? 1;
   }
 
-  async query(
-    sql: string,
-    params: readonly SqlParameter[] = [],
-  ): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  query(sql: string, params: readonly SqlParameter[] = []): Promise<readonly Row[]> {
+    return this.#inTurn((connection) => connection.run(sql, params, this.#options.queryTimeout), sql);
+  }
+
+  write(sql: string, params: readonly SqlParameter[] = []): Promise<number> {
+    return this.#inTurn((connection) => connection.write(sql, params, this.#options.queryTimeout), sql);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const connection of this.#busy) connection.destroy();
+    await Promise.all(this.#idle.splice(0).map(({ connection }) => connection.end()));
+  }
+
+  async #inTurn<T>(work: (connection: MysqlConnection) => Promise<T>, sql: string): Promise<T> {
     if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#free -= 1;
     try {
-      return await this.#attempt(sql, params);
+      return await this.#attempt(work, sql);
     } catch (error) {
       throw classifyMysqlError(error, this.#where);
     } finally {
@@ -99,32 +119,19 @@ class PooledSqlClient implements SqlClient {
     }
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
-    for (const connection of this.#busy) connection.destroy();
-    await Promise.all(this.#idle.splice(0).map(({ connection }) => connection.end()));
-  }
-
-  async #attempt(
-    sql: string,
-    params: readonly SqlParameter[],
-  ): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  async #attempt<T>(work: (connection: MysqlConnection) => Promise<T>, sql: string): Promise<T> {
     const reused = await this.#takeIdle();
     if (reused !== undefined) {
       try {
-        return await this.#run(reused, sql, params);
+        return await this.#run(reused, work);
       } catch (error) {
         if (!mayRunAgain(error, sql)) throw error;
       }
     }
-    return this.#run(await this.#connect(), sql, params);
+    return this.#run(await this.#connect(), work);
   }
 
-  async #run(
-    connection: MysqlConnection,
-    sql: string,
-    params: readonly SqlParameter[],
-  ): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  async #run<T>(connection: MysqlConnection, work: (connection: MysqlConnection) => Promise<T>): Promise<T> {
     if (this.#closed) {
       connection.destroy();
       throw this.#closedError();
@@ -132,9 +139,9 @@ class PooledSqlClient implements SqlClient {
     this.#busy.add(connection);
     let answered = false;
     try {
-      const rows = await connection.run(sql, params, this.#options.queryTimeout);
+      const result = await work(connection);
       answered = true;
-      return rows;
+      return result;
     } catch (error) {
       answered = mysqlErrno(error) !== undefined;
       throw error;
@@ -186,6 +193,9 @@ class PooledSqlClient implements SqlClient {
           if (classifyMysqlError(error, this.#where).code !== 'UNSTALE_PRIVILEGE_MISSING') throw error;
         });
       }
+      connection.onLost(() => {
+        if (!this.#closed) this.#options.onLost?.();
+      });
       return connection;
     } catch (error) {
       connection.destroy();

@@ -1,5 +1,5 @@
 import { createConnection } from 'mysql2';
-import type { ConnectionOptions, RowDataPacket } from 'mysql2';
+import type { ConnectionOptions, ResultSetHeader, RowDataPacket } from 'mysql2';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import { withDeadline } from './deadline.ts';
 import { sleep } from './sleep.ts';
@@ -16,8 +16,12 @@ export type SqlParameter = string | number | Uint8Array | null;
 export interface MysqlConnection {
   /** Whether the connection can no longer be used. */
   isLost(): boolean;
+  /** Calls back once, at once, when the connection is lost, by whatever but `end`. */
+  onLost(listener: () => void): void;
   /** Rows of a statement, none for a statement without a result set. Rejects with mysql2's own errors. */
   run(sql: string, params: readonly SqlParameter[], deadline: number): Promise<readonly RowDataPacket[]>;
+  /** Rows that a statement has affected; those that an update found count, changed or not. Rejects like `run`. */
+  write(sql: string, params: readonly SqlParameter[], deadline: number): Promise<number>;
   ping(deadline: number): Promise<void>;
   /** Says goodbye to the server; cuts the connection when that takes long. */
   end(): Promise<void>;
@@ -82,11 +86,17 @@ async function logIn(
   const socket = openSocket(endpoint);
   const connection = createConnection({ ...options, connectTimeout: 0, stream: socket });
   let lost = false;
+  let onLost = (): void => undefined;
+  const lose = (): void => {
+    if (lost) return;
+    lost = true;
+    onLost();
+  };
   const loggedIn = new Promise<void>((resolve, reject) => {
     connection.once('connect', () => resolve());
-    connection.once('end', () => (lost = true));
+    connection.once('end', lose);
     connection.on('error', (error: unknown) => {
-      lost = true;
+      lose();
       reject(error);
     });
   });
@@ -101,7 +111,7 @@ async function logIn(
         ),
     );
   const destroy = (): void => {
-    lost = true;
+    lose();
     // The error reaches mysql2, which then rejects the statements under way; its destroy() forgets them.
     socket.destroy(
       Object.assign(new Error('the connection was closed'), { code: 'PROTOCOL_CONNECTION_LOST' }),
@@ -115,6 +125,19 @@ async function logIn(
   }
   return {
     isLost: () => lost || socket.destroyed,
+    onLost: (listener) => {
+      onLost = listener;
+    },
+    write: (sql, params, ms) =>
+      bounded(
+        new Promise((resolve, reject) => {
+          connection.query<ResultSetHeader>(sql, params.map(forDriver), (error, result) => {
+            if (error === null) resolve(result.affectedRows);
+            else reject(error);
+          });
+        }),
+        ms,
+      ),
     run: (sql, params, ms) =>
       bounded(
         new Promise((resolve, reject) => {

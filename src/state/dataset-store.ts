@@ -1,4 +1,5 @@
-import type { PositionStoreOptions } from './position-store.ts';
+import { fencedWrite } from './fence.ts';
+import type { TableOptions } from './fence.ts';
 import { toDatetime } from './position-columns.ts';
 import { quoteIdentifier } from './sql-identifier.ts';
 import { asStateError } from './state-error.ts';
@@ -11,9 +12,14 @@ export interface DatasetStore {
 }
 
 /** Keeps the identity in the table `datasets`. @throws as `createPositionStore`. */
-export function createDatasetStore(options: Omit<PositionStoreOptions, 'log'>): DatasetStore {
+export function createDatasetStore(options: TableOptions): DatasetStore {
   const { client, database, clientId } = options;
   const table = `${quoteIdentifier(database)}.datasets`;
+  const save = fencedWrite({
+    ...options,
+    table: 'datasets',
+    columns: ['client_id', 'identity', 'updated_at'],
+  });
   return {
     loadDataset: async () => {
       const query = client.query(`SELECT identity FROM ${table} WHERE client_id = ?`, [clientId]);
@@ -24,12 +30,7 @@ export function createDatasetStore(options: Omit<PositionStoreOptions, 'log'>): 
       return typeof identity === 'string' ? identity : undefined;
     },
     saveDataset: async (identity) => {
-      const sql =
-        `INSERT INTO ${table} (client_id, identity, updated_at) VALUES (?, ?, ?) ` +
-        'ON DUPLICATE KEY UPDATE identity = VALUES(identity), updated_at = VALUES(updated_at)';
-      await client.query(sql, [clientId, identity, toDatetime(Date.now())]).catch((error: unknown) => {
-        throw asStateError(error, database);
-      });
+      await save([clientId, identity, toDatetime(Date.now())]);
     },
   };
 }

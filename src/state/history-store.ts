@@ -9,7 +9,8 @@ import {
   wholeIn,
 } from './position-columns.ts';
 import type { Damaged } from './position-columns.ts';
-import type { PositionStoreOptions } from './position-store.ts';
+import { fencedWrite } from './fence.ts';
+import type { TableOptions } from './fence.ts';
 import { quoteIdentifier } from './sql-identifier.ts';
 import { asStateError } from './state-error.ts';
 
@@ -17,15 +18,17 @@ import { asStateError } from './state-error.ts';
 const SLOTS = 16;
 
 /** Keeps the newest positions of `clientId` in the table `position_history`. @throws as `createPositionStore`. */
-export function createHistoryStore(options: Omit<PositionStoreOptions, 'log'>): HistoryStore {
+export function createHistoryStore(options: TableOptions): HistoryStore {
   const { client, database, clientId } = options;
   const table = `${quoteIdentifier(database)}.position_history`;
   const columns = ['applied_at', ...POSITION_COLUMNS];
   const load = `SELECT slot, ${columns.join(', ')} FROM ${table} WHERE client_id = ? ORDER BY applied_at`;
-  const save =
-    `INSERT INTO ${table} (client_id, slot, ${columns.join(', ')}) ` +
-    `VALUES (?, ?, ${columns.map(() => '?').join(', ')}) ` +
-    `ON DUPLICATE KEY UPDATE ${columns.map((column) => `${column} = VALUES(${column})`).join(', ')}`;
+  const save = fencedWrite({
+    ...options,
+    table: 'position_history',
+    columns: ['client_id', 'slot', ...columns],
+    keys: 2,
+  });
   const damaged: Damaged = (column) =>
     new UnstaleError(
       'UNSTALE_STATE_SCHEMA',
@@ -45,10 +48,7 @@ export function createHistoryStore(options: Omit<PositionStoreOptions, 'log'>): 
       }));
     },
     remember: async ({ position, at }) => {
-      const values = [clientId, next, toDatetime(at), ...positionValues(position)];
-      await client.query(save, values).catch((error: unknown) => {
-        throw asStateError(error, database);
-      });
+      await save([clientId, next, toDatetime(at), ...positionValues(position)]);
       next = (next + 1) % SLOTS;
     },
   };

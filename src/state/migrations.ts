@@ -50,6 +50,18 @@ export const MIGRATIONS: readonly Migration[] = [
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`,
     ],
   },
+  {
+    version: 3,
+    statements: (database) => [
+      `CREATE TABLE IF NOT EXISTS ${quoteIdentifier(database)}.leases (
+  client_id VARCHAR(64) NOT NULL PRIMARY KEY,
+  fencing_token BIGINT UNSIGNED NOT NULL,
+  holder VARCHAR(255) NOT NULL,
+  admin_address VARCHAR(255) NULL,
+  acquired_at DATETIME(3) NOT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`,
+    ],
+  },
 ];
 
 /** The version that this program reads and writes. */

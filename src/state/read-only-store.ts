@@ -1,11 +1,9 @@
-import type { HistoryStore, Log } from '../pipeline/ports.ts';
-import type { MysqlPositionStore } from './position-store.ts';
+import type { HistoryStore, Log, PositionStore } from '../pipeline/ports.ts';
 import { isDenied, isMissing } from './state-error.ts';
 
 /** A store of which only `load` does something; without a table, or the right to read it, there is no checkpoint. */
-export function readOnlyStore(store: MysqlPositionStore, log: Log): MysqlPositionStore {
+export function readOnlyStore(store: PositionStore, log: Log): PositionStore {
   return {
-    migrate: () => Promise.resolve(),
     load: async () => {
       try {
         return await store.load();

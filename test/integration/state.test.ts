@@ -2,12 +2,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, i
 
 import type { Checkpoint } from '../../src/change/checkpoint.ts';
 import { UnstaleError } from '../../src/errors/unstale-error.ts';
-import type { SqlClient } from '../../src/pipeline/ports.ts';
+import type { PositionStore, SqlClient, SqlWriter } from '../../src/pipeline/ports.ts';
 import { createSqlClient } from '../../src/runtime/mysql-client.ts';
 import type { SqlClientOptions } from '../../src/runtime/mysql-client.ts';
+import { createDatasetStore } from '../../src/state/dataset-store.ts';
+import { createHistoryStore } from '../../src/state/history-store.ts';
+import { createLeaderLock } from '../../src/state/leader-lock.ts';
+import type { LeaderLock } from '../../src/state/leader-lock.ts';
 import { stateDdl } from '../../src/state/migrations.ts';
-import { createPositionStore, UNLOGGED_WRITES } from '../../src/state/position-store.ts';
-import type { MysqlPositionStore } from '../../src/state/position-store.ts';
+import { createPositionStore } from '../../src/state/position-store.ts';
+import { prepareState, UNLOGGED_WRITES } from '../../src/state/prepare-state.ts';
+import type { TableOptions } from '../../src/state/fence.ts';
 import { createDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { startMysqlServer } from '../support/provider.ts';
@@ -50,7 +55,7 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
     const clientOf = (
       account: { user: string; password?: string },
       more: Partial<SqlClientOptions> = {},
-    ): SqlClient => {
+    ): SqlWriter => {
       const client = createSqlClient(
         { host: server.host, port: server.port, sslMode: 'preferred', connectTimeout: 5000, ...account },
         { name: 'state', queryTimeout: 5000, ...more },
@@ -59,15 +64,28 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
       return client;
     };
     const note = (fields: object, message: string): void => void lines.push({ fields, message });
-    const storeOf = (client: SqlClient, clientId = 'shop'): MysqlPositionStore =>
-      createPositionStore({
-        client,
-        database: database.stateDatabase,
-        clientId,
-        log: { debug: note, info: note, warn: note, error: note },
-      });
-    const daemonStore = (clientId?: string): MysqlPositionStore =>
-      storeOf(clientOf(database.account), clientId);
+    const log = { debug: note, info: note, warn: note, error: note };
+    const migrate = (client: SqlClient): Promise<void> =>
+      prepareState({ client, database: database.stateDatabase, log });
+    const lockOf = (client: SqlWriter, clientId = 'shop'): LeaderLock =>
+      createLeaderLock({ client, database: database.stateDatabase, clientId });
+    /** What writes in the name of this session, which takes the lock. */
+    const lead = async (client: SqlWriter, clientId = 'shop'): Promise<TableOptions> => {
+      const lock = lockOf(client, clientId);
+      expect(await lock.take(0)).toBe(true);
+      const token = await lock.announce({ holder: 'here:1', adminAddress: undefined });
+      return tablesOf(client, token, clientId);
+    };
+    const tablesOf = (client: SqlWriter, token = 0, clientId = 'shop'): TableOptions => {
+      const fence = { lock: lockOf(client, clientId).name, token };
+      return { client, database: database.stateDatabase, clientId, fence };
+    };
+    const storeOf = (client: SqlWriter): PositionStore => createPositionStore(tablesOf(client));
+    /** The tables are there, and this session leads. */
+    const leadingStore = async (client = clientOf(database.account)): Promise<PositionStore> => {
+      await migrate(client);
+      return createPositionStore(await lead(client));
+    };
     /** An account with these privileges on the state database. */
     const account = async (privileges: string): Promise<{ user: string; password: string }> => {
       const user = `${database.name}little`;
@@ -94,8 +112,7 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
     });
 
     it('gives back exactly what was saved last', async () => {
-      const store = daemonStore();
-      await store.migrate();
+      const store = await leadingStore();
       expect(await store.load()).toBeUndefined();
       await store.save(checkpoint);
       expect(await store.load()).toEqual(checkpoint);
@@ -108,8 +125,8 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
     });
 
     it('keeps a GTID set of any length and a row for each client', async () => {
-      const [one, other] = [daemonStore('shop'), daemonStore('Shop')];
-      await one.migrate();
+      const one = await leadingStore();
+      const other = createPositionStore(await lead(clientOf(database.account), 'Shop'));
       const gtidSet = Array.from({ length: 20_000 }, (_, index) => `0-${index}-18446744073709551615`).join(
         ',',
       );
@@ -121,11 +138,11 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
     });
 
     it('survives several daemons that migrate at once', async () => {
-      const stores = Array.from({ length: 5 }, () => daemonStore());
-      await Promise.all(stores.map(async (store) => store.migrate()));
+      const clients = Array.from({ length: 5 }, () => clientOf(database.account));
+      await Promise.all(clients.map(migrate));
       expect(lines.filter(({ message }) => message.startsWith('created'))).toHaveLength(1);
-      await stores[4]!.save(checkpoint);
-      expect(await stores[0]!.load()).toEqual(checkpoint);
+      await createPositionStore(await lead(clients[4]!)).save(checkpoint);
+      expect(await storeOf(clients[0]!).load()).toEqual(checkpoint);
     });
 
     it('gives up a migration whose lock was lost with the connection', async () => {
@@ -138,17 +155,16 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
           return rows;
         },
       };
-      expect(await codeOf(storeOf(cut).migrate())).toBe('UNSTALE_STATE_UNAVAILABLE');
-      await daemonStore().migrate();
+      expect(await codeOf(migrate(cut))).toBe('UNSTALE_STATE_UNAVAILABLE');
+      await migrate(clientOf(database.account));
     });
 
     it('needs no privilege to create tables that an administrator made', async () => {
       const little = await account('SELECT, INSERT, UPDATE');
-      expect(await codeOf(storeOf(clientOf(little)).migrate())).toBe('UNSTALE_STATE_SCHEMA');
+      expect(await codeOf(migrate(clientOf(little)))).toBe('UNSTALE_STATE_SCHEMA');
       await runDdl();
       await runDdl();
-      const store = storeOf(clientOf(little));
-      await store.migrate();
+      const store = await leadingStore(clientOf(little));
       await store.save(checkpoint);
       expect(await store.load()).toEqual(checkpoint);
     });
@@ -156,7 +172,7 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
     it('refuses tables of a newer program', async () => {
       await runDdl();
       await database.query(`INSERT INTO ${database.stateDatabase}.schema_migrations VALUES (999, NOW())`);
-      expect(await codeOf(daemonStore().migrate())).toBe('UNSTALE_STATE_SCHEMA');
+      expect(await codeOf(migrate(clientOf(database.account)))).toBe('UNSTALE_STATE_SCHEMA');
     });
 
     it('names what keeps it from reading and writing', async () => {
@@ -164,9 +180,9 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
       const reader = storeOf(clientOf(await account('SELECT')));
       expect(await codeOf(reader.save(checkpoint))).toBe('UNSTALE_STATE_DENIED');
 
-      const store = daemonStore();
+      const store = await leadingStore();
       await database.query('SET GLOBAL read_only = ON');
-      await store.migrate();
+      await migrate(clientOf(database.account));
       expect(await codeOf(store.save(checkpoint))).toBe('UNSTALE_STATE_READ_ONLY');
       await database.query('SET GLOBAL read_only = OFF');
       await store.save(checkpoint);
@@ -181,11 +197,46 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
       expect(await codeOf(refused.load())).toBe('UNSTALE_STATE_DENIED');
     });
 
+    it('lets nobody write but the session with the lock, under the newest number', async () => {
+      const [one, other] = [clientOf(database.account), clientOf(database.account)];
+      await migrate(one);
+      const before = await lead(one);
+      const identity = (tables: TableOptions): Promise<void> =>
+        createDatasetStore(tables).saveDataset(`of ${tables.fence.token}`);
+      const remember = (tables: TableOptions): Promise<void> =>
+        createHistoryStore(tables).remember({ position: checkpoint.position, at: 0 });
+      const writes = (tables: TableOptions): Promise<void>[] => [
+        createPositionStore(tables).save({ ...checkpoint, fencingToken: tables.fence.token }),
+        remember(tables),
+        identity(tables),
+      ];
+      await Promise.all(writes(before));
+
+      // Without the lock, though the number is right; with the lock, under an older number.
+      expect(await lockOf(other).take(0)).toBe(false);
+      const lost = Array.from({ length: 3 }, () => 'UNSTALE_LEASE_LOST');
+      const codes = (tables: TableOptions): Promise<string[]> => Promise.all(writes(tables).map(codeOf));
+      expect(await codes(tablesOf(other, before.fence.token))).toEqual(lost);
+      await lockOf(one).release();
+      const after = await lead(other);
+      expect(after.fence.token).toBe(before.fence.token + 1);
+      expect(await codes(before)).toEqual(lost);
+      expect(await codes(tablesOf(other, before.fence.token))).toEqual(lost);
+      await Promise.all(writes(after));
+      expect(await storeOf(one).load()).toMatchObject({ fencingToken: after.fence.token });
+      expect(await createDatasetStore(before).loadDataset()).toBe(`of ${after.fence.token}`);
+      expect((await lockOf(one).look()).leader).toEqual({
+        holder: 'here:1',
+        adminAddress: undefined,
+        token: after.fence.token,
+      });
+    });
+
     it('may be tried again after a lock wait or an outage', async () => {
-      const store = storeOf(
-        clientOf(database.account, { sessionSetup: ['SET SESSION innodb_lock_wait_timeout = 1'] }),
-      );
-      await store.migrate();
+      const client = clientOf(database.account, {
+        sessionSetup: ['SET SESSION innodb_lock_wait_timeout = 1'],
+      });
+      const store = await leadingStore(client);
       await store.save(checkpoint);
       const holder = await database.pool.getConnection();
       await holder.query('START TRANSACTION');
@@ -196,7 +247,8 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
       await server.stop();
       expect(await codeOf(store.save(checkpoint))).toBe('UNSTALE_STATE_UNAVAILABLE');
       await server.start();
-      await store.save(checkpoint);
+      expect(await codeOf(store.save(checkpoint))).toBe('UNSTALE_LEASE_LOST');
+      await createPositionStore(await lead(client)).save(checkpoint);
       expect(await store.load()).toEqual(checkpoint);
     });
 
@@ -204,11 +256,13 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
       const status = flavour === 'mysql' ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS';
       const offset = async (): Promise<number> => Number((await database.query(status))[0]?.['Position']);
       const writes = async (): Promise<number> => {
-        const store = storeOf(clientOf(database.account, { optionalSessionSetup: UNLOGGED_WRITES }));
-        await store.migrate();
+        const client = clientOf(database.account, { optionalSessionSetup: UNLOGGED_WRITES });
+        const store = await leadingStore(client);
         const before = await offset();
         await store.save({ ...checkpoint, savedAt: before });
-        return (await offset()) - before;
+        const written = (await offset()) - before;
+        await client.close();
+        return written;
       };
       expect(await writes()).toBeGreaterThan(0);
       expect(lines.at(-1)?.fields).toMatchObject({ logged: true });

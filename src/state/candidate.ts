@@ -1,0 +1,80 @@
+import type { Log, Sleep } from '../pipeline/ports.ts';
+import { SessionLease } from './held-lease.ts';
+import type { HeldLease } from './held-lease.ts';
+import type { Leader, LeaderLock } from './leader-lock.ts';
+import { now } from './validity.ts';
+
+export interface CandidateOptions {
+  readonly lock: LeaderLock;
+  /** `host:pid` of this process. */
+  readonly holder: string;
+  /** Where its admin server listens; undefined if it has none. */
+  readonly adminAddress: () => string | undefined;
+  /** After so long without a statement the server ends the session and frees the lock, ms. */
+  readonly timeout: number;
+  readonly sleep: Sleep;
+  readonly log: Log;
+}
+
+/** Longest wait for the lock in one statement, s: a leader that ends is followed at once. */
+const WAIT = 1;
+
+/** One of any number of daemons that would lead. */
+export class Candidate {
+  readonly #options: CandidateOptions;
+  #lease: SessionLease | undefined;
+  #losses = 0;
+  #leader: Leader | undefined;
+  #answered = false;
+
+  constructor(options: CandidateOptions) {
+    this.#options = options;
+  }
+
+  /** Who led when it was looked last. */
+  get leader(): Leader | undefined {
+    return this.#leader;
+  }
+
+  /** Whether the server of the lock answered last time. */
+  get isAnswered(): boolean {
+    return this.#answered;
+  }
+
+  /**
+   * Tries once to become the leader, for about a second at most; undefined while another one leads.
+   * @throws UnstaleError of the state tables
+   */
+  async claim(): Promise<HeldLease | undefined> {
+    try {
+      const lease = await this.#claim();
+      this.#answered = true;
+      return lease;
+    } catch (error) {
+      this.#answered = false;
+      throw error;
+    }
+  }
+
+  /** The connection of the lock's session is gone. */
+  connectionLost(): void {
+    this.#losses += 1;
+    this.#lease?.connectionLost();
+  }
+
+  async #claim(): Promise<HeldLease | undefined> {
+    const { lock, holder, adminAddress } = this.#options;
+    const losses = this.#losses;
+    if (!(await lock.take(WAIT))) {
+      this.#leader = (await lock.look()).leader;
+      return undefined;
+    }
+    const since = now();
+    const token = await lock.announce({ holder, adminAddress: adminAddress() });
+    // The number is used up then; the next one is as good.
+    if (token === undefined || losses !== this.#losses) return undefined;
+    this.#leader = { holder, adminAddress: adminAddress(), token };
+    this.#lease = new SessionLease({ ...this.#options, token, since });
+    return this.#lease;
+  }
+}

@@ -1,0 +1,253 @@
+import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
+import type { Log, RetryDelay, WriteGate } from '../pipeline/ports.ts';
+import { sleep } from '../runtime/sleep.ts';
+import type { Candidate } from '../state/candidate.ts';
+import { UNLEASED } from '../state/held-lease.ts';
+import type { HeldLease } from '../state/held-lease.ts';
+import type { Term } from './term.ts';
+
+/** How far a daemon is. */
+export type Phase = 'starting' | 'standby' | 'running' | 'draining' | 'stopped';
+
+export interface LeadershipOptions {
+  /** Undefined for a daemon that changes nothing, and needs no lock. */
+  readonly candidate: Candidate | undefined;
+  /** Makes a term, which is not open yet, of the configuration in force. */
+  readonly createTerm: (lease: HeldLease) => Term;
+  readonly retryDelay: RetryDelay;
+  readonly log: Log;
+}
+
+/** Longest wait for the lock to be given back at the end, ms: the end of the connection frees it too. */
+const RELEASE_PATIENCE = 1000;
+/**
+ * So long after it was taken over, ms, the leader before may push the new one off the binlog: it may have been connecting
+ * when it was cut off, and finds out later that it does not lead. Once it is borne.
+ */
+const SUCCESSION = 60_000;
+
+/** Leads while it may, and stands by while it may not: one term after the other, until it is stopped. */
+export class Leadership {
+  readonly #options: LeadershipOptions;
+  readonly #stopping = new AbortController();
+  #phase: Phase = 'starting';
+  #term: Term | undefined;
+  #lease: HeldLease | undefined;
+  #opening: Promise<void> | undefined;
+  #fatal: UnstaleError | undefined;
+  #standingBehind: string | undefined;
+
+  constructor(options: LeadershipOptions) {
+    this.#options = options;
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** The present one, once it is open; undefined while standing by. */
+  get term(): Term | undefined {
+    return this.#term;
+  }
+
+  get lease(): HeldLease | undefined {
+    return this.#lease;
+  }
+
+  /** Whether this daemon leads, and knows that it does. */
+  get leads(): boolean {
+    return this.#term !== undefined && this.#lease?.isOpen() === true;
+  }
+
+  /** Open while this daemon holds the lease, whatever the term. */
+  readonly gate: WriteGate = {
+    isOpen: () => this.#lease?.isOpen() === true,
+    opened: async (signal) => this.#lease?.opened(signal),
+  };
+
+  /** What ends the daemon, or what would if it is certain that it still leads. */
+  get fatal(): UnstaleError | undefined {
+    if (this.#fatal !== undefined) return this.#fatal;
+    const failure = this.#term?.failure;
+    return failure?.code === 'UNSTALE_LEASE_LOST' ? undefined : failure;
+  }
+
+  /** Aborts when the daemon is stopped. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  /** Resolves when no term is being opened: what is asked of one then finds it, or that there is none. */
+  async settled(): Promise<void> {
+    while (this.#opening !== undefined) await this.#opening.catch(() => undefined);
+  }
+
+  /**
+   * Resolves when this daemon leads, or stands by because another one leads.
+   * @throws UnstaleError when neither can be
+   */
+  async begin(): Promise<void> {
+    const lease = await this.#claim();
+    if (lease === undefined) {
+      this.#standBy();
+      return;
+    }
+    try {
+      await this.#open(lease);
+    } catch (error) {
+      await this.#release();
+      throw error;
+    }
+  }
+
+  /**
+   * Goes on until it is stopped.
+   * @throws UnstaleError that ended a term, unless it is that another daemon leads
+   */
+  async run(): Promise<void> {
+    try {
+      while (!this.#stopping.signal.aborted) {
+        if (this.#term === undefined && !(await this.#follow())) continue;
+        await this.#work();
+      }
+    } catch (error) {
+      this.#fatal = asUnstaleError(error);
+      throw this.#fatal;
+    } finally {
+      this.#phase = 'draining';
+      await this.#release();
+    }
+  }
+
+  /** Ends it in order; see `Term.stop`. */
+  stop(): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#phase = 'draining';
+    this.#stopping.abort();
+    if (this.#term === undefined) this.#options.log.info({}, 'stopping while standing by');
+    else this.#term.stop();
+  }
+
+  ended(): void {
+    this.#phase = 'stopped';
+  }
+
+  /** Waits until this daemon may lead, and begins a term; false when it has to be tried again, or was stopped. */
+  async #follow(): Promise<boolean> {
+    const { log, retryDelay } = this.#options;
+    const { signal } = this.#stopping;
+    for (let attempt = 1; !signal.aborted; attempt += 1) {
+      try {
+        const lease = this.#lease ?? (await this.#claim());
+        if (lease === undefined) {
+          attempt = 0;
+          this.#standBy();
+          continue;
+        }
+        if (signal.aborted) return false;
+        await this.#open(lease);
+        return true;
+      } catch (thrown) {
+        const error = asUnstaleError(thrown);
+        if (signal.aborted) return false;
+        if (error.policy.directive !== 'retry') throw error;
+        if (attempt === 1) log.warn({ err: error }, 'cannot lead yet; trying again');
+        if (error.code === 'UNSTALE_LEASE_LOST') await this.#release();
+        await retryDelay(attempt, signal);
+      }
+    }
+    return false;
+  }
+
+  async #claim(): Promise<HeldLease | undefined> {
+    const { candidate, log } = this.#options;
+    if (candidate === undefined) {
+      this.#lease = UNLEASED;
+      return UNLEASED;
+    }
+    const lease = await candidate.claim();
+    if (lease === undefined) return undefined;
+    this.#lease = lease;
+    log.info(
+      { holder: candidate.leader?.holder, fencing_token: lease.token },
+      'leading: no other daemon of this client_id does',
+    );
+    return lease;
+  }
+
+  #standBy(): void {
+    const { candidate, log } = this.#options;
+    if (this.#stopping.signal.aborted) return;
+    this.#phase = 'standby';
+    const holder = candidate?.leader?.holder ?? 'another daemon';
+    if (this.#standingBehind === holder) return;
+    this.#standingBehind = holder;
+    log.info({ holder, admin_address: candidate?.leader?.adminAddress }, `standing by: ${holder} leads`);
+  }
+
+  async #open(lease: HeldLease): Promise<void> {
+    this.#phase = 'starting';
+    this.#standingBehind = undefined;
+    const term = this.#options.createTerm(lease);
+    this.#opening = term.open(this.#stopping.signal);
+    try {
+      await this.#opening;
+    } finally {
+      this.#opening = undefined;
+    }
+    this.#term = term;
+    this.#phase = 'running';
+    if (this.#stopping.signal.aborted) {
+      this.#phase = 'draining';
+      term.stop();
+    }
+  }
+
+  /** Works until the term ends. @throws UnstaleError that ends more than the term */
+  async #work(): Promise<void> {
+    const { log } = this.#options;
+    const began = performance.now();
+    try {
+      await this.#term?.run();
+    } catch (thrown) {
+      const error = asUnstaleError(thrown);
+      if (!(await this.#endsTheTermOnly(error, began))) throw error;
+      log.warn({ err: error }, 'the term of leadership ends');
+    } finally {
+      this.#term = undefined;
+    }
+  }
+
+  async #endsTheTermOnly(error: UnstaleError, began: number): Promise<boolean> {
+    if (error.code === 'UNSTALE_LEASE_LOST') {
+      await this.#release();
+      return true;
+    }
+    if (error.code !== 'UNSTALE_SERVER_ID_CLASH') return false;
+    // Whoever reads the binlog in our place may be the next leader.
+    const held = await this.#lease?.confirm(this.#stopping.signal);
+    if (held === false) {
+      await this.#release();
+      return true;
+    }
+    return (
+      held === true && this.#lease !== UNLEASED && performance.now() - began < SUCCESSION && !this.#bore()
+    );
+  }
+
+  #borne = false;
+
+  /** Whether this lease has borne it before. */
+  #bore(): boolean {
+    const before = this.#borne;
+    this.#borne = true;
+    return before;
+  }
+
+  async #release(): Promise<void> {
+    const lease = this.#lease;
+    this.#lease = undefined;
+    this.#borne = false;
+    await Promise.race([lease?.release(), sleep(RELEASE_PATIENCE)]);
+  }
+}
