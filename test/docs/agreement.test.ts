@@ -7,7 +7,7 @@ import { SCHEMA_FIELDS } from '../../src/config/schema-paths.ts';
 import { ERROR_CATALOG } from '../../src/errors/catalog.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
 import { unstaleCalls } from '../support/command-lines.ts';
-import { parseMarkdown } from '../support/markdown.ts';
+import { parseMarkdown, slug } from '../support/markdown.ts';
 import type { Code, Document, Located } from '../support/markdown.ts';
 import { isInRepository, readRepository, repositoryFiles } from '../support/repository.ts';
 
@@ -68,6 +68,15 @@ describe('links', () => {
       return [at(link, `${target} has no #${anchor}`)];
     });
     expect(broken).toEqual([]);
+  });
+
+  it('lead from the index of docs/operations.md to every section', () => {
+    const operations = byFile.get('docs/operations.md');
+    const sections = operations?.headings.filter(({ level }) => level === 2) ?? [];
+    const first = sections[0]?.line ?? 0;
+    const listed = new Set(operations?.links.filter(({ line }) => line < first).map(({ target }) => target));
+    const missing = sections.filter(({ text }) => !listed.has(`#${slug(text)}`));
+    expect(missing.map((section) => at(section, `"${section.text}" is not in the index`))).toEqual([]);
   });
 
   it('lead from the README to every document', () => {

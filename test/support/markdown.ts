@@ -66,7 +66,7 @@ export function parseMarkdown(file: string, text: string): Document {
 }
 
 /** The anchor that a heading gets where Markdown is shown: letters, digits, `_` and `-`. */
-function slug(title: string): string {
+export function slug(title: string): string {
   const text = title.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase();
   return text.replaceAll(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-');
 }

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { stateDdl } from '../../src/state/migrations.ts';
+import { stateDdl, STATE_VERSION } from '../../src/state/migrations.ts';
+import { startDaemon } from '../support/daemon-process.ts';
 import { readRepository } from '../support/repository.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
@@ -52,6 +53,40 @@ describe.each(inject('servers').mysql)('what docs/errors.md tells to type, on $l
       }
     }
     expect(failed).toEqual([]);
+  });
+});
+
+describe('the rollback of docs/operations.md', () => {
+  it('lets a daemon start that refuses the tables of a newer version, at its position', async () => {
+    const [server] = inject('servers').mysql;
+    if (server === undefined) throw new Error('no MySQL or MariaDB');
+    const shop = await openShop(server, inject('servers').redis.url);
+    try {
+      const before = await startDaemon(shop.config());
+      await before.ready();
+      await before.stop();
+      const { stateDatabase } = shop.db;
+      await shop.db.query(
+        `INSERT INTO ${stateDatabase}.schema_migrations VALUES (${STATE_VERSION + 1}, NOW())`,
+      );
+      const refused = await startDaemon(shop.config());
+      expect((await refused.exited).code).toBe(3);
+      expect(refused.output()).toContain('UNSTALE_STATE_SCHEMA');
+
+      await shop.cache('user:1');
+      await shop.db.query('INSERT INTO users (id) VALUES (1)');
+      const [statement = ''] =
+        /DELETE FROM unstale\.schema_migrations.*/.exec(await readRepository('docs/operations.md')) ?? [];
+      const mine = statement.replace('unstale.', `${stateDatabase}.`).replace(/> \d+/, `> ${STATE_VERSION}`);
+      await shop.db.query(mine.replace(/;$/, ''));
+      const after = await startDaemon(shop.config());
+      await after.ready();
+      await shop.settled();
+      expect(await shop.cached(['user:1'])).toEqual([]);
+      await after.stop();
+    } finally {
+      await shop.close();
+    }
   });
 });
 
