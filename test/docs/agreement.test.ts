@@ -128,6 +128,9 @@ describe('names in the documents', () => {
   });
 });
 
+/** What the commands that stay do here. */
+const NOTHING: Parameters<typeof createProgram>[0] = () => Promise.resolve();
+
 /** Every command that can be called, with the words that call it. */
 function commandsOf(parent: Command, words: readonly string[] = []): [name: string, command: Command][] {
   return parent.commands.flatMap((command) => {
@@ -138,7 +141,7 @@ function commandsOf(parent: Command, words: readonly string[] = []): [name: stri
 
 /** What the program says against a command line, without running anything. */
 async function refusal(args: readonly string[]): Promise<string | undefined> {
-  const program = createProgram(() => Promise.resolve());
+  const program = createProgram(NOTHING);
   for (const [, command] of commandsOf(program)) {
     command.action(() => undefined);
     command.configureOutput({ writeOut: () => undefined, writeErr: () => undefined });
@@ -155,7 +158,7 @@ async function refusal(args: readonly string[]): Promise<string | undefined> {
 
 describe('the command line', () => {
   const calls = code.flatMap((place) => unstaleCalls(place.text).map((args) => ({ place, args })));
-  const commands = commandsOf(createProgram(() => Promise.resolve())).filter(([name]) => name !== 'help');
+  const commands = commandsOf(createProgram(NOTHING)).filter(([name]) => name !== 'help');
 
   it('is called in the documents as the program takes it', async () => {
     expect(calls.length).toBeGreaterThan(30);
