@@ -6,7 +6,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'test/docs/**/*.test.ts', 'test/model/**/*.test.ts'],
+          include: ['src/**/*.test.ts', 'test/{docs,deploy,model}/**/*.test.ts'],
           // Property tests share the machine with servers of other tests.
           testTimeout: 60_000,
         },

@@ -9,17 +9,10 @@ import { addRunCommand } from './run.ts';
 import { addTailCommand } from './tail.ts';
 import { version } from './version.ts';
 
-/**
- * Parses a command line and runs its command.
- *
- * @param argv as in `process.argv`
- * @param run what `unstale run` does; it reads its settings with `load`
- * @throws UnstaleError of the command; what is wrong with the line itself is printed here
- */
-export async function runProgram(
-  argv: readonly string[],
-  run: (load: () => Promise<Settings>) => Promise<void>,
-): Promise<void> {
+type Run = (load: () => Promise<Settings>) => Promise<void>;
+
+/** The command line with all commands, not parsed yet. `run` is what `unstale run` does. */
+export function createProgram(run: Run): Command {
   const program = new Command('unstale')
     .description('Keeps Redis from silently disagreeing with MySQL.')
     .version(version())
@@ -31,8 +24,19 @@ export async function runProgram(
   addReloadCommand(program);
   addExplainCommand(program);
   addTailCommand(program);
+  return program;
+}
+
+/**
+ * Parses a command line and runs its command.
+ *
+ * @param argv as in `process.argv`
+ * @param run what `unstale run` does; it reads its settings with `load`
+ * @throws UnstaleError of the command; what is wrong with the line itself is printed here
+ */
+export async function runProgram(argv: readonly string[], run: Run): Promise<void> {
   try {
-    await program.parseAsync([...argv]);
+    await createProgram(run).parseAsync([...argv]);
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // Commander has printed its own message already.
