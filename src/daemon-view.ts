@@ -1,7 +1,8 @@
 import type { VisibilityBarrier } from './binlog/barrier/visibility-barrier.ts';
-import type { Retention, RetentionWatch } from './binlog/retention-watch.ts';
-import type { SourcePosition } from './change/position.ts';
+import type { RetentionWatch } from './binlog/retention-watch.ts';
+import { describePosition, describeRetention, describeWork, sampleOf } from './daemon-status.ts';
 import type { UnstaleError } from './errors/unstale-error.ts';
+import type { Insight, Moment } from './insight.ts';
 import { selectorOf } from './mapping/rule.ts';
 import { formatSelector } from './mapping/table-selector.ts';
 import { assessHealth } from './observability/health.ts';
@@ -26,6 +27,7 @@ export interface DaemonParts {
   readonly retention: RetentionWatch;
   readonly redis: RedisConnection;
   readonly barrier: VisibilityBarrier | undefined;
+  readonly insight: Insight;
   /** Whether another configuration is on its way. */
   readonly reloading: () => boolean;
 }
@@ -36,12 +38,14 @@ export interface DaemonView {
   readonly health: () => HealthReport;
   /** Holds no secret and no row value. */
   readonly status: () => object;
-  /** A stream is about to be replaced: what it has counted is kept. */
-  readonly retire: (stream: Stream) => void;
+  /** What charts are made of. */
+  readonly moment: () => Moment;
+  /** A stream is about to be replaced: what it has counted is kept, unless the rules are others. */
+  readonly retire: (stream: Stream, next: Stream) => void;
 }
 
 export function createDaemonView(parts: DaemonParts): DaemonView {
-  const { stream, phase, fatal, lastError, pipeline, writer, retention, redis, barrier } = parts;
+  const { stream, phase, fatal, lastError, pipeline, writer, retention, redis, barrier, insight } = parts;
   const startedAt = Date.now();
   /** Of streams that were replaced. */
   const before = { pausedMs: 0, unreadHints: 0 };
@@ -77,6 +81,9 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
       gapBytesToOldestBinlog: () => retention.retention?.bytesToOldest,
       positionAgeSeconds: () => writer.staleness / 1000,
       deletesDelayed: () => pipeline.heldDeletes,
+      ready: () => health().ready,
+      purgeNear: () => retention.retention?.purgeNear,
+      redisNodes: () => insight.redisHealth.nodes.map(sampleOf),
     },
     health,
     status: () => {
@@ -87,6 +94,7 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
         state: phase(),
         dry_run: config.dryRun ?? false,
         ...health(),
+        started_at: new Date(startedAt).toISOString(),
         uptime_seconds: Math.round((Date.now() - startedAt) / 1000),
         mapping_hash: config.plan.hash,
         reloading: parts.reloading(),
@@ -102,23 +110,16 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
         paused: source.isPaused,
         in_flight_bytes: inFlightBytes(),
         last_error: error === undefined ? null : { code: error.code, message: error.message },
+        ...describeWork({ plan: config.plan, insight, pipeline, redis }),
       };
     },
-    retire: ({ source }) => {
+    moment: () => ({ ready: health().ready, lagMs: lagMs(), inFlightBytes: inFlightBytes() }),
+    retire: ({ source, config }, next) => {
       before.pausedMs += source.pausedMs;
       before.unreadHints += source.unreadHints;
+      if (next.config.plan.hash !== config.plan.hash) insight.activity.rules.reset();
     },
   };
-}
-
-function describePosition(position: SourcePosition | undefined): object | null {
-  if (position === undefined) return null;
-  return { file: position.file, offset: position.offset, gtid_set: position.gtidSet ?? null };
-}
-
-function describeRetention(retention: Retention | undefined): object | null {
-  if (retention === undefined) return null;
-  return { bytes_to_oldest_binlog: retention.bytesToOldest, purge_near: retention.purgeNear };
 }
 
 function seconds(ms: number | undefined): number | undefined {

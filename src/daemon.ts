@@ -1,5 +1,6 @@
 import { formatPosition } from './change/position.ts';
 import type { SourcePosition } from './change/position.ts';
+import { withActivity } from './activity-observer.ts';
 import { openMarker } from './applied-marker.ts';
 import { createAdminServer } from './admin/http-server.ts';
 import { TailHub } from './admin/tail.ts';
@@ -15,6 +16,8 @@ import { openBarrier } from './open-barrier.ts';
 import { openDryRun } from './dry-run.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
 import { FailoverReplay } from './failover-replay.ts';
+import { openInsight } from './insight.ts';
+import { ErrorRing, keepError, keepingErrors } from './observability/error-ring.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { observePipeline } from './observe-pipeline.ts';
@@ -66,7 +69,9 @@ export interface DaemonTools {
  * The promise resolves once changes are followed and the position to resume from is stored.
  * @throws UnstaleError when a precondition fails; everything that was opened is closed again.
  */
-export async function startDaemon(config: Config, { log, load }: DaemonTools): Promise<Daemon> {
+export async function startDaemon(config: Config, { log: written, load }: DaemonTools): Promise<Daemon> {
+  const errors = new ErrorRing();
+  const log = keepingErrors(written, errors);
   const metrics = createMetrics({ clientId: config.clientId });
   const tail = new TailHub();
   const stopping = new AbortController();
@@ -86,6 +91,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
   try {
     const redis = openRedis(config, log);
     closers.push(() => redis.close());
+    const insight = openInsight({ redis, errors, log, signal: stopping.signal });
     const client = openSourceClient(config);
     closers.push(() => client.close());
     const state = openStateStore(config, log);
@@ -130,9 +136,13 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       retryDelay,
       sleep,
       observer: withTail(
-        observePipeline(metrics, (error) => {
-          lastError = asUnstaleError(error);
-        }),
+        withActivity(
+          observePipeline(metrics, (error) => {
+            lastError = asUnstaleError(error);
+            keepError(errors, error, 'a batch was not applied');
+          }),
+          insight.activity,
+        ),
         tail,
         config.dryRun ?? false,
       ),
@@ -199,7 +209,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
     });
     const goOn = async (next: Stream, start: StartPoint, signal: AbortSignal): Promise<SourcePosition> => {
       const from = await openStream(next, start, { retryDelay, log, signal });
-      view.retire(stream);
+      view.retire(stream, next);
       stream = next;
       return from;
     };
@@ -258,9 +268,11 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       retention,
       redis,
       barrier,
+      insight,
       reloading: () => reloader.isPending,
     });
     metrics.gauges(view.gauges);
+    insight.sample(view.moment);
     if (config.admin !== undefined) {
       const admin = createAdminServer({
         ...config.admin,
@@ -270,6 +282,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
           contentType: metrics.registry.contentType,
           health: view.health,
           status: view.status,
+          history: insight.history,
           reload: (invalidate) => reload({ by: 'request', invalidate }),
         },
         log,
