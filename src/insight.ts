@@ -51,9 +51,9 @@ export interface Insight {
   readonly errors: ErrorRing;
   readonly redisHealth: RedisHealthProbe;
   /** Takes a sample from time to time, until the signal aborts. */
-  sample(look: () => Moment): void;
+  readonly sample: (look: () => Moment) => void;
   /** Samples that were taken after `since`, ms since the epoch, the oldest first. */
-  history(since: number): { readonly interval_ms: number; readonly samples: readonly Sample[] };
+  readonly history: (since: number) => { readonly interval_ms: number; readonly samples: readonly Sample[] };
 }
 
 /** Begins to look at Redis. */

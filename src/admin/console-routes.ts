@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { json, queryOf, reads } from './route.ts';
+import { json, queryOf, reads, TEXT } from './route.ts';
 import type { Answer, Route } from './route.ts';
 
 export interface ConsoleHandlers {
@@ -40,16 +40,17 @@ export function consoleRoutes(handlers: ConsoleHandlers): [path: string, route: 
   const file = (name: string): Route => reads(() => readAsset(name));
   return [
     ['/console', file(PAGE)],
+    ['/console/', reads(() => ({ status: 308, type: TEXT, body: '', headers: { Location: '../console' } }))],
     ...ASSETS.map((name): [string, Route] => [`/console/${name}`, file(name)]),
     ['/console/data', reads((request) => data(queryOf(request), handlers))],
   ];
 }
 
-function data(query: URLSearchParams, { status, history }: ConsoleHandlers): Answer {
+function data(query: URLSearchParams, handlers: ConsoleHandlers): Answer {
   const since = Number(query.get('since') ?? 0);
   if (!Number.isFinite(since)) return json(400, { error: 'since is a number of milliseconds' });
   // Without white space: it is asked for every few seconds.
-  const body = JSON.stringify({ now: Date.now(), status: status(), ...history(since) });
+  const body = JSON.stringify({ now: Date.now(), status: handlers.status(), ...handlers.history(since) });
   return { status: 200, type: 'application/json; charset=utf-8', body };
 }
 

@@ -44,15 +44,19 @@ export function registerRedisMetrics(registry: Registry, nodes: () => readonly R
     evictsAllKeys === undefined ? undefined : Number(evictsAllKeys),
   );
   gauge('replica_lag_bytes', 'What the slowest replica does not have yet.', (node) => node.replicaLag);
-  new Counter({
-    name: 'unstale_redis_evicted_keys_total',
-    help: 'Keys that Redis removed for want of memory.',
-    labelNames: ['node'],
-    registers,
-    collect() {
-      this.reset();
-      for (const { name, evictedKeys } of nodes())
-        if (evictedKeys !== undefined) this.inc({ node: name }, evictedKeys);
-    },
-  });
+  const counter = (name: string, help: string, read: (node: RedisNodeSample) => number | undefined) =>
+    new Counter({
+      name: `unstale_redis_${name}`,
+      help,
+      labelNames: ['node'],
+      registers,
+      collect() {
+        this.reset();
+        for (const node of nodes()) {
+          const value = read(node);
+          if (value !== undefined) this.inc({ node: node.name }, value);
+        }
+      },
+    });
+  counter('evicted_keys_total', 'Keys that Redis removed for want of memory.', (node) => node.evictedKeys);
 }
