@@ -16,7 +16,8 @@ import type { NodeHealth } from './redis/health-probe.ts';
 export interface StatusParts {
   readonly plan: MappingPlan;
   readonly insight: Insight;
-  readonly pipeline: Pick<Pipeline, 'heldOf'>;
+  /** Undefined while there is none. */
+  readonly pipeline: Pick<Pipeline, 'heldOf'> | undefined;
   readonly redis: Pick<RedisConnection, 'isReachable' | 'name'>;
 }
 
@@ -29,7 +30,7 @@ export function describeWork({ plan, insight, pipeline, redis }: StatusParts): o
       table: formatSelector(selectorOf(rule)),
       does: whatItDoes(rule),
       ...(insight.activity.rules.of(rule.id) ?? NOTHING),
-      held: pipeline.heldOf(rule.id),
+      held: pipeline?.heldOf(rule.id) ?? 0,
     })),
     redis: {
       name: redis.name,
@@ -92,8 +93,9 @@ function describeNode(health: NodeHealth): object {
   };
 }
 
-function describeError({ code, message, hint, firstAt, lastAt, count }: RecentError): object {
+function describeError({ level, code, message, hint, firstAt, lastAt, count }: RecentError): object {
   return {
+    level,
     code,
     message,
     hint,

@@ -40,8 +40,8 @@ export interface DaemonView {
   readonly status: () => object;
   /** What charts are made of. */
   readonly moment: () => Moment;
-  /** A stream is about to be replaced: what it has counted is kept, unless the rules are others. */
-  readonly retire: (stream: Stream, next: Stream) => void;
+  /** A stream is about to be replaced: what it has counted is kept. */
+  readonly retire: (stream: Stream) => void;
 }
 
 export function createDaemonView(parts: DaemonParts): DaemonView {
@@ -114,10 +114,9 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
       };
     },
     moment: () => ({ ready: health().ready, lagMs: lagMs(), inFlightBytes: inFlightBytes() }),
-    retire: ({ source, config }, next) => {
+    retire: ({ source }) => {
       before.pausedMs += source.pausedMs;
       before.unreadHints += source.unreadHints;
-      if (next.config.plan.hash !== config.plan.hash) insight.activity.rules.reset();
     },
   };
 }

@@ -139,7 +139,7 @@ export async function startDaemon(config: Config, { log: written, load }: Daemon
         withActivity(
           observePipeline(metrics, (error) => {
             lastError = asUnstaleError(error);
-            keepError(errors, error, 'a batch was not applied');
+            keepError(errors, 'warn', error, 'a batch was not applied');
           }),
           insight.activity,
         ),
@@ -202,6 +202,7 @@ export async function startDaemon(config: Config, { log: written, load }: Daemon
           if (position === undefined) throw new UnstaleError('UNSTALE_INTERNAL', 'reloaded before the start');
           await goOn(createStream(next), { from: 'checkpoint', position }, signal);
           writer.remap(next.plan.hash);
+          insight.activity.rules.reset();
           log.setLevel(next.log.level);
           return { ...stream, first };
         }),
@@ -209,7 +210,7 @@ export async function startDaemon(config: Config, { log: written, load }: Daemon
     });
     const goOn = async (next: Stream, start: StartPoint, signal: AbortSignal): Promise<SourcePosition> => {
       const from = await openStream(next, start, { retryDelay, log, signal });
-      view.retire(stream, next);
+      view.retire(stream);
       stream = next;
       return from;
     };

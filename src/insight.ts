@@ -15,7 +15,8 @@ const SAMPLES_REACH = 15 * 60_000;
 /** What is true at a moment, and can be seen from outside. */
 export interface Moment {
   readonly ready: boolean;
-  readonly lagMs: number;
+  /** Undefined while it does not follow MySQL. */
+  readonly lagMs: number | undefined;
   readonly inFlightBytes: number;
 }
 
@@ -24,7 +25,7 @@ export interface Sample {
   /** ms since the epoch */
   readonly at: number;
   readonly ready: boolean;
-  readonly lag_ms: number;
+  readonly lag_ms: number | null;
   /** From commit to Redis' reply; null if there was no batch. */
   readonly delay_mean_ms: number | null;
   readonly delay_max_ms: number | null;
@@ -75,7 +76,7 @@ export function openInsight({ redis, errors, log, signal }: InsightOptions): Ins
       ring.push({
         at: Date.now(),
         ready,
-        lag_ms: lagMs,
+        lag_ms: lagMs ?? null,
         delay_mean_ms: delays === undefined ? null : round(delays.mean),
         delay_max_ms: delays === undefined ? null : round(delays.max),
         transactions: perSecond('transactions'),

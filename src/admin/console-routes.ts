@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { json, queryOf, reads, TEXT } from './route.ts';
-import type { Answer, Route } from './route.ts';
+import type { Answer, Route, Routes } from './route.ts';
 
 export interface ConsoleHandlers {
   status(): object;
@@ -36,13 +36,16 @@ const PAGE = 'index.html';
  * The console: the page at /console, its files below, and the numbers that it draws at /console/data. The page holds
  * nothing of the daemon, and the numbers no more than /status does, so both are for everybody who can connect.
  */
-export function consoleRoutes(handlers: ConsoleHandlers): [path: string, route: Route][] {
+export function consoleRoutes(handlers: ConsoleHandlers): Routes {
   const file = (name: string): Route => reads(() => readAsset(name));
   return [
     ['/console', file(PAGE)],
     ['/console/', reads(() => ({ status: 308, type: TEXT, body: '', headers: { Location: '../console' } }))],
-    ...ASSETS.map((name): [string, Route] => [`/console/${name}`, file(name)]),
-    ['/console/data', reads((request) => data(queryOf(request), handlers))],
+    ...ASSETS.map((name) => [`/console/${name}`, file(name)] as const),
+    [
+      '/console/data',
+      { methods: ['GET', 'HEAD'], guarded: false, answer: (request) => data(queryOf(request), handlers) },
+    ],
   ];
 }
 

@@ -7,6 +7,7 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** What is done at one path. */
 export interface Route {
   readonly methods: readonly string[];
   /** Only for those who may more than look at the daemon's health. */
@@ -18,18 +19,20 @@ export interface Route {
   ) => Answer | undefined | Promise<Answer | undefined>;
 }
 
-export const TEXT = 'text/plain; charset=utf-8';
+/** Path to what is done there. */
+export type Routes = readonly (readonly [path: string, route: Route])[];
 
-/** A route that only reads, for everybody who can connect. */
-export function reads(answer: (request: IncomingMessage) => Answer | Promise<Answer>): Route {
-  return { methods: ['GET', 'HEAD'], guarded: false, answer };
-}
+export const TEXT = 'text/plain; charset=utf-8';
 
 export function json(status: number, body: object): Answer {
   return { status, type: 'application/json; charset=utf-8', body: `${JSON.stringify(body, null, 2)}\n` };
 }
 
-/** The path of a request without its query. */
+/** For whoever can connect. */
+export function reads(answer: () => Answer | Promise<Answer>): Route {
+  return { methods: ['GET', 'HEAD'], guarded: false, answer };
+}
+
 export function pathOf({ url = '' }: IncomingMessage): string {
   return url.split('?', 1)[0] ?? '';
 }

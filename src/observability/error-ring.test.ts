@@ -24,6 +24,7 @@ describe('the ring of errors', () => {
     expect(lines).toHaveLength(1);
     expect(ring.recent).toEqual([
       {
+        level: 'warn',
         code: 'UNSTALE_REDIS_UNREACHABLE',
         message: 'redis://:[redacted]@cache does not answer',
         hint: policyOf('UNSTALE_REDIS_UNREACHABLE').hint,
@@ -47,16 +48,18 @@ describe('the ring of errors', () => {
   it('keeps of an undocumented error the sentence only: its message may hold what is in rows', () => {
     const { ring, log } = open();
     log.error({ err: new Error("Duplicate entry 'ada@x' for key 'email'") }, 'the query failed');
-    expect(ring.recent).toMatchObject([{ code: 'UNSTALE_INTERNAL', message: 'the query failed' }]);
+    expect(ring.recent).toMatchObject([
+      { level: 'error', code: 'UNSTALE_INTERNAL', message: 'the query failed' },
+    ]);
   });
 
   it('counts what repeats, and begins anew behind another error', () => {
     let now = 0;
     const ring = new ErrorRing({ now: () => (now += 1) });
-    ring.add('UNSTALE_REDIS_TIMEOUT', 'first');
-    ring.add('UNSTALE_REDIS_TIMEOUT', 'second');
-    ring.add('UNSTALE_REDIS_BUSY', 'other');
-    ring.add('UNSTALE_REDIS_TIMEOUT', 'third');
+    ring.add('warn', 'UNSTALE_REDIS_TIMEOUT', 'first');
+    ring.add('warn', 'UNSTALE_REDIS_TIMEOUT', 'second');
+    ring.add('warn', 'UNSTALE_REDIS_BUSY', 'other');
+    ring.add('warn', 'UNSTALE_REDIS_TIMEOUT', 'third');
     expect(
       ring.recent.map(({ message, count, firstAt, lastAt }) => [message, count, firstAt, lastAt]),
     ).toEqual([
@@ -71,7 +74,7 @@ describe('the ring of errors', () => {
     fc.assert(
       fc.property(fc.array(codes, { minLength: 1 }), (added) => {
         const ring = new ErrorRing({ capacity: 5 });
-        for (const code of added) ring.add(code, 'm');
+        for (const code of added) ring.add('error', code, 'm');
         expect(ring.recent.length).toBeLessThanOrEqual(5);
         expect(ring.recent[0]?.code).toBe(added.at(-1));
       }),

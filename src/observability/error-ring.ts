@@ -6,6 +6,8 @@ import { redactText } from './redact.ts';
 
 /** What happened, perhaps several times in a row. Times are in ms since the epoch. */
 export interface RecentError {
+  /** How the log tells it. */
+  readonly level: 'warn' | 'error';
   readonly code: ErrorCode;
   /** Of the last time; without passwords. */
   readonly message: string;
@@ -30,11 +32,12 @@ export class ErrorRing {
     return this.#errors;
   }
 
-  add(code: ErrorCode, message: string): void {
+  add(level: RecentError['level'], code: ErrorCode, message: string): void {
     const lastAt = this.#now();
     const [newest, ...rest] = this.#errors;
     const repeats = newest?.code === code;
     const error: RecentError = {
+      level,
       code,
       message: redactText(message),
       hint: ERROR_CATALOG[code].hint,
@@ -49,10 +52,15 @@ export class ErrorRing {
 /**
  * Keeps an error. Of one without a documented code only `sentence` is kept: a driver's message may hold values of rows.
  */
-export function keepError(ring: ErrorRing, error: Error, sentence: string): void {
+export function keepError(
+  ring: ErrorRing,
+  level: RecentError['level'],
+  error: Error,
+  sentence: string,
+): void {
   const documented = error instanceof UnstaleError && error.code !== 'UNSTALE_INTERNAL';
-  if (documented) ring.add(error.code, error.message);
-  else ring.add('UNSTALE_INTERNAL', sentence);
+  if (documented) ring.add(level, error.code, error.message);
+  else ring.add(level, 'UNSTALE_INTERNAL', sentence);
 }
 
 /**
@@ -68,22 +76,22 @@ export function keepingErrors(log: Logger, ring: ErrorRing): Logger {
     info: (fields, message) => log.info(fields, message),
     warn: (fields, message) => {
       log.warn(fields, message);
-      keep(ring, fields, message);
+      keep(ring, 'warn', fields, message);
     },
     error: (fields, message) => {
       log.error(fields, message);
-      keep(ring, fields, message);
+      keep(ring, 'error', fields, message);
     },
   };
 }
 
 /** The log's two ways to name an error: itself as `err`, or its `code` and `reason`. */
-function keep(ring: ErrorRing, fields: object, sentence: string): void {
+function keep(ring: ErrorRing, level: RecentError['level'], fields: object, sentence: string): void {
   if ('err' in fields && fields.err instanceof Error) {
-    keepError(ring, fields.err, sentence);
+    keepError(ring, level, fields.err, sentence);
   } else if ('code' in fields && isCode(fields.code)) {
     const reason = 'reason' in fields && typeof fields.reason === 'string' ? fields.reason : sentence;
-    ring.add(fields.code, reason);
+    ring.add(level, fields.code, reason);
   }
 }
 

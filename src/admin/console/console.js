@@ -57,8 +57,6 @@ function showAll(data) {
   const { status } = data;
   document.body.classList.remove('stale');
   setText(byId('lost'), '');
-  link.dataset['tone'] = 'good';
-  setText(link, 'Live');
   history.add(data);
   showHeadline(status, history.samples);
   showActions(status);

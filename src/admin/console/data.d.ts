@@ -11,7 +11,7 @@ export interface Sample {
   /** ms since the epoch */
   readonly at: number;
   readonly ready: boolean;
-  readonly lag_ms: number;
+  readonly lag_ms: number | null;
   readonly delay_mean_ms: number | null;
   readonly delay_max_ms: number | null;
   readonly transactions: number;
@@ -34,7 +34,8 @@ export interface Status {
   readonly reloading: boolean;
   readonly position: Readonly<Record<'received' | 'applied' | 'stored', Position | null>>;
   readonly retention: { readonly bytes_to_oldest_binlog: number; readonly purge_near: boolean } | null;
-  readonly lag_ms: number;
+  /** Null while it stands by. */
+  readonly lag_ms: number | null;
   /** The binlog is held back, because Redis is slower. */
   readonly paused: boolean;
   /** Undefined where the daemon cannot be paused. */
@@ -91,6 +92,7 @@ export interface RedisNode {
 }
 
 export interface RecentError {
+  readonly level: 'warn' | 'error';
   readonly code: string;
   readonly message: string;
   readonly hint: string;

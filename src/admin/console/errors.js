@@ -16,7 +16,7 @@ export function showErrors({ status, now }) {
  * @param {RecentError} error
  * @param {number} now
  */
-function describeError({ code, message, hint, count, first_at: first, last_at: last }, now) {
+function describeError({ level, code, message, hint, count, first_at: first, last_at: last }, now) {
   const times = count === 1 ? '' : `${count} times since ${formatMoment(first, now)}`;
   return create(
     'li',
@@ -25,7 +25,7 @@ function describeError({ code, message, hint, count, first_at: first, last_at: l
       'p',
       { class: 'error-head' },
       create('time', { datetime: last }, formatMoment(last, now)),
-      create('code', {}, code),
+      create('code', { class: level === 'error' ? 'bad' : 'warning' }, code),
       create('span', { class: 'note' }, times),
     ),
     create('p', {}, message),

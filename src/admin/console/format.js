@@ -38,12 +38,26 @@ export function formatBytes(bytes) {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const stopwatch = new Intl.DateTimeFormat('en-GB', {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  fractionalSecondDigits: 3,
+});
+
+/** @param {string | number | Date} at */
+export function formatTime(at) {
+  return clock.format(new Date(at));
+}
+
 /**
- * @param {string | number | Date} at
- * @param {Intl.DateTimeFormatOptions} [more]
+ * To the millisecond.
+ *
+ * @param {string} at
  */
-export function formatTime(at, more = {}) {
-  return new Date(at).toLocaleTimeString('en-GB', { hour12: false, ...more });
+export function formatInstant(at) {
+  return stopwatch.format(new Date(at));
 }
 
 /**

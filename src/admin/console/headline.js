@@ -76,6 +76,9 @@ export function showHeadline(status, samples) {
   setText(byId('state-word'), word);
   setText(byId('state-line'), line);
   setText(byId('client'), status.client_id);
+  const link = byId('link');
+  link.dataset['tone'] = tone;
+  setText(link, `${word} · live`);
   setText(document.querySelector('title') ?? byId('client'), `${word} – ${status.client_id} – unstale`);
   show(byId('reasons'), [...status.reasons, ...warnings(status)], (reasons) =>
     reasons.map((reason) => create('li', {}, reason)),
@@ -99,7 +102,7 @@ function figures(status, samples) {
   const last = samples.at(-1);
   const pings = status.redis.nodes.flatMap(({ ping_ms: ping }) => ping ?? []);
   return [
-    ['Lag now', formatDuration(status.lag_ms), 'oldest change that waits'],
+    ['Lag now', status.lag_ms === null ? '–' : formatDuration(status.lag_ms), 'oldest change that waits'],
     ['Commit to Redis', means.length === 0 ? '–' : formatDuration(mean), 'mean of the last minute'],
     [
       'Keys',

@@ -62,5 +62,5 @@ export class History {
  * @param {Sample} sample
  */
 function worst({ delay_max_ms: max, lag_ms: lag }) {
-  return Math.max(max ?? 0, lag);
+  return max === null && lag === null ? null : Math.max(max ?? 0, lag ?? 0);
 }

@@ -8,15 +8,25 @@ import { formatBytes, formatCount, formatDuration } from './format.js';
 export function showRedis({ redis }) {
   show(byId('redis'), redis, ({ nodes, reachable, name }) => {
     const word = reachable ? 'Reachable' : 'Not reachable';
-    const head = create('p', {}, create('strong', { class: reachable ? 'good' : 'bad' }, word), ` · ${name}`);
-    return [head, ...nodes.map(describeNode)];
+    const [only, ...others] = nodes;
+    const single = only !== undefined && others.length === 0;
+    const what = single ? titleOf(only) : `${name} · ${nodes.length} masters`;
+    const head = create('p', {}, create('strong', { class: reachable ? 'good' : 'bad' }, word), ` · ${what}`);
+    return [head, ...nodes.map((node) => describeNode(node, single))];
   });
 }
 
 /** @param {RedisNode} node */
-function describeNode(node) {
-  const { role, version, ping_ms: ping } = node;
-  const title = [node.name, role === 'slave' ? 'replica' : role, version].filter(Boolean).join(' · ');
+function titleOf({ name, role, version }) {
+  return [name, role === 'slave' ? 'replica' : role, version].filter(Boolean).join(' · ');
+}
+
+/**
+ * @param {RedisNode} node
+ * @param {boolean} single its name stands above already
+ */
+function describeNode(node, single) {
+  const { ping_ms: ping } = node;
   const facts = create(
     'dl',
     { class: 'facts' },
@@ -27,7 +37,7 @@ function describeNode(node) {
     ...fact('Eviction', node.maxmemory_policy ?? 'not known'),
     ...fact('Replicas', replicas(node)),
   );
-  const parts = [create('h3', { class: 'mono' }, title), facts];
+  const parts = single ? [facts] : [create('h3', { class: 'mono' }, titleOf(node)), facts];
   if (node.memory_max_bytes && node.memory_used_bytes !== null)
     parts.push(bar(node.memory_used_bytes, node.memory_max_bytes));
   if (node.evicts_all_keys === true) {

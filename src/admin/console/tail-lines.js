@@ -1,5 +1,5 @@
 import { byId, create } from './dom.js';
-import { formatDuration, formatTime } from './format.js';
+import { formatDuration, formatInstant } from './format.js';
 
 /** @typedef {import('./data.d.ts').TailLine} TailLine */
 
@@ -51,7 +51,7 @@ function describe(line) {
   return create(
     'li',
     { 'data-result': result },
-    create('time', { datetime: at }, formatTime(at, { fractionalSecondDigits: 3 })),
+    create('time', { datetime: at }, formatInstant(at)),
     create('span', { class: 'kind' }, kind),
     create('span', { class: 'name' }, name),
     create('span', { class: 'result' }, result.replace('_', ' ')),
