@@ -16,7 +16,7 @@ import { formatTime } from './format.js';
  * @property {string} name for people who do not see it
  * @property {readonly Series[]} series
  * @property {(value: number) => string} format
- * @property {number} least what the axis reaches at least
+ * @property {(most: number) => import('./scale.js').Scale} scale
  */
 
 /** How much time a chart shows, ms. */
@@ -86,15 +86,15 @@ export class Chart {
   #draw() {
     const width = Math.floor(this.#root.clientWidth);
     if (width < 80) return;
-    const { series, format, least, name } = this.#options;
+    const { series, format, scale, name } = this.#options;
     const values = series.flatMap(({ read }) => this.#samples.flatMap((sample) => read(sample) ?? []));
-    const top = roundUp(Math.max(least, ...values));
+    const { marks, height } = scale(Math.max(0, ...values));
     const inner = width - EDGE.left - EDGE.right;
     const x = (/** @type {number} */ at) => EDGE.left + inner * (1 - (this.#now - at) / REACH);
     const y = (/** @type {number} */ value) =>
-      EDGE.top + (HEIGHT - EDGE.top - EDGE.bottom) * (1 - value / top);
+      EDGE.top + (HEIGHT - EDGE.top - EDGE.bottom) * (1 - height(value));
 
-    const parts = [...this.#bands(x), ...axes(width, top, format, y)];
+    const parts = [...this.#bands(x), ...axes(width, marks, format, y)];
     for (const one of series) parts.push(...this.#line(one, x, y));
     const shown = this.#nearest(x);
     if (shown !== undefined && this.#pointed !== undefined) {
@@ -189,13 +189,13 @@ export class Chart {
 
 /**
  * @param {number} width
- * @param {number} top
+ * @param {readonly number[]} marks
  * @param {(value: number) => string} format
  * @param {(value: number) => number} y
  */
-function axes(width, top, format, y) {
+function axes(width, marks, format, y) {
   const parts = [];
-  for (const value of [0, top / 2, top]) {
+  for (const value of marks) {
     const at = Math.round(y(value)) + 0.5;
     parts.push(
       createSvg('line', { class: 'grid-line', x1: EDGE.left, x2: width - EDGE.right, y1: at, y2: at }),
@@ -216,17 +216,6 @@ function axes(width, top, format, y) {
     parts.push(createSvg('text', { class: 'tick', x: at, y: HEIGHT - 5, 'text-anchor': anchor }, label));
   }
   return parts;
-}
-
-/**
- * 1, 2 or 5 times a power of ten.
- *
- * @param {number} value
- */
-function roundUp(value) {
-  const power = 10 ** Math.floor(Math.log10(value));
-  const step = [1, 2, 5, 10].find((factor) => factor * power >= value) ?? 10;
-  return step * power;
 }
 
 /**

@@ -8,7 +8,7 @@ const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFraction
  */
 export function formatRate(value) {
   if (value === 0) return '0';
-  if (value < 10) return value.toFixed(1);
+  if (value < 10) return value.toFixed(1).replace('.0', '');
   return value < 10_000 ? whole.format(value) : short.format(value);
 }
 
@@ -22,7 +22,7 @@ export function formatDuration(ms) {
   if (ms < 1) return ms === 0 ? '0 ms' : `${ms.toFixed(1)} ms`;
   if (ms < 10) return `${ms.toFixed(1).replace('.0', '')} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0).replace('.0', '')} s`;
   const minutes = Math.floor(ms / 60_000);
   if (minutes < 60) return `${minutes} min`;
   const hours = Math.floor(minutes / 60);

@@ -1,6 +1,7 @@
 import { Chart } from './chart.js';
 import { byId } from './dom.js';
 import { formatDuration, formatRate } from './format.js';
+import { delayScale, rateScale } from './scale.js';
 
 /** @typedef {import('./data.d.ts').ConsoleData} ConsoleData */
 /** @typedef {import('./data.d.ts').Sample} Sample */
@@ -14,7 +15,7 @@ export class History {
   #delay = new Chart(byId('delay-chart'), {
     name: 'Delay from commit to Redis',
     format: formatDuration,
-    least: 10,
+    scale: delayScale,
     series: [
       { label: 'worst', tone: 'b', read: worst },
       { label: 'mean', tone: 'a', filled: true, read: ({ delay_mean_ms: mean }) => mean },
@@ -23,7 +24,7 @@ export class History {
   #rate = new Chart(byId('rate-chart'), {
     name: 'Throughput',
     format: (value) => `${formatRate(value)}/s`,
-    least: 10,
+    scale: rateScale,
     series: [
       { label: 'rows', tone: 'b', read: ({ rows }) => rows },
       { label: 'keys', tone: 'a', filled: true, read: ({ commands }) => commands },
