@@ -19,10 +19,10 @@ COPY package.json package-lock.json ./
 # No install scripts: they fetch the devDependency "node", and the image has its own.
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
-COPY scripts/copy-lua.mjs ./scripts/
+COPY scripts/copy-assets.mjs ./scripts/
 COPY src ./src
 RUN node node_modules/typescript/bin/tsc -p tsconfig.build.json \
-  && node scripts/copy-lua.mjs \
+  && node scripts/copy-assets.mjs \
   && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 # What only a development needs; and `unstale` has to be a program of its own right.
 RUN find dist \( -name '*.map' -o -name '*.d.ts' \) -delete && chmod 755 dist/cli/unstale.js

@@ -1,8 +1,14 @@
 import type { VisibilityBarrier } from './binlog/barrier/visibility-barrier.ts';
-import type { Retention } from './binlog/retention-watch.ts';
-import type { SourcePosition } from './change/position.ts';
 import type { Config } from './config/config.ts';
+import {
+  describeLease,
+  describePosition,
+  describeRetention,
+  describeWork,
+  sampleOf,
+} from './daemon-status.ts';
 import type { UnstaleError } from './errors/unstale-error.ts';
+import type { Insight, Moment } from './insight.ts';
 import { selectorOf } from './mapping/rule.ts';
 import { formatSelector } from './mapping/table-selector.ts';
 import { assessHealth, assessStandby } from './observability/health.ts';
@@ -22,6 +28,7 @@ export interface DaemonParts {
   readonly lastError: () => UnstaleError | undefined;
   readonly redis: RedisConnection;
   readonly barrier: VisibilityBarrier | undefined;
+  readonly insight: Insight;
   /** Whether another configuration is on its way. */
   readonly reloading: () => boolean;
 }
@@ -32,12 +39,14 @@ export interface DaemonView {
   readonly health: () => HealthReport;
   /** Holds no secret and no row value. */
   readonly status: () => object;
+  /** What charts are made of. */
+  readonly moment: () => Moment;
   /** A stream is about to be replaced, or done with: what it has counted is kept. */
   readonly retire: (stream: Stream) => void;
 }
 
 export function createDaemonView(parts: DaemonParts): DaemonView {
-  const { leadership, candidate, lastError, redis, barrier } = parts;
+  const { leadership, candidate, lastError, redis, barrier, insight } = parts;
   const startedAt = Date.now();
   /** Of streams that are done with. */
   const before = { pausedMs: 0, unreadHints: 0 };
@@ -92,6 +101,9 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
       positionAgeSeconds: () => seconds(leadership.term?.writer.staleness),
       deletesDelayed: () => leadership.term?.pipeline.heldDeletes ?? 0,
       leader: () => (leadership.leads ? 1 : 0),
+      ready: () => health().ready,
+      purgeNear: () => leadership.term?.retention.retention?.purgeNear,
+      redisNodes: () => insight.redisHealth.nodes.map(sampleOf),
     },
     health,
     status: () => {
@@ -105,6 +117,7 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
         lease: describeLease(leadership, candidate),
         dry_run: config.dryRun ?? false,
         ...health(),
+        started_at: new Date(startedAt).toISOString(),
         uptime_seconds: Math.round((Date.now() - startedAt) / 1000),
         mapping_hash: config.plan.hash,
         reloading: parts.reloading(),
@@ -120,35 +133,15 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
         paused: term?.stream.source.isPaused ?? false,
         in_flight_bytes: inFlightBytes(),
         last_error: error === undefined ? null : { code: error.code, message: error.message },
+        ...describeWork({ plan: config.plan, insight, pipeline: term?.pipeline, redis }),
       };
     },
+    moment: () => ({ ready: health().ready, lagMs: lagMs(), inFlightBytes: inFlightBytes() }),
     retire: ({ source }) => {
       before.pausedMs += source.pausedMs;
       before.unreadHints += source.unreadHints;
     },
   };
-}
-
-/** Whoever leads as far as is known; how long nobody else can is known by the leader only. */
-function describeLease(leadership: Leadership, candidate: Candidate | undefined): object | null {
-  const leader = candidate?.leader;
-  if (leader === undefined) return null;
-  return {
-    holder: leader.holder,
-    admin_address: leader.adminAddress ?? null,
-    fencing_token: leader.token,
-    valid_for_ms: leadership.lease === undefined ? null : Math.round(leadership.lease.left()),
-  };
-}
-
-function describePosition(position: SourcePosition | undefined): object | null {
-  if (position === undefined) return null;
-  return { file: position.file, offset: position.offset, gtid_set: position.gtidSet ?? null };
-}
-
-function describeRetention(retention: Retention | undefined): object | null {
-  if (retention === undefined) return null;
-  return { bytes_to_oldest_binlog: retention.bytesToOldest, purge_near: retention.purgeNear };
 }
 
 function seconds(ms: number | undefined): number | undefined {

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { withActivity } from './activity-observer.ts';
 import { createAdminServer } from './admin/http-server.ts';
 import { TailHub } from './admin/tail.ts';
 import type { Config, Settings } from './config/config.ts';
@@ -7,6 +8,8 @@ import { ConfigWatch } from './config-watch.ts';
 import { createDaemonView } from './daemon-view.ts';
 import { openDryRun } from './dry-run.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
+import { openInsight } from './insight.ts';
+import { ErrorRing, keepError, keepingErrors } from './observability/error-ring.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { observePipeline } from './observe-pipeline.ts';
@@ -54,7 +57,9 @@ export interface DaemonTools {
  * because another one of its `client_id` leads.
  * @throws UnstaleError when a precondition fails; everything that was opened is closed again.
  */
-export async function startDaemon(first: Config, { log, load }: DaemonTools): Promise<Daemon> {
+export async function startDaemon(first: Config, { log: written, load }: DaemonTools): Promise<Daemon> {
+  const errors = new ErrorRing();
+  const log = keepingErrors(written, errors);
   const metrics = createMetrics({ clientId: first.clientId });
   const tail = new TailHub();
   const retryDelay = createRetryDelay(RETRY);
@@ -74,6 +79,9 @@ export async function startDaemon(first: Config, { log, load }: DaemonTools): Pr
   try {
     const redis = openRedis(config, log);
     closers.push(() => redis.close());
+    const looking = new AbortController();
+    closers.push(() => Promise.resolve(looking.abort()));
+    const insight = openInsight({ redis, errors, log, signal: looking.signal });
     const client = openSourceClient(config);
     closers.push(() => client.close());
     const state = openState(config, log, () => candidate?.connectionLost());
@@ -103,9 +111,13 @@ export async function startDaemon(first: Config, { log, load }: DaemonTools): Pr
     });
     const dryRun = openDryRun(() => config, log, closers);
     const observer = withTail(
-      observePipeline(metrics, (error) => {
-        lastError = asUnstaleError(error);
-      }),
+      withActivity(
+        observePipeline(metrics, (error) => {
+          lastError = asUnstaleError(error);
+          keepError(errors, 'warn', error, 'a batch was not applied');
+        }),
+        insight.activity,
+      ),
       tail,
       config.dryRun ?? false,
     );
@@ -176,6 +188,7 @@ export async function startDaemon(first: Config, { log, load }: DaemonTools): Pr
         if (answer === false && ending) return 'stopping';
         // A term that ended meanwhile is as if there had been none.
         config = next;
+        insight.activity.rules.reset();
         log.setLevel(next.log.level);
         return answer === true ? 'leading' : 'standby';
       },
@@ -203,9 +216,11 @@ export async function startDaemon(first: Config, { log, load }: DaemonTools): Pr
       lastError: () => lastError,
       redis,
       barrier,
+      insight,
       reloading: () => reloader.isPending,
     });
     metrics.gauges(view.gauges);
+    insight.sample(view.moment);
     if (config.admin !== undefined) {
       const admin = createAdminServer({
         ...config.admin,
@@ -215,6 +230,7 @@ export async function startDaemon(first: Config, { log, load }: DaemonTools): Pr
           contentType: metrics.registry.contentType,
           health: view.health,
           status: view.status,
+          history: insight.history,
           reload: (invalidate) => reload({ by: 'request', invalidate }),
         },
         log,

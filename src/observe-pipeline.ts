@@ -36,6 +36,7 @@ export function observePipeline(metrics: Metrics, onError: (error: Error) => voi
       if (batch.commands.length + batch.lookups.length === 0) return;
       if (batch.oldestCommitAt !== undefined) metrics.commitToRedis(batch.oldestCommitAt);
     },
+    poisoned: ({ kind }) => metrics.commands(1, kind === 'set-keys' ? 'set' : kind, 'poisoned'),
     retry: (error) => {
       metrics.redisRetry();
       onError(error);

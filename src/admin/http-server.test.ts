@@ -17,6 +17,7 @@ const working: AdminHandlers = {
   metrics: () => Promise.resolve('unstale_transactions_total 1\n'),
   health: () => ({ ready: true, live: true, reasons: [] }),
   status: () => ({ client_id: 'shop', position: 'binlog.000002:157' }),
+  history: () => ({ samples: [] }),
   reload: () => Promise.resolve({ result: 'unchanged' }),
 };
 

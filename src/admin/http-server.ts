@@ -5,6 +5,9 @@ import { UnstaleError } from '../errors/unstale-error.ts';
 import type { HealthReport } from '../observability/health.ts';
 import type { Logger } from '../observability/logger.ts';
 import { authorize, isLoopback } from './authorize.ts';
+import { consoleRoutes } from './console-routes.ts';
+import { json, pathOf, queryOf, reads, TEXT } from './route.ts';
+import type { Answer, Route } from './route.ts';
 import type { TailHub } from './tail.ts';
 import { parseTailFilter } from './tail-filter.ts';
 
@@ -15,6 +18,8 @@ export interface AdminHandlers {
   health(): HealthReport;
   /** Goes out as JSON to whoever can connect: it must hold no secret and no row value. */
   status(): object;
+  /** What was seen since then, ms since the epoch, for charts; the same holds for it. */
+  history(since: number): object;
   /** Reads the configuration again; takes as long as Redis is away. What is removed is the configuration's to say unless given. */
   reload(invalidate: boolean | undefined): Promise<{ readonly result: 'applied' | 'unchanged' | 'refused' }>;
 }
@@ -43,31 +48,13 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly type: string;
-  readonly body: string;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-interface Route {
-  readonly methods: readonly string[];
-  /** Only for those who may more than look at the daemon's health. */
-  readonly guarded: boolean;
-  /** Undefined if it answers by itself. */
-  readonly answer: (
-    request: IncomingMessage,
-    response: ServerResponse,
-  ) => Answer | undefined | Promise<Answer | undefined>;
-}
-
-const TEXT = 'text/plain; charset=utf-8';
 const INDEX = `unstale
 
 /metrics  Prometheus metrics
 /livez    200 while the daemon works, 503 after a fatal error
 /readyz   200 while Redis follows MySQL, 503 with the reasons otherwise
 /status   the daemon's state as JSON
+/console  all of this on one page, for a browser
 /tail     what is applied from now on, as lines of JSON; ?rule=rules[0]&key=user:*
 /reload   POST: reads the configuration again; ?invalidate=true removes what changed rules stand for
 `;
@@ -94,11 +81,6 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
   let closed: Promise<void> | undefined;
 
   const access = { token: options.token, listensOnLoopback: isLoopback(options.host) };
-  const reads = (answer: () => Answer | Promise<Answer>): Route => ({
-    methods: ['GET', 'HEAD'],
-    guarded: false,
-    answer,
-  });
   const routes = new Map<string, Route>([
     ['/', reads(() => ({ status: 200, type: TEXT, body: INDEX }))],
     [
@@ -112,6 +94,7 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
       '/reload',
       { methods: ['POST'], guarded: true, answer: (request) => reload(queryOf(request), handlers) },
     ],
+    ...consoleRoutes(handlers),
   ]);
   if (tail !== undefined) {
     routes.set('/tail', {
@@ -199,22 +182,10 @@ async function reload(query: URLSearchParams, handlers: AdminHandlers): Promise<
   return json(outcome.result === 'refused' ? 422 : 200, outcome);
 }
 
-function pathOf({ url = '' }: IncomingMessage): string {
-  return url.split('?', 1)[0] ?? '';
-}
-
-function queryOf(request: IncomingMessage): URLSearchParams {
-  return new URLSearchParams((request.url ?? '').slice(pathOf(request).length));
-}
-
 function probe(health: HealthReport, aspect: 'live' | 'ready'): Answer {
   return health[aspect]
     ? json(200, { status: 'ok', reasons: [] })
     : json(503, { status: 'unavailable', reasons: health.reasons });
-}
-
-function json(status: number, body: object): Answer {
-  return { status, type: 'application/json; charset=utf-8', body: `${JSON.stringify(body, null, 2)}\n` };
 }
 
 function listen(server: Server, host: string, port: number): Promise<{ host: string; port: number }> {

@@ -28,6 +28,7 @@ async function serve(options: TailHubOptions = {}, token?: string) {
       metrics: () => Promise.resolve(''),
       health: () => ({ ready: true, live: true, reasons: [] }),
       status: () => ({}),
+      history: () => ({}),
       reload: () => Promise.resolve({ result: 'unchanged' }),
     },
     log: { error: vi.fn() },

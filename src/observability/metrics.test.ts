@@ -11,6 +11,30 @@ const sources: GaugeSources = {
   hintsUnread: () => 3,
   leader: () => 1,
   deletesDelayed: () => 0,
+  ready: () => true,
+  purgeNear: () => false,
+  redisNodes: () => [
+    {
+      name: '10.0.0.1:6379',
+      ping: 1.5,
+      evictedKeys: 7,
+      blockedClients: 2,
+      usedMemory: 1000,
+      maxMemory: 2000,
+      evictsAllKeys: true,
+      replicaLag: 20,
+    },
+    {
+      name: '10.0.0.2:6379',
+      ping: undefined,
+      evictedKeys: undefined,
+      blockedClients: undefined,
+      usedMemory: undefined,
+      maxMemory: undefined,
+      evictsAllKeys: undefined,
+      replicaLag: undefined,
+    },
+  ],
   positionAgeSeconds: () => 0.75,
   gapBytesToOldestBinlog: () => 8192,
 };
@@ -88,8 +112,27 @@ describe('the metrics', () => {
     expect(await sample(metrics, 'unstale_lag_seconds')).toEqual(['{client_id="shop"} 0']);
     expect(await sample(metrics, 'unstale_last_event_age_seconds')).toEqual(['{client_id="shop"} 0.25']);
     expect(await sample(metrics, 'unstale_in_flight_bytes')).toEqual(['{client_id="shop"} 4096']);
+    expect(await sample(metrics, 'unstale_ready')).toEqual(['{client_id="shop"} 1']);
+    expect(await sample(metrics, 'unstale_purge_near')).toEqual(['{client_id="shop"} 0']);
     expect(await sample(metrics, 'unstale_position_age_seconds')).toEqual(['{client_id="shop"} 0.75']);
     expect(await sample(metrics, 'unstale_gap_bytes_to_oldest_binlog')).toEqual(['{client_id="shop"} 8192']);
+  });
+
+  it('show each Redis that holds keys, as far as it is known', async () => {
+    const metrics = createMetrics({ clientId: 'shop' });
+    metrics.gauges(sources);
+    const labels = '{node="10.0.0.1:6379",client_id="shop"}';
+    for (const [name, value] of [
+      ['ping_seconds', 0.0015],
+      ['evicted_keys_total', 7],
+      ['blocked_clients', 2],
+      ['memory_used_bytes', 1000],
+      ['memory_max_bytes', 2000],
+      ['evicts_all_keys', 1],
+      ['replica_lag_bytes', 20],
+    ] as const) {
+      expect(await sample(metrics, `unstale_redis_${name}`)).toEqual([`${labels} ${value}`]);
+    }
   });
 
   it('show paused time and unread hints as totals, however often they are read', async () => {

@@ -1,4 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { registerRedisMetrics } from './redis-metrics.ts';
+import type { RedisNodeSample } from './redis-metrics.ts';
 
 export interface MetricsOptions {
   /** Default label `client_id` of every metric. */
@@ -42,6 +44,12 @@ export interface GaugeSources {
   readonly deletesDelayed: () => number;
   /** 1 while this daemon leads and knows it, else 0. */
   readonly leader: () => number;
+  /** Whether Redis follows MySQL, as /readyz says. */
+  readonly ready: () => boolean;
+  /** Whether the server may soon purge binlog that was not read. */
+  readonly purgeNear: () => boolean | undefined;
+  /** Each Redis that holds keys. */
+  readonly redisNodes: () => readonly RedisNodeSample[];
 }
 
 /** Counts are added once a slice or batch, never once a row. */
@@ -177,7 +185,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   for (const result of LOOKUP_RESULTS) lookups.inc({ result }, 0);
 
   let sources: GaugeSources | undefined;
-  const gauge = (name: string, help: string, source: keyof GaugeSources) =>
+  const gauge = (name: string, help: string, source: Exclude<keyof GaugeSources, 'redisNodes'>) =>
     new Gauge({
       name: `unstale_${name}`,
       help,
@@ -186,7 +194,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
         const value = sources?.[source]();
         if (value === undefined) this.remove();
         // Clocks of two machines differ: an age below zero is one of zero.
-        else this.set(Math.max(0, value));
+        else this.set(Math.max(0, Number(value)));
       },
     });
   gauge('lag_seconds', 'Age of the oldest commit that Redis has not acknowledged.', 'lagSeconds');
@@ -200,6 +208,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
     "Binlog from the beginning of the server's oldest file to the stored position.",
     'gapBytesToOldestBinlog',
   );
+  gauge('ready', 'Whether Redis follows MySQL, as /readyz says.', 'ready');
+  gauge('purge_near', 'Whether binlog that was not read may soon be purged.', 'purgeNear');
+  registerRedisMetrics(registry, () => sources?.redisNodes() ?? []);
   counter('paused_seconds_total', 'Time for which the binlog stood paused for Redis.', [], function () {
     this.reset();
     this.inc(Math.max(0, sources?.pausedSeconds() ?? 0));

@@ -31,6 +31,11 @@ export class Deliveries {
     return this.#all().reduce((sum, { held }) => sum + held, 0);
   }
 
+  /** Deletes that wait for the limit of this rule. */
+  heldOf(rule: string): number {
+    return this.#all().reduce((sum, delivery) => sum + delivery.heldOf(rule), 0);
+  }
+
   /**
    * Another mapping takes over. What earlier ones hold goes at its rates.
    * @param lastSeq of the last batch that the present one has got

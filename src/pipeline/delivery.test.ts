@@ -67,6 +67,7 @@ function deliveryOf(more: Partial<DeliveryOptions> = {}) {
       },
       acknowledged() {},
       retry() {},
+      poisoned() {},
     },
     log: {
       debug() {},

@@ -80,6 +80,11 @@ export class Delivery {
     return (this.#rules?.held ?? 0) + (this.#redeletes?.waiting ?? 0);
   }
 
+  /** Deletes that wait for the limit of this rule. */
+  heldOf(rule: string): number {
+    return this.#rules?.heldOf(rule) ?? 0;
+  }
+
   /** Changes the limits of some rules, for what they hold too. */
   retune(rates: ReadonlyMap<string, number>): void {
     this.#rules?.retune(rates);
@@ -157,6 +162,7 @@ export class Delivery {
           observer.applied(sent, result);
           return true;
         case 'poisoned':
+          observer.poisoned(result.command);
           throw asUnstaleError(result.error);
         case 'retryable':
           observer.retry(result.error);

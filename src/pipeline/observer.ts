@@ -1,4 +1,4 @@
-import type { Applied, CommandBatch } from '../change/command.ts';
+import type { Applied, CacheCommand, CommandBatch } from '../change/command.ts';
 import type { RowOperation } from '../change/row-change.ts';
 import type { ScopeReason } from '../change/source-event.ts';
 
@@ -19,4 +19,6 @@ export interface PipelineObserver {
   /** Everything of the batch is done, once a batch: the time for its bytes and its oldest commit. */
   acknowledged(batch: CommandBatch): void;
   retry(error: Error): void;
+  /** Redis refuses the command for good; the pipeline ends with it. */
+  poisoned(command: CacheCommand): void;
 }

@@ -105,6 +105,7 @@ function optionsFor(source: ChangeSource, sink: CommandSink, applied: number[] =
       applied() {},
       acknowledged() {},
       retry() {},
+      poisoned() {},
     },
     log: { debug() {}, info() {}, warn() {}, error() {} },
     onApplied: (reached) => applied.push(reached.offset),

@@ -115,6 +115,10 @@ export class Pipeline {
     return this.#deliveries.held;
   }
 
+  heldOf(rule: string): number {
+    return this.#deliveries.heldOf(rule);
+  }
+
   /**
    * Ends the present source and goes on with the stream that `open` gives, after what was read is on its way. Resolves
    * then, which takes as long as Redis is away; false when the pipeline ends before. One at a time.

@@ -65,6 +65,11 @@ export class RuleLimits {
     return this.#held;
   }
 
+  /** Deletes of one rule that wait. */
+  heldOf(rule: string): number {
+    return this.#rules.get(rule)?.deletes.size ?? 0;
+  }
+
   /** Waits until more may be held; false when it was given up. */
   async room(): Promise<boolean> {
     while (this.#held + this.#parked.size >= MAX_HELD && !this.#options.signal.aborted) {

@@ -68,6 +68,8 @@ export function connectRedisCluster(
     const { connection: own } = node;
     const view: RedisConnection = {
       ...connection,
+      name: node.address,
+      checkReady: async (timeoutMs) => own.checkReady(timeoutMs),
       scan: async (cursor, pattern, count) => own.scan(cursor, pattern, count),
       info: async () => own.info(),
       identity: async () => own.identity(),
@@ -83,6 +85,7 @@ export function connectRedisCluster(
 
   const connection: RedisConnection = {
     ...commands,
+    name: 'cluster',
     scan: async () => {
       throw new UnstaleError('UNSTALE_REDIS_UNEXPECTED_REPLY', 'SCAN is about one node of a cluster');
     },

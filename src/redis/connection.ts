@@ -22,6 +22,8 @@ import type { WriteSample } from './sample-commands.ts';
  * is none, with the reason for that. Commands reject with what `classifyRedisError` understands.
  */
 export interface RedisConnection extends RedisCommands {
+  /** How people know it: where it is, or what the sentinels call it. */
+  readonly name: string;
   /** Whether commands can be sent right now. */
   isReachable(): boolean;
   /** How many sessions there were; while it stays, all commands go to the same process. */
@@ -257,6 +259,7 @@ export function connectRedis(options: RedisConnectionOptions, log: Log, membersh
 
   const connection: RedisNode = {
     ...createCommands(client, command),
+    name,
     isReachable: () => usable,
     sessions: () => sessions,
     async checkReady(timeoutMs) {

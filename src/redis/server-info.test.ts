@@ -8,15 +8,27 @@ const redis = [
   'run_id:0123abcd',
   '',
   '# Memory',
+  'used_memory:1048576',
+  'maxmemory:2097152',
   'maxmemory_policy:noeviction',
   '',
   '# Replication',
   'role:master',
   'master_replid:abcd0123',
   'master_replid2:0000000000000000000000000000000000000000',
+  'master_repl_offset:500',
+  'slave0:ip=10.0.0.2,port=6379,state=online,offset=480,lag=0',
+  'slave1:ip=10.0.0.3,port=6379,state=online,offset=500,lag=1',
+  'slave2:ip=10.0.0.4,port=6379,state=wait_bgsave,offset=0,lag=0',
+  '',
+  '# Stats',
+  'evicted_keys:7',
+  '',
+  '# Clients',
+  'blocked_clients:2',
 ].join('\r\n');
 
-test('reads version, run id, role and eviction policy', () => {
+test('reads version, run id, role, eviction policy and load', () => {
   expect(parseServerInfo(redis)).toEqual({
     implementation: 'redis',
     version: '7.0.15',
@@ -25,6 +37,14 @@ test('reads version, run id, role and eviction policy', () => {
     replId: 'abcd0123',
     formerReplId: undefined,
     maxmemoryPolicy: 'noeviction',
+    load: {
+      evictedKeys: 7,
+      blockedClients: 2,
+      usedMemory: 1_048_576,
+      maxMemory: 2_097_152,
+      replicas: 2,
+      replicaLag: 20,
+    },
   });
 });
 
@@ -37,6 +57,7 @@ test('leaves out what a managed service hides, and gives up without a version', 
   expect(parseServerInfo('redis_version:7.1.0\r\n')).toMatchObject({
     runId: undefined,
     maxmemoryPolicy: undefined,
+    load: { evictedKeys: undefined, replicas: 0, replicaLag: undefined },
   });
   expect(parseServerInfo('# Clients\r\nconnected_clients:1\r\n')).toBeUndefined();
   expect(parseServerInfo('')).toBeUndefined();

@@ -11,6 +11,23 @@ export interface RedisServerInfo {
   readonly formerReplId: string | undefined;
   /** E.g. `noeviction`, `allkeys-lru`. */
   readonly maxmemoryPolicy: string | undefined;
+  readonly load: ServerLoad;
+}
+
+/** How a server is doing. Undefined is what it does not tell. */
+export interface ServerLoad {
+  /** Keys that it removed for want of memory, since it was started. */
+  readonly evictedKeys: number | undefined;
+  /** Clients that wait in a blocking command. */
+  readonly blockedClients: number | undefined;
+  /** bytes */
+  readonly usedMemory: number | undefined;
+  /** bytes; 0 for no limit. */
+  readonly maxMemory: number | undefined;
+  /** Replicas that follow right now. */
+  readonly replicas: number;
+  /** What the slowest of them has not acknowledged yet, bytes; undefined without replicas. */
+  readonly replicaLag: number | undefined;
 }
 
 /** Reads the reply of INFO; undefined when it names no version. */
@@ -32,7 +49,31 @@ export function parseServerInfo(text: string): RedisServerInfo | undefined {
     replId: fields.get('master_replid'),
     formerReplId: realId(fields.get('master_replid2')),
     maxmemoryPolicy: fields.get('maxmemory_policy'),
+    load: readLoad(fields),
   };
+}
+
+function readLoad(fields: ReadonlyMap<string, string>): ServerLoad {
+  const offset = numberIn(fields.get('master_repl_offset'));
+  const behind: number[] = [];
+  for (const [name, value] of fields) {
+    // slave0:ip=10.0.0.2,port=6379,state=online,offset=1204,lag=0
+    if (!/^slave\d+$/.test(name) || !value.includes('state=online')) continue;
+    const reached = numberIn(/\boffset=(\d+)/.exec(value)?.[1]);
+    if (offset !== undefined && reached !== undefined) behind.push(Math.max(0, offset - reached));
+  }
+  return {
+    evictedKeys: numberIn(fields.get('evicted_keys')),
+    blockedClients: numberIn(fields.get('blocked_clients')),
+    usedMemory: numberIn(fields.get('used_memory')),
+    maxMemory: numberIn(fields.get('maxmemory')),
+    replicas: behind.length,
+    replicaLag: behind.length === 0 ? undefined : Math.max(...behind),
+  };
+}
+
+function numberIn(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
 /** Zeros stand for none. */
