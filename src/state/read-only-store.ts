@@ -24,4 +24,6 @@ export function readOnlyStore(store: MysqlPositionStore, log: Log): MysqlPositio
 export const NO_HISTORY: HistoryStore = {
   loadHistory: () => Promise.resolve([]),
   remember: () => Promise.resolve(),
+  keep: () => Promise.resolve(),
+  loadAll: () => Promise.resolve([]),
 };
