@@ -6,7 +6,9 @@ import { selectorOf } from './mapping/rule.ts';
 import { formatSelector } from './mapping/table-selector.ts';
 import { assessHealth } from './observability/health.ts';
 import type { HealthReport } from './observability/health.ts';
+import type { LogLevel } from './observability/logger.ts';
 import type { GaugeSources } from './observability/metrics.ts';
+import type { OperatorPause } from './operator-pause.ts';
 import type { CheckpointWriter } from './pipeline/checkpoint-writer.ts';
 import type { Pipeline } from './pipeline/pipeline.ts';
 import type { RedisConnection } from './redis/connection.ts';
@@ -26,6 +28,8 @@ export interface DaemonParts {
   readonly retention: RetentionWatch;
   readonly redis: RedisConnection;
   readonly barrier: VisibilityBarrier | undefined;
+  readonly pause: OperatorPause;
+  readonly logLevel: () => LogLevel;
   /** Whether another configuration is on its way. */
   readonly reloading: () => boolean;
 }
@@ -36,6 +40,8 @@ export interface DaemonView {
   readonly health: () => HealthReport;
   /** Holds no secret and no row value. */
   readonly status: () => object;
+  /** Time for which the binlog was held back because Redis did not keep up, ms. */
+  readonly heldBackMs: () => number;
   /** A stream is about to be replaced: what it has counted is kept. */
   readonly retire: (stream: Stream) => void;
 }
@@ -49,6 +55,7 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
     const oldest = pipeline.oldestUnappliedAt;
     return oldest === undefined ? 0 : Math.max(0, Date.now() - oldest);
   };
+  const heldBackMs = (): number => before.pausedMs + stream().source.pausedMs;
   const inFlightBytes = (): number => pipeline.inFlightBytes + stream().source.bufferedBytes;
   const health = (): HealthReport => {
     const { source, config } = stream();
@@ -58,6 +65,7 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
       draining: phase() === 'draining' || phase() === 'stopped',
       streaming: source.isStreaming,
       paused: source.isPaused,
+      pausedByOperatorSince: parts.pause.since,
       lastEventAgeMs: source.lastActivityAge,
       silenceTimeoutMs: config.source.silenceTimeout,
       redisReachable: redis.isReachable() && !pipeline.retrying,
@@ -72,7 +80,7 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
       lagSeconds: () => lagMs() / 1000,
       lastEventAgeSeconds: () => seconds(stream().source.lastActivityAge),
       inFlightBytes,
-      pausedSeconds: () => (before.pausedMs + stream().source.pausedMs) / 1000,
+      pausedSeconds: () => (heldBackMs() + parts.pause.extraMs) / 1000,
       hintsUnread: () => before.unreadHints + stream().source.unreadHints,
       gapBytesToOldestBinlog: () => retention.retention?.bytesToOldest,
       positionAgeSeconds: () => writer.staleness / 1000,
@@ -100,10 +108,13 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
         barrier: barrier?.answers ?? null,
         lag_ms: lagMs(),
         paused: source.isPaused,
+        paused_by_operator: parts.pause.since !== undefined,
+        log_level: parts.logLevel(),
         in_flight_bytes: inFlightBytes(),
         last_error: error === undefined ? null : { code: error.code, message: error.message },
       };
     },
+    heldBackMs,
     retire: ({ source }) => {
       before.pausedMs += source.pausedMs;
       before.unreadHints += source.unreadHints;

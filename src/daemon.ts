@@ -15,9 +15,12 @@ import { openBarrier } from './open-barrier.ts';
 import { openDryRun } from './dry-run.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
 import { FailoverReplay } from './failover-replay.ts';
-import type { Logger } from './observability/logger.ts';
+import { LogLevelSwitch } from './log-level.ts';
+import type { Logger, LogLevel } from './observability/logger.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { observePipeline } from './observe-pipeline.ts';
+import { createOperatorActions } from './operator-actions.ts';
+import { OperatorPause } from './operator-pause.ts';
 import { CheckpointWriter } from './pipeline/checkpoint-writer.ts';
 import type { OpenStream } from './pipeline/mapped-stream.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
@@ -51,6 +54,11 @@ export interface Daemon {
   stop(): void;
   /** Reads the configuration again; never rejects. */
   reload(request: ReloadRequest): Promise<ReloadOutcome>;
+  /** Finishes what was read and applies nothing new until `resume`; both may be called twice. */
+  pause(): void;
+  resume(): void;
+  /** Until the next reload. */
+  setLogLevel(level: LogLevel): void;
 }
 
 export interface DaemonTools {
@@ -210,20 +218,22 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       lastSwitch = turn.catch(() => undefined);
       return turn;
     };
+    const beginAgain =
+      (position: SourcePosition): OpenStream =>
+      async (_after, signal) => {
+        // First: what Redis acknowledges while the stream opens would move the position past the repetition.
+        pipeline.forgetPositions();
+        const newest = stream.source.received ?? position;
+        await retried(() => writer.begin(position, newest), { retryDelay, signal });
+        const start: StartPoint = { from: 'checkpoint', position, newest };
+        const replaysFrom = await goOn(createStream(stream.config), start, signal);
+        return { ...stream, first: [], replaysFrom };
+      };
     const failover = new FailoverReplay({
       history,
       store: state.datasets,
       identity: () => redis.identity(),
-      rewind: (position) =>
-        switchTo(async (_after, signal) => {
-          // First: what Redis acknowledges while the stream opens would move the position past the repetition.
-          pipeline.forgetPositions();
-          const newest = stream.source.received ?? position;
-          await retried(() => writer.begin(position, newest), { retryDelay, signal });
-          const start: StartPoint = { from: 'checkpoint', position, newest };
-          const replaysFrom = await goOn(createStream(stream.config), start, signal);
-          return { ...stream, first: [], replaysFrom };
-        }),
+      rewind: (position) => switchTo(beginAgain(position)),
       retryDelay,
       signal: stopping.signal,
       log,
@@ -238,6 +248,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       // A stream that is being opened cannot be replaced.
       await started.promise;
       const outcome = await reloader.reload(request);
+      if (outcome.result !== 'refused') levels.reset();
       watch();
       return outcome;
     };
@@ -248,6 +259,27 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
     const watch = (): void => configWatch.follow(stream.config, reloader.read);
     closers.push(() => Promise.resolve(configWatch.end()));
 
+    const levels = new LogLevelSwitch(log, () => stream.config.log.level);
+    const pause = new OperatorPause({ pipeline, heldBackMs: () => view.heldBackMs(), log });
+    const operator = createOperatorActions({
+      pause,
+      levels,
+      source: () => stream.source,
+      applied: () => writer.applied,
+      inFlightBytes: () => pipeline.inFlightBytes,
+      isRunning: () => phase === 'running',
+      history: state.history,
+      rewind: (position) =>
+        switchTo((after, signal) => {
+          // Nothing may have been mapped yet by this run, and a part of it have been applied by an earlier one.
+          const end = stream.source.received;
+          if (end !== undefined) pipeline.replayUntil(end);
+          return beginAgain(position)(after, signal);
+        }),
+      dryRun: config.dryRun ?? false,
+      signal: stopping.signal,
+      log,
+    });
     const view = createDaemonView({
       stream: () => stream,
       phase: () => phase,
@@ -258,6 +290,8 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       retention,
       redis,
       barrier,
+      pause,
+      logLevel: () => log.level,
       reloading: () => reloader.isPending,
     });
     metrics.gauges(view.gauges);
@@ -265,6 +299,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       const admin = createAdminServer({
         ...config.admin,
         tail,
+        operator,
         handlers: {
           metrics: () => metrics.registry.metrics(),
           contentType: metrics.registry.contentType,
@@ -367,6 +402,9 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
         pipeline.stop().catch(closing);
       },
       reload,
+      pause: () => void pause.pause(),
+      resume: () => pause.resume(),
+      setLogLevel: (level) => void levels.set(level, undefined),
     };
   } catch (error) {
     stopping.abort();

@@ -8,6 +8,8 @@ export interface HealthSnapshot {
   readonly gap?: { readonly code: string; readonly message: string };
   /** A binlog stream is open. */
   readonly streaming: boolean;
+  /** Since when an operator holds it back, ms since the epoch. */
+  readonly pausedByOperatorSince?: number | undefined;
   /** The stream waits for a slow Redis on purpose. */
   readonly paused: boolean;
   /** Since any event or heartbeat arrived. */
@@ -37,11 +39,15 @@ export function assessHealth(snapshot: HealthSnapshot): HealthReport {
   return { ready: reasons.length === 0, live: snapshot.fatal === undefined, reasons };
 }
 
-function ownReasons({ fatal, draining, started, gap }: HealthSnapshot): string[] {
+function ownReasons(snapshot: HealthSnapshot): string[] {
+  const { fatal, draining, started, gap, pausedByOperatorSince: pausedSince } = snapshot;
   const reasons: string[] = [];
   if (fatal !== undefined) reasons.push(`A fatal error ended the work: ${fatal.message} (${fatal.code}).`);
   if (draining) reasons.push('The daemon is stopping.');
   else if (!started) reasons.push('Start-up is not complete.');
+  if (pausedSince !== undefined && !draining) {
+    reasons.push(`Paused by the operator since ${new Date(pausedSince).toISOString()}.`);
+  }
   if (gap !== undefined) reasons.push(`Recovering from a gap in the binlog: ${gap.message} (${gap.code}).`);
   return reasons;
 }
