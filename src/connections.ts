@@ -13,6 +13,8 @@ import type { DatasetStore } from './state/dataset-store.ts';
 import { createHistoryStore } from './state/history-store.ts';
 import { createPositionStore, UNLOGGED_WRITES } from './state/position-store.ts';
 import type { MysqlPositionStore } from './state/position-store.ts';
+import { createStoppedClient } from './state/stopped-client.ts';
+import type { StoppedClient } from './state/stopped-client.ts';
 import { NO_HISTORY, readOnlyStore } from './state/read-only-store.ts';
 
 /** Longest wait for the answer to a short question or to a position write, ms. */
@@ -78,6 +80,7 @@ export interface StateStores {
   readonly store: MysqlPositionStore;
   readonly history: HistoryStore;
   readonly datasets: DatasetStore;
+  readonly stopped: StoppedClient;
   close(): Promise<void>;
 }
 
@@ -100,6 +103,7 @@ export function openStateStore(config: Config, log: Log): StateStores {
     store: config.dryRun ? readOnlyStore(store, log) : store,
     history: config.dryRun ? NO_HISTORY : createHistoryStore(tables),
     datasets: createDatasetStore(tables),
+    stopped: createStoppedClient(tables),
     close: () => client.close(),
   };
 }

@@ -5,11 +5,10 @@ import { guardWithoutVersion } from './mapping/guard.ts';
 import { openLookupClient, sourceConnectionOptions } from './connections.ts';
 import { MysqlLookups } from './lookup/mysql-lookups.ts';
 import { asUnstaleError } from './errors/unstale-error.ts';
-import type { Logger } from './observability/logger.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { RateLimits } from './pipeline/delivery.ts';
 import type { MappedStream } from './pipeline/mapped-stream.ts';
-import type { RetryDelay, SqlClient, StartPoint } from './pipeline/ports.ts';
+import type { Log, RetryDelay, SqlClient, StartPoint } from './pipeline/ports.ts';
 import { classifyMysqlError } from './runtime/mysql-errors.ts';
 import { sleep } from './runtime/sleep.ts';
 import { growYoungGeneration } from './runtime/young-generation.ts';
@@ -23,7 +22,7 @@ export interface StreamTools {
   readonly client: SqlClient;
   readonly retryDelay: RetryDelay;
   readonly metrics: Metrics;
-  readonly log: Logger;
+  readonly log: Log;
   /** To be called once at the end, for everything that was opened. */
   readonly closers: (() => Promise<void>)[];
 }
@@ -53,7 +52,7 @@ export function createStreamFactory(tools: StreamTools): (config: Config) => Str
     }
     return {
       config,
-      source: createSource(config, tools),
+      source: createSource(config, { ...tools, onConnect: () => tools.metrics.binlogConnect() }),
       plan: config.plan,
       ...(config.plan.lookups.length === 0
         ? {}
@@ -91,7 +90,16 @@ export async function openStream(
   }
 }
 
-function createSource(config: Config, { client, retryDelay, metrics, log }: StreamTools): MysqlSource {
+/** The source of a configuration, not open yet. */
+export function createSource(
+  config: Config,
+  {
+    client,
+    retryDelay,
+    log,
+    onConnect,
+  }: Pick<StreamTools, 'client' | 'retryDelay' | 'log'> & { readonly onConnect: () => void },
+): MysqlSource {
   const { source } = config;
   return new MysqlSource({
     client,
@@ -113,7 +121,7 @@ function createSource(config: Config, { client, retryDelay, metrics, log }: Stre
     retryDelay,
     sleep,
     log,
-    onConnect: () => metrics.binlogConnect(),
+    onConnect,
   });
 }
 

@@ -2,6 +2,8 @@ import { randomInt } from 'node:crypto';
 import type { SourcePosition } from '../change/position.ts';
 import type { SqlClient, StartPoint } from '../pipeline/ports.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
+import { quoteFile } from './binlog-events.ts';
+import { listBinlogFiles, locate } from './binlog-files.ts';
 import { CascadeFollower } from './cascades/cascade-follower.ts';
 import { NO_TABLE, openDump, readFileCreatedAt } from './dump.ts';
 import type { DumpOptions } from './dump.ts';
@@ -33,7 +35,10 @@ export async function probeStart(
   const server = await readServerFacts(client);
   const ownId = UPPER_HALF + randomInt(UPPER_HALF - 1);
   const probe = { ...options, serverId: ownId, interests: NO_TABLE, hints: false };
-  if (start.from === 'file') await requireBoundary(start.file, start.offset, client);
+  if (start.from === 'file') {
+    await requireListed(start.file, start.offset, client);
+    await requireBoundary(start.file, start.offset, client);
+  }
   if (start.from === 'gtid') {
     if (!server.gtidEnabled) {
       throw new UnstaleError('UNSTALE_GTID_OFF', 'the server has gtid_mode off: no GTID set says where to begin');
@@ -56,6 +61,22 @@ export async function probeStart(
   return dump.reached;
 }
 
+async function requireListed(file: string, offset: number, client: SqlClient): Promise<void> {
+  const files = await listBinlogFiles(client);
+  if (files === undefined) return;
+  const have = `the server has ${files[0]?.name ?? 'none'} to ${files.at(-1)?.name ?? 'none'}`;
+  switch (locate(file, offset, files)) {
+    case 'listed':
+      return;
+    case 'purged':
+      throw new UnstaleError('UNSTALE_POSITION_PURGED', `${file} was purged; ${have}`);
+    case 'ahead':
+      throw new UnstaleError('UNSTALE_POSITION_AHEAD', `${file}:${offset} is behind the end of that file`);
+    case 'replaced':
+      throw new UnstaleError('UNSTALE_POSITION_INVALID', `the server has no ${file}; ${have}`);
+  }
+}
+
 /**
  * Refuses a place that is no boundary between transactions. Without the right to look (REPLICATION SLAVE, MariaDB BINLOG
  * MONITOR) it passes: the stream itself refuses a place inside of an event.
@@ -65,7 +86,7 @@ async function requireBoundary(file: string, offset: number, client: SqlClient):
     new UnstaleError('UNSTALE_POSITION_INVALID', `${file}:${offset} is no place between two transactions: ${why}`);
   try {
     const [event] = await client.query(
-      `SHOW BINLOG EVENTS IN ${quote(file)} FROM ${Math.trunc(offset)} LIMIT 1`,
+      `SHOW BINLOG EVENTS IN ${quoteFile(file)} FROM ${Math.trunc(offset)} LIMIT 1`,
     );
     const type = event?.['Event_type'];
     if (typeof type === 'string' && !BOUNDARY.test(type)) throw invalid(`it is before a ${type} event`);
@@ -75,10 +96,4 @@ async function requireBoundary(file: string, offset: number, client: SqlClient):
     if (error.code === 'UNSTALE_PRIVILEGE_MISSING') return;
     throw invalid(error.message);
   }
-}
-
-/** The statement takes no parameters; names of binlogs have neither quotes nor backslashes. */
-function quote(file: string): string {
-  if (/['"\\]/.test(file)) throw new UnstaleError('UNSTALE_POSITION_INVALID', `${file} is no binlog file`);
-  return `'${file}'`;
 }

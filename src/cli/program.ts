@@ -4,9 +4,12 @@ import { UnstaleError } from '../errors/unstale-error.ts';
 import { addCheckCommand } from './check.ts';
 import { addExplainCommand } from './explain.ts';
 import { addInitCommand } from './init.ts';
+import { addOperateCommands } from './operate.ts';
+import { addPositionCommand } from './position.ts';
 import { addReloadCommand } from './reload.ts';
 import { addRunCommand } from './run.ts';
 import { addTailCommand } from './tail.ts';
+import { addWaitCommand } from './wait.ts';
 import { version } from './version.ts';
 
 /**
@@ -31,6 +34,9 @@ export async function runProgram(
   addReloadCommand(program);
   addExplainCommand(program);
   addTailCommand(program);
+  addPositionCommand(program);
+  addOperateCommands(program);
+  addWaitCommand(program);
   try {
     await program.parseAsync([...argv]);
   } catch (error) {
