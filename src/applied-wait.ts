@@ -33,9 +33,10 @@ export async function waitApplied(
 ): Promise<WaitOutcome> {
   const deadline = performance.now() + timeoutMs;
   const missingFrom = comparison(target);
-  for (let seen: string | undefined; ; ) {
+  for (let seen: string | undefined; ;) {
     const position = appliedPosition(parts);
-    const state = position === undefined ? undefined : `${formatPosition(position)} ${position.gtidSet ?? ''}`;
+    const state =
+      position === undefined ? undefined : `${formatPosition(position)} ${position.gtidSet ?? ''}`;
     if (!parts.isRunning() || position === undefined) return outcome('unknown', position, undefined);
     const late = performance.now() >= deadline || signal.aborted;
     if (state !== seen || late) {
@@ -92,7 +93,8 @@ function outcome(
   position: SourcePosition | undefined,
   missing: string | undefined,
 ): WaitOutcome {
-  const text = missing === undefined || missing.length <= LONGEST_TEXT ? missing : `${missing.slice(0, LONGEST_TEXT)}…`;
+  const text =
+    missing === undefined || missing.length <= LONGEST_TEXT ? missing : `${missing.slice(0, LONGEST_TEXT)}…`;
   return {
     result,
     applied: position === undefined ? null : formatPosition(position),

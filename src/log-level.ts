@@ -32,7 +32,8 @@ export class LogLevelSwitch {
   }
 
   #change(level: LogLevel, fields: object): void {
-    const announce = (): void => this.#log.info({ ...fields, log_level: level }, 'the log level is another one');
+    const announce = (): void =>
+      this.#log.info({ ...fields, log_level: level }, 'the log level is another one');
     // Said where it can be seen, by the level before or by this one.
     if (level === 'debug' || level === 'info') {
       this.#log.setLevel(level);

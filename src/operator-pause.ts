@@ -37,7 +37,10 @@ export class OperatorPause {
     const { pipeline, heldBackMs, log } = this.#options;
     pipeline.pause();
     this.#current = { since: this.#now(), heldBackMs: heldBackMs() };
-    log.warn({}, 'paused by the operator: what was read is finished, nothing new is applied until it is resumed');
+    log.warn(
+      {},
+      'paused by the operator: what was read is finished, nothing new is applied until it is resumed',
+    );
     return this.#current.since;
   }
 

@@ -82,7 +82,8 @@ export function setStopped(
       );
     }
     const position = current === undefined ? wanted : setBack(wanted, current.position);
-    const skipped = current === undefined ? undefined : await skippedBy(current.position, target, position, client);
+    const skipped =
+      current === undefined ? undefined : await skippedBy(current.position, target, position, client);
     if (skipped !== undefined && !skipChanges) {
       throw new UnstaleError(
         'UNSTALE_SET_SKIPS_CHANGES',

@@ -24,11 +24,20 @@ export interface ShownPosition {
 export interface PositionReport {
   readonly client_id: string;
   readonly stored:
-    (ShownPosition & { readonly stored_at: string; readonly mapping_hash: string; readonly fencing_token: number }) | null;
+    | (ShownPosition & {
+        readonly stored_at: string;
+        readonly mapping_hash: string;
+        readonly fencing_token: number;
+      })
+    | null;
   /** Of the configuration at hand. */
   readonly mapping_hash: string;
   /** Null while none leads. */
-  readonly leader: { readonly holder: string; readonly admin_address: string | null; readonly since: string | null } | null;
+  readonly leader: {
+    readonly holder: string;
+    readonly admin_address: string | null;
+    readonly since: string | null;
+  } | null;
   /** Moments that one can go back to, oldest first. */
   readonly history: readonly (ShownPosition & { readonly at: string })[];
   readonly source:
@@ -96,7 +105,12 @@ export function shown({ serverUuid, epoch, file, offset, gtidSet }: SourcePositi
   return { server: serverUuid, epoch, file, offset, gtid_set: gtidSet ?? null };
 }
 
-function shownCheckpoint({ position, savedAt, mappingHash, fencingToken }: Checkpoint): PositionReport['stored'] {
+function shownCheckpoint({
+  position,
+  savedAt,
+  mappingHash,
+  fencingToken,
+}: Checkpoint): PositionReport['stored'] {
   return {
     ...shown(position),
     stored_at: new Date(savedAt).toISOString(),

@@ -7,10 +7,7 @@ export function reloadRoutes(handlers: Pick<AdminHandlers, 'reload'>): Routes {
   return [['/reload', acts((query) => reload(query, handlers))]];
 }
 
-function reload(
-  query: URLSearchParams,
-  handlers: Pick<AdminHandlers, 'reload'>,
-): Answer | Promise<Answer> {
+function reload(query: URLSearchParams, handlers: Pick<AdminHandlers, 'reload'>): Answer | Promise<Answer> {
   const invalidate = query.get('invalidate');
   if (invalidate !== null && invalidate !== 'true' && invalidate !== 'false') {
     return json(400, { error: 'invalidate is true or false' });

@@ -17,7 +17,8 @@ import type { ResumeBy } from './start-position.ts';
 const UPPER_HALF = 2 ** 31;
 
 /** Events at which something other than a transaction, or a transaction, begins. */
-const BOUNDARY = /^(?:Gtid|Anonymous_Gtid|Format_desc|Previous_gtids|Gtid_list|Rotate|Stop|Binlog_checkpoint)/i;
+const BOUNDARY =
+  /^(?:Gtid|Anonymous_Gtid|Format_desc|Previous_gtids|Gtid_list|Rotate|Stop|Binlog_checkpoint)/i;
 
 /**
  * Where a stream that begins at `start` would begin, with the identity of the file: found out by beginning to read, by a
@@ -41,7 +42,10 @@ export async function probeStart(
   }
   if (start.from === 'gtid') {
     if (!server.gtidEnabled) {
-      throw new UnstaleError('UNSTALE_GTID_OFF', 'the server has gtid_mode off: no GTID set says where to begin');
+      throw new UnstaleError(
+        'UNSTALE_GTID_OFF',
+        'the server has gtid_mode off: no GTID set says where to begin',
+      );
     }
     // Before the dump: the server answers a set that it knows nothing of by sending everything.
     if (gtidFlavour(start.gtidSet) === server.flavour) await refuseGtidGap(start.gtidSet, server, client);
@@ -83,7 +87,10 @@ async function requireListed(file: string, offset: number, client: SqlClient): P
  */
 async function requireBoundary(file: string, offset: number, client: SqlClient): Promise<void> {
   const invalid = (why: string): UnstaleError =>
-    new UnstaleError('UNSTALE_POSITION_INVALID', `${file}:${offset} is no place between two transactions: ${why}`);
+    new UnstaleError(
+      'UNSTALE_POSITION_INVALID',
+      `${file}:${offset} is no place between two transactions: ${why}`,
+    );
   try {
     const [event] = await client.query(
       `SHOW BINLOG EVENTS IN ${quoteFile(file)} FROM ${Math.trunc(offset)} LIMIT 1`,

@@ -67,15 +67,18 @@ describe('a moment', () => {
 
   it('is never another one by accident: whatever is taken is in the past', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.stringMatching(/^\d{1,4}[-: ]?\d{0,2} ?(s|m|h|ago)?$/)), (text) => {
-        let moment = NOW;
-        try {
-          moment = parseMoment(text, NOW);
-        } catch (error) {
-          expect(error).toMatchObject({ code: 'UNSTALE_USAGE' });
-        }
-        expect(moment).toBeLessThanOrEqual(NOW);
-      }),
+      fc.property(
+        fc.oneof(fc.string(), fc.stringMatching(/^\d{1,4}[-: ]?\d{0,2} ?(s|m|h|ago)?$/)),
+        (text) => {
+          let moment = NOW;
+          try {
+            moment = parseMoment(text, NOW);
+          } catch (error) {
+            expect(error).toMatchObject({ code: 'UNSTALE_USAGE' });
+          }
+          expect(moment).toBeLessThanOrEqual(NOW);
+        },
+      ),
     );
   });
 });

@@ -18,7 +18,11 @@ export function addOperateCommands(program: Command): void {
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  $ unstale pause -c unstale.yaml')
     .action((flags: OperateFlags) =>
-      operate(flags, '/pause', ({ since }) => `paused since ${String(since)}; the binlog waits on the server`),
+      operate(
+        flags,
+        '/pause',
+        ({ since }) => `paused since ${String(since)}; the binlog waits on the server`,
+      ),
     );
   withConfigFlags(program.command('resume'))
     .description('let the running daemon go on')
@@ -27,7 +31,9 @@ export function addOperateCommands(program: Command): void {
     .action((flags: OperateFlags) => operate(flags, '/resume', () => 'running'));
   withConfigFlags(program.command('log-level'))
     .description('change what the running daemon logs, until its next reload or restart')
-    .addArgument(new Argument('<level>', 'the least that is logged').choices(['debug', 'info', 'warn', 'error']))
+    .addArgument(
+      new Argument('<level>', 'the least that is logged').choices(['debug', 'info', 'warn', 'error']),
+    )
     .option('--for <duration>', 'only for a while, e.g. 10m')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  $ unstale log-level debug -c unstale.yaml --for 10m')

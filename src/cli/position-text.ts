@@ -44,7 +44,11 @@ export function formatPositionReport(
   return lines.map(([name, text]) => `${name.padEnd(9)}${text}`).join('\n');
 }
 
-function describeLeader({ holder, since, admin_address: address }: NonNullable<PositionReport['leader']>): string {
+function describeLeader({
+  holder,
+  since,
+  admin_address: address,
+}: NonNullable<PositionReport['leader']>): string {
   return `${holder}${since === null ? '' : ` since ${since}`}${address === null ? '' : `, listens on ${address}`}`;
 }
 

@@ -60,11 +60,14 @@ function addShow(position: Command): void {
 
 function addRewind(position: Command): void {
   withConfigFlags(position.command('rewind'))
-    .description('apply everything again that was applied since a moment, as deletes; through the daemon if it runs')
+    .description(
+      'apply everything again that was applied since a moment, as deletes; through the daemon if it runs',
+    )
     .addOption(
-      new Option('--to <moment>', "e.g. '10 minutes ago', '2026-11-29 21:00' or 2026-11-29T21:00:00Z").conflicts(
-        'by',
-      ),
+      new Option(
+        '--to <moment>',
+        "e.g. '10 minutes ago', '2026-11-29 21:00' or 2026-11-29T21:00:00Z",
+      ).conflicts('by'),
     )
     .option('--by <duration>', 'how far back from now, e.g. 10m')
     .option('--json', 'print JSON')
@@ -130,7 +133,11 @@ function mayBeElsewhere(error: unknown): boolean {
 function adminAt(address: string, configured: AdminConfig | undefined): AdminConfig | undefined {
   const [, host = '', port = ''] = /^\[?([^\]]+?)\]?:(\d{1,5})$/.exec(address) ?? [];
   if (host === '' || (host === configured?.host && Number(port) === configured.port)) return undefined;
-  return { host, port: Number(port), ...(configured?.token === undefined ? {} : { token: configured.token }) };
+  return {
+    host,
+    port: Number(port),
+    ...(configured?.token === undefined ? {} : { token: configured.token }),
+  };
 }
 
 async function rewindThrough(admin: AdminConfig | undefined, moment: number): Promise<Rewound> {

@@ -34,10 +34,16 @@ interface Waited {
 export function addWaitCommand(program: Command): void {
   withConfigFlags(program.command('wait'))
     .description('wait until everything that is committed now, or up to a GTID, is applied by Redis')
-    .option('--gtid <set>', 'a GTID or GTID set of MySQL or MariaDB; the present end of the binlog unless given')
+    .option(
+      '--gtid <set>',
+      'a GTID or GTID set of MySQL or MariaDB; the present end of the binlog unless given',
+    )
     .option('--timeout <duration>', 'how long to wait', '10s')
     .option('--json', 'print JSON')
-    .addHelpText('after', '\nExample:\n  $ unstale wait -c unstale.yaml --timeout 1s && curl http://shop/products/1')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ unstale wait -c unstale.yaml --timeout 1s && curl http://shop/products/1',
+    )
     .action(async (flags: WaitFlags) => {
       const timeoutMs = parseDurationText(flags.timeout);
       if (timeoutMs === undefined) {

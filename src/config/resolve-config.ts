@@ -174,7 +174,11 @@ function resolveAdmin(document: ConfigDocument, raw: RawConfig['admin']): AdminC
   if (listen === 'off') return undefined;
   if (token === '' && !isLoopback(listen.host)) {
     const remedy = 'set admin.token too, for example token: ${UNSTALE_TOKEN}, or listen on 127.0.0.1:9630';
-    document.report(['admin', 'listen'], 'can be reached from other machines, and there is no admin.token', remedy);
+    document.report(
+      ['admin', 'listen'],
+      'can be reached from other machines, and there is no admin.token',
+      remedy,
+    );
   }
   return token === '' ? listen : { ...listen, token };
 }

@@ -16,9 +16,7 @@ const entries = fc
     minLength: 1,
     maxLength: 20,
   })
-  .map((all) =>
-    all.toSorted(([a], [b]) => a - b).map(([at, offset]) => ({ at, position: place(offset) })),
-  );
+  .map((all) => all.toSorted(([a], [b]) => a - b).map(([at, offset]) => ({ at, position: place(offset) })));
 
 describe('the point of a rewind', () => {
   it('is the newest entry at or before the moment while positions rise', () => {
@@ -35,19 +33,24 @@ describe('the point of a rewind', () => {
 
   it('is never behind where the daemon is, and was, since the moment: nothing is left out', () => {
     fc.assert(
-      fc.property(entries, fc.integer({ min: 0, max: 100 }), fc.integer({ min: 4, max: 1000 }), (all, at, now) => {
-        const point = rewindPoint(all, at, place(now));
-        if (point === undefined) {
-          expect(all.every((entry) => entry.at > at)).toBe(true);
-          return;
-        }
-        expect(point.entry.at).toBeLessThanOrEqual(at);
-        expect(all.some((entry) => entry.at <= at && entry.at > point.entry.at)).toBe(false);
-        const since = all.filter((entry) => entry.at >= point.entry.at && entry.at > at);
-        for (const { position } of [...since, point.entry, { position: place(now) }]) {
-          expect(isBefore(position, point.position)).toBe(false);
-        }
-      }),
+      fc.property(
+        entries,
+        fc.integer({ min: 0, max: 100 }),
+        fc.integer({ min: 4, max: 1000 }),
+        (all, at, now) => {
+          const point = rewindPoint(all, at, place(now));
+          if (point === undefined) {
+            expect(all.every((entry) => entry.at > at)).toBe(true);
+            return;
+          }
+          expect(point.entry.at).toBeLessThanOrEqual(at);
+          expect(all.some((entry) => entry.at <= at && entry.at > point.entry.at)).toBe(false);
+          const since = all.filter((entry) => entry.at >= point.entry.at && entry.at > at);
+          for (const { position } of [...since, point.entry, { position: place(now) }]) {
+            expect(isBefore(position, point.position)).toBe(false);
+          }
+        },
+      ),
     );
   });
 

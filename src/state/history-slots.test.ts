@@ -56,7 +56,9 @@ describe('the slots of the position history', () => {
           writes += keptSlots(at, last).length;
           last = at;
         }
-        const [minutes, hours] = [MINUTE, HOUR].map((unit) => Math.floor(at / unit) - Math.floor(from / unit));
+        const [minutes, hours] = [MINUTE, HOUR].map(
+          (unit) => Math.floor(at / unit) - Math.floor(from / unit),
+        );
         expect(writes).toBeLessThanOrEqual((minutes ?? 0) + (hours ?? 0) + 2);
       }),
     );
