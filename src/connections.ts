@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from 'mysql2';
 import type { Config } from './config/config.ts';
 import { CONCURRENCY } from './lookup/mysql-lookups.ts';
-import type { Log, SqlClient, SqlWriter } from './pipeline/ports.ts';
+import type { HistoryStore, Log, PositionStore, SqlClient, SqlWriter } from './pipeline/ports.ts';
 import { connectRedisCluster } from './redis/cluster-connection.ts';
 import { connectRedis } from './redis/connection.ts';
 import type { RedisConnection } from './redis/connection.ts';
@@ -9,7 +9,11 @@ import { createSqlClient } from './runtime/mysql-client.ts';
 import { resolveConnectionOptions } from './runtime/mysql-connection.ts';
 import { formatEndpoint } from './runtime/mysql-endpoint.ts';
 import type { Fence } from './state/fence.ts';
+import { lockName } from './state/lock-name.ts';
+import { migrateState } from './state/migrate.ts';
 import { UNLOGGED_WRITES } from './state/prepare-state.ts';
+import { createStoppedClient } from './state/stopped-client.ts';
+import type { StoppedClient } from './state/stopped-client.ts';
 import { NO_HISTORY, readOnlyStore } from './state/read-only-store.ts';
 import { openStateTables } from './state/state-tables.ts';
 import type { StateTables } from './state/state-tables.ts';
@@ -103,6 +107,40 @@ export function openState(config: Config, log: Log, onLost: () => void): StateCo
       if (!config.dryRun) return tables;
       return { ...tables, store: readOnlyStore(tables.store, log), history: NO_HISTORY };
     },
+    close: () => client.close(),
+  };
+}
+
+/** What operators see and change of the stored position. */
+export interface StoredState {
+  readonly store: Pick<PositionStore, 'load'>;
+  readonly history: Pick<HistoryStore, 'loadAll'>;
+  readonly stopped: StoppedClient;
+  /** See `migrateState`. */
+  migrate(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The stored position of a client, beside its daemons. Connects when first asked. */
+export function openStoredState({ state, clientId }: Config, log: Log): StoredState {
+  const { connection, sameServer, database } = state;
+  const client = createSqlClient(connection, {
+    name: 'state',
+    queryTimeout: QUERY_TIMEOUT,
+    optionalSessionSetup: sameServer ? UNLOGGED_WRITES : [],
+  });
+  const tables = { client, database, clientId };
+  const stopped = createStoppedClient(tables);
+  // Whatever the number, it is not the newest one of somebody who holds the lock: nothing can be written.
+  const { store, history } = openStateTables({
+    ...tables,
+    fence: { lock: lockName(database, clientId), token: 0 },
+  });
+  return {
+    store,
+    history,
+    stopped,
+    migrate: () => migrateState({ client, database, log }),
     close: () => client.close(),
   };
 }

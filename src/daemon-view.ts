@@ -13,7 +13,9 @@ import { selectorOf } from './mapping/rule.ts';
 import { formatSelector } from './mapping/table-selector.ts';
 import { assessHealth, assessStandby } from './observability/health.ts';
 import type { HealthReport } from './observability/health.ts';
+import type { LogLevel } from './observability/logger.ts';
 import type { GaugeSources } from './observability/metrics.ts';
+import type { OperatorPause } from './operator-pause.ts';
 import type { RedisConnection } from './redis/connection.ts';
 import type { Candidate } from './state/candidate.ts';
 import type { Stream } from './stream.ts';
@@ -29,6 +31,8 @@ export interface DaemonParts {
   readonly redis: RedisConnection;
   readonly barrier: VisibilityBarrier | undefined;
   readonly insight: Insight;
+  readonly pause: OperatorPause;
+  readonly logLevel: () => LogLevel;
   /** Whether another configuration is on its way. */
   readonly reloading: () => boolean;
 }
@@ -41,6 +45,8 @@ export interface DaemonView {
   readonly status: () => object;
   /** What charts are made of. */
   readonly moment: () => Moment;
+  /** Time for which the binlog was held back because Redis did not keep up, ms. */
+  readonly heldBackMs: () => number;
   /** A stream is about to be replaced, or done with: what it has counted is kept. */
   readonly retire: (stream: Stream) => void;
 }
@@ -57,6 +63,7 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
     const oldest = term.pipeline.oldestUnappliedAt;
     return oldest === undefined ? 0 : Math.max(0, Date.now() - oldest);
   };
+  const heldBackMs = (): number => before.pausedMs + (stream()?.source.pausedMs ?? 0);
   const inFlightBytes = (): number =>
     (leadership.term?.pipeline.inFlightBytes ?? 0) + (stream()?.source.bufferedBytes ?? 0);
   const health = (): HealthReport => {
@@ -68,6 +75,7 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
       return assessStandby({
         draining,
         redisReachable,
+        pausedByOperatorSince: parts.pause.since,
         stateReachable: candidate?.isAnswered !== false,
         ...fatal,
       });
@@ -80,6 +88,7 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
       draining,
       streaming: source?.isStreaming ?? false,
       paused: source?.isPaused ?? false,
+      pausedByOperatorSince: parts.pause.since,
       lastEventAgeMs: source?.lastActivityAge,
       silenceTimeoutMs: limits.silenceTimeout,
       redisReachable,
@@ -95,7 +104,7 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
       lagSeconds: () => seconds(lagMs()),
       lastEventAgeSeconds: () => seconds(stream()?.source.lastActivityAge),
       inFlightBytes,
-      pausedSeconds: () => (before.pausedMs + (stream()?.source.pausedMs ?? 0)) / 1000,
+      pausedSeconds: () => (heldBackMs() + parts.pause.extraMs) / 1000,
       hintsUnread: () => before.unreadHints + (stream()?.source.unreadHints ?? 0),
       gapBytesToOldestBinlog: () => leadership.term?.retention.retention?.bytesToOldest,
       positionAgeSeconds: () => seconds(leadership.term?.writer.staleness),
@@ -131,12 +140,15 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
         barrier: barrier?.answers ?? null,
         lag_ms: lagMs() ?? null,
         paused: term?.stream.source.isPaused ?? false,
+        paused_by_operator: parts.pause.since !== undefined,
+        log_level: parts.logLevel(),
         in_flight_bytes: inFlightBytes(),
         last_error: error === undefined ? null : { code: error.code, message: error.message },
         ...describeWork({ plan: config.plan, insight, pipeline: term?.pipeline, redis }),
       };
     },
     moment: () => ({ ready: health().ready, lagMs: lagMs(), inFlightBytes: inFlightBytes() }),
+    heldBackMs,
     retire: ({ source }) => {
       before.pausedMs += source.pausedMs;
       before.unreadHints += source.unreadHints;

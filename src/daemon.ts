@@ -9,11 +9,14 @@ import { createDaemonView } from './daemon-view.ts';
 import { openDryRun } from './dry-run.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
 import { openInsight } from './insight.ts';
+import { LogLevelSwitch } from './log-level.ts';
 import { ErrorRing, keepError, keepingErrors } from './observability/error-ring.ts';
-import type { Logger } from './observability/logger.ts';
+import type { Logger, LogLevel } from './observability/logger.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { observePipeline } from './observe-pipeline.ts';
 import { openBarrier } from './open-barrier.ts';
+import { createOperatorActions } from './operator-actions.ts';
+import { OperatorPause } from './operator-pause.ts';
 import { requirePreconditions } from './preconditions.ts';
 import { createRedisSink } from './redis/sink.ts';
 import { Reloader } from './reload.ts';
@@ -40,6 +43,11 @@ export interface Daemon {
   reload(request: ReloadRequest): Promise<ReloadOutcome>;
   /** What GET /status shows. */
   status(): object;
+  /** Finishes what was read and applies nothing new until `resume`; both may be called twice. */
+  pause(): void;
+  resume(): void;
+  /** Until the next reload. */
+  setLogLevel(level: LogLevel): void;
 }
 
 export interface DaemonTools {
@@ -74,6 +82,8 @@ export async function startDaemon(first: Config, { log: written, load }: DaemonT
   /** In force, or for the next term. */
   let config = first;
   let lastError: UnstaleError | undefined;
+  /** Open or not, ended or not. */
+  let latest: Term | undefined;
   let adminAddress: string | undefined;
 
   try {
@@ -110,6 +120,11 @@ export async function startDaemon(first: Config, { log: written, load }: DaemonT
       closers,
     });
     const dryRun = openDryRun(() => config, log, closers);
+    const pause = new OperatorPause({
+      pipeline: () => latest?.pipeline,
+      heldBackMs: () => view.heldBackMs(),
+      log,
+    });
     const observer = withTail(
       withActivity(
         observePipeline(metrics, (error) => {
@@ -123,8 +138,8 @@ export async function startDaemon(first: Config, { log: written, load }: DaemonT
     );
     const leadership: Leadership = new Leadership({
       candidate,
-      createTerm: (lease) =>
-        new Term({
+      createTerm: (lease) => {
+        latest = new Term({
           config,
           lease,
           state: state.tables({ lock: lock.name, token: lease.token }),
@@ -149,7 +164,10 @@ export async function startDaemon(first: Config, { log: written, load }: DaemonT
           metrics,
           log,
           onRetired: (stream) => view.retire(stream),
-        }),
+        });
+        if (pause.since !== undefined) latest.pipeline.pause();
+        return latest;
+      },
       retryDelay,
       log,
     });
@@ -199,6 +217,7 @@ export async function startDaemon(first: Config, { log: written, load }: DaemonT
       // A stream that is being opened cannot be replaced.
       await started.promise;
       const outcome = await reloader.reload(request);
+      if (outcome.result !== 'refused') levels.reset();
       watch();
       return outcome;
     };
@@ -209,6 +228,16 @@ export async function startDaemon(first: Config, { log: written, load }: DaemonT
     const watch = (): void => configWatch.follow(config, reloader.read);
     closers.push(() => Promise.resolve(configWatch.end()));
 
+    const levels = new LogLevelSwitch(log, () => config.log.level);
+    const operator = createOperatorActions({
+      pause,
+      levels,
+      term: () => leadership.term,
+      isRunning: () => leadership.phase === 'running' && leadership.leads,
+      dryRun: config.dryRun ?? false,
+      signal: leadership.stopping,
+      log,
+    });
     const view = createDaemonView({
       config: () => config,
       leadership,
@@ -217,6 +246,8 @@ export async function startDaemon(first: Config, { log: written, load }: DaemonT
       redis,
       barrier,
       insight,
+      pause,
+      logLevel: () => log.level,
       reloading: () => reloader.isPending,
     });
     metrics.gauges(view.gauges);
@@ -225,6 +256,7 @@ export async function startDaemon(first: Config, { log: written, load }: DaemonT
       const admin = createAdminServer({
         ...config.admin,
         tail,
+        operator,
         handlers: {
           metrics: () => metrics.registry.metrics(),
           contentType: metrics.registry.contentType,
@@ -256,7 +288,15 @@ export async function startDaemon(first: Config, { log: written, load }: DaemonT
         leadership.ended();
       }
     };
-    return { finished: work(), stop: () => leadership.stop(), reload, status: view.status };
+    return {
+      finished: work(),
+      stop: () => leadership.stop(),
+      reload,
+      status: view.status,
+      pause: () => void pause.pause(),
+      resume: () => pause.resume(),
+      setLogLevel: (level) => void levels.set(level, undefined),
+    };
   } catch (error) {
     await closeAll();
     throw asUnstaleError(error);

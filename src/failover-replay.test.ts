@@ -26,7 +26,12 @@ function replayOver(entries: readonly AppliedAt[], noted: string | undefined, no
     history: new PositionHistory({
       isSameData: () => true,
       window: 10_000,
-      store: { loadHistory: () => Promise.resolve(entries), remember: () => Promise.resolve() },
+      store: {
+        loadHistory: () => Promise.resolve(entries),
+        remember: () => Promise.resolve(),
+        keep: () => Promise.resolve(),
+        loadAll: () => Promise.resolve(entries),
+      },
     }),
     store: {
       loadDataset: () => Promise.resolve(noted),

@@ -5,7 +5,6 @@ import { guardWithoutVersion } from './mapping/guard.ts';
 import { openLookupClient, sourceConnectionOptions } from './connections.ts';
 import { MysqlLookups } from './lookup/mysql-lookups.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
-import type { Logger } from './observability/logger.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { RateLimits } from './pipeline/delivery.ts';
 import type { MappedStream } from './pipeline/mapped-stream.ts';
@@ -28,7 +27,7 @@ export interface StreamTools {
    */
   readonly gate: WriteGate;
   readonly metrics: Metrics;
-  readonly log: Logger;
+  readonly log: Log;
   /** To be called once at the end, for everything that was opened. */
   readonly closers: (() => Promise<void>)[];
 }
@@ -58,7 +57,7 @@ export function createStreamFactory(tools: StreamTools): (config: Config) => Str
     }
     return {
       config,
-      source: createSource(config, tools),
+      source: createSource(config, { ...tools, onConnect: () => tools.metrics.binlogConnect() }),
       plan: config.plan,
       ...(config.plan.lookups.length === 0
         ? {}
@@ -100,7 +99,17 @@ export async function openStream(
   }
 }
 
-function createSource(config: Config, { client, retryDelay, gate, metrics, log }: StreamTools): MysqlSource {
+/** The source of a configuration, not open yet. */
+export function createSource(
+  config: Config,
+  {
+    client,
+    retryDelay,
+    gate,
+    log,
+    onConnect,
+  }: Pick<StreamTools, 'client' | 'retryDelay' | 'gate' | 'log'> & { readonly onConnect: () => void },
+): MysqlSource {
   const { source } = config;
   return new MysqlSource({
     client,
@@ -129,7 +138,7 @@ function createSource(config: Config, { client, retryDelay, gate, metrics, log }
     },
     sleep,
     log,
-    onConnect: () => metrics.binlogConnect(),
+    onConnect,
   });
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { authorize, isLoopback } from './authorize.ts';
+import { isLoopback } from '../runtime/loopback.ts';
+import { authorize } from './authorize.ts';
 import type { AuthorizeOptions } from './authorize.ts';
 
 const TOKEN = 'a-token-of-the-shop';

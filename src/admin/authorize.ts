@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import { isLoopback } from '../runtime/loopback.ts';
 
 /** What of a request decides. */
 export interface GuardedRequest {
@@ -18,11 +19,6 @@ export interface AuthorizeOptions {
 export type Authorization =
   | { readonly allowed: true }
   | { readonly allowed: false; readonly status: 401 | 403; readonly reason: string };
-
-/** Whether a name or address leads to this machine only, and no DNS server can redirect it; IPv4 in IPv6 notation too. */
-export function isLoopback(host: string): boolean {
-  return /^(?:localhost|::1|(?:::ffff:)?127(?:\.\d{1,3}){3})$/i.test(host);
-}
 
 /**
  * Decides about a request that changes something or shows the names of keys.

@@ -5,7 +5,8 @@ import { connect } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import { createAdminServer } from './http-server.ts';
-import type { AdminHandlers, AdminServer } from './http-server.ts';
+import type { AdminHandlers } from './handlers.ts';
+import type { AdminServer } from './http-server.ts';
 
 const servers: AdminServer[] = [];
 afterEach(async () => {

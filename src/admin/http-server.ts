@@ -1,28 +1,19 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { setTimeout as wait } from 'node:timers/promises';
 import { UnstaleError } from '../errors/unstale-error.ts';
-import type { HealthReport } from '../observability/health.ts';
 import type { Logger } from '../observability/logger.ts';
-import { authorize, isLoopback } from './authorize.ts';
+import { isLoopback } from '../runtime/loopback.ts';
+import { authorize } from './authorize.ts';
 import { consoleRoutes } from './console-routes.ts';
-import { json, pathOf, queryOf, reads, TEXT } from './route.ts';
-import type { Answer, Route } from './route.ts';
+import type { AdminHandlers, OperatorHandlers } from './handlers.ts';
+import { observeRoutes } from './observe-routes.ts';
+import { operatorRoutes } from './operator-routes.ts';
+import { reloadRoutes } from './reload-routes.ts';
+import { json, pathOf, reads, TEXT } from './route.ts';
+import type { Answer, Route, Routes } from './route.ts';
 import type { TailHub } from './tail.ts';
-import { parseTailFilter } from './tail-filter.ts';
-
-export interface AdminHandlers {
-  /** The metrics in the format that `contentType` names. */
-  metrics(): Promise<string>;
-  readonly contentType: string;
-  health(): HealthReport;
-  /** Goes out as JSON to whoever can connect: it must hold no secret and no row value. */
-  status(): object;
-  /** What was seen since then, ms since the epoch, for charts; the same holds for it. */
-  history(since: number): object;
-  /** Reads the configuration again; takes as long as Redis is away. What is removed is the configuration's to say unless given. */
-  reload(invalidate: boolean | undefined): Promise<{ readonly result: 'applied' | 'unchanged' | 'refused' }>;
-}
+import { tailRoutes } from './tail-routes.ts';
+import { waitRoutes } from './wait-routes.ts';
 
 export interface AdminServerOptions {
   readonly host: string;
@@ -31,6 +22,8 @@ export interface AdminServerOptions {
   /** What a caller of an action, or of the stream, has to know; without one, only this machine may. */
   readonly token?: string;
   readonly handlers: AdminHandlers;
+  /** What an operator may do; without it nothing. */
+  readonly operator?: OperatorHandlers;
   /** The stream of what is applied; without it there is none. */
   readonly tail?: TailHub;
   readonly log: Pick<Logger, 'error'>;
@@ -56,15 +49,17 @@ const INDEX = `unstale
 /status   the daemon's state as JSON
 /console  all of this on one page, for a browser
 /tail     what is applied from now on, as lines of JSON; ?rule=rules[0]&key=user:*
+/wait     GET ?gtid=SET&timeout=5s: answers once everything up to there is applied
 /reload   POST: reads the configuration again; ?invalidate=true removes what changed rules stand for
+/pause    POST: applies nothing more until /resume
+/resume   POST
+/log-level        POST ?level=debug&for=10m
+/position/rewind  POST ?by=10m or ?to=2026-11-29T21:00:00Z: applies again what was applied since, as deletes
 `;
-
-/** An action that takes longer is reported as under way, ms; below the time that a silent connection may last. */
-const ACTION_PATIENCE = 10_000;
 
 /** The daemon's HTTP side: metrics, health, status, and for who may actions and the stream of what is applied. */
 export function createAdminServer(options: AdminServerOptions): AdminServer {
-  const { handlers, tail, log, closeGraceMs = 1000 } = options;
+  const { tail, log, closeGraceMs = 1000 } = options;
   // Probes are short and few: a client that is slow or sends much is not one of them.
   const server = createServer(
     {
@@ -81,28 +76,7 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
   let closed: Promise<void> | undefined;
 
   const access = { token: options.token, listensOnLoopback: isLoopback(options.host) };
-  const routes = new Map<string, Route>([
-    ['/', reads(() => ({ status: 200, type: TEXT, body: INDEX }))],
-    [
-      '/metrics',
-      reads(async () => ({ status: 200, type: handlers.contentType, body: await handlers.metrics() })),
-    ],
-    ['/livez', reads(() => probe(handlers.health(), 'live'))],
-    ['/readyz', reads(() => probe(handlers.health(), 'ready'))],
-    ['/status', reads(() => json(200, handlers.status()))],
-    [
-      '/reload',
-      { methods: ['POST'], guarded: true, answer: (request) => reload(queryOf(request), handlers) },
-    ],
-    ...consoleRoutes(handlers),
-  ]);
-  if (tail !== undefined) {
-    routes.set('/tail', {
-      methods: ['GET'],
-      guarded: true,
-      answer: (request, response) => follow(queryOf(request), response, tail),
-    });
-  }
+  const routes = new Map<string, Route>(routesOf(options));
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<Answer | undefined> {
     const path = pathOf(request);
@@ -158,34 +132,15 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
   };
 }
 
-/** Undefined once the response is the hub's. */
-function follow(query: URLSearchParams, response: ServerResponse, hub: TailHub): Answer | undefined {
-  const filter = parseTailFilter(query);
-  if (typeof filter === 'string') return json(400, { error: filter });
-  const refusal = hub.open(response, filter);
-  return refusal && json(refusal.status, { error: refusal.reason });
-}
-
-async function reload(query: URLSearchParams, handlers: AdminHandlers): Promise<Answer> {
-  const invalidate = query.get('invalidate');
-  if (invalidate !== null && invalidate !== 'true' && invalidate !== 'false') {
-    return json(400, { error: 'invalidate is true or false' });
-  }
-  const work = handlers.reload(invalidate === null ? undefined : invalidate === 'true');
-  const patience = new AbortController();
-  const outcome = await Promise.race([
-    work,
-    wait(ACTION_PATIENCE, { result: 'pending' } as const, { ref: false, signal: patience.signal }),
-  ]);
-  patience.abort();
-  if (outcome.result === 'pending') return json(202, outcome);
-  return json(outcome.result === 'refused' ? 422 : 200, outcome);
-}
-
-function probe(health: HealthReport, aspect: 'live' | 'ready'): Answer {
-  return health[aspect]
-    ? json(200, { status: 'ok', reasons: [] })
-    : json(503, { status: 'unavailable', reasons: health.reasons });
+function routesOf({ handlers, operator, tail }: AdminServerOptions): Routes {
+  return [
+    ['/', reads(() => ({ status: 200, type: TEXT, body: INDEX }))],
+    ...observeRoutes(handlers),
+    ...consoleRoutes(handlers),
+    ...reloadRoutes(handlers),
+    ...(operator === undefined ? [] : [...operatorRoutes(operator), ...waitRoutes(operator)]),
+    ...(tail === undefined ? [] : tailRoutes(tail)),
+  ];
 }
 
 function listen(server: Server, host: string, port: number): Promise<{ host: string; port: number }> {

@@ -43,6 +43,17 @@ export function bytesFromOldest(file: string, offset: number, files: readonly Bi
   return files.slice(0, index).reduce((sum, { size }) => sum + size, offset);
 }
 
+/** Bytes of binlog between two places of these files; undefined where one of them is not there any more. */
+export function bytesBetween(
+  from: { readonly file: string; readonly offset: number },
+  to: { readonly file: string; readonly offset: number },
+  files: readonly BinlogFile[],
+): number | undefined {
+  const isListed = ({ file }: { readonly file: string }): boolean => files.some(({ name }) => name === file);
+  if (!isListed(from) || !isListed(to)) return undefined;
+  return bytesFromOldest(to.file, to.offset, files) - bytesFromOldest(from.file, from.offset, files);
+}
+
 function baseName(file: string): string {
   return file.slice(0, file.lastIndexOf('.'));
 }

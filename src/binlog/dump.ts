@@ -66,7 +66,8 @@ export interface Dump {
   stop(): Promise<void>;
 }
 
-const NO_TABLE: TableInterests = {
+/** Of whoever only begins to read. */
+export const NO_TABLE: TableInterests = {
   named: [],
   of: () => undefined,
   mayReach: () => false,

@@ -5,6 +5,11 @@ import { UnstaleError } from '../errors/unstale-error.ts';
 export interface ExecutedGtids {
   /** Adds one transaction. */
   add(gtid: Gtid): void;
+  /**
+   * What of `wanted`, a text in the same notation, is not in here; empty if all of it is.
+   * @throws UnstaleError UNSTALE_POSITION_INVALID when it is no such text
+   */
+  missing(wanted: string): string;
   /** The set as the server writes it, canonical: sorted and merged. */
   toString(): string;
 }
@@ -80,6 +85,24 @@ export class MysqlGtidSet implements ExecutedGtids {
   contains({ source, sequence }: Gtid): boolean {
     const intervals = this.#sources.get(source) ?? [];
     return intervals.some(([first, last]) => first <= sequence && sequence <= last);
+  }
+
+  missing(wanted: string): string {
+    const left = new MysqlGtidSet();
+    for (const [source, intervals] of MysqlGtidSet.parse(wanted).#sources) {
+      const known = this.#sources.get(source) ?? [];
+      for (const [first, last] of intervals) {
+        let from = first;
+        for (const [knownFirst, knownLast] of known) {
+          if (knownLast < from) continue;
+          if (knownFirst > last) break;
+          if (knownFirst > from) left.#insert(source, from, knownFirst - 1);
+          from = knownLast + 1;
+        }
+        if (from <= last) left.#insert(source, from, last);
+      }
+    }
+    return left.toString();
   }
 
   toString(): string {
@@ -167,6 +190,15 @@ export class MariadbGtidPosition implements ExecutedGtids {
   reaches({ source, sequence }: Gtid): boolean {
     const last = this.#domains.get(Number(source.slice(0, source.indexOf('-'))));
     return last !== undefined && last.sequence >= sequence;
+  }
+
+  /** By the numbers in each domain, as `reaches`. */
+  missing(wanted: string): string {
+    const left = new MariadbGtidPosition();
+    for (const gtid of MariadbGtidPosition.parse(wanted).#domains.values()) {
+      if (!this.reaches(gtid)) left.add(gtid);
+    }
+    return left.toString();
   }
 
   toString(): string {

@@ -12,6 +12,7 @@ import { EventBuffer } from './event-buffer.ts';
 import { GapRecovery } from './gap-recovery.ts';
 import type { OpenGap } from './gap-recovery.ts';
 import { nameOtherClients } from './other-clients.ts';
+import { probeStart } from './probe-start.ts';
 import { readServerFacts } from './server-facts.ts';
 import { currentEnd, refuseAnotherFile, resolveStart } from './start-position.ts';
 import type { ResolveContext, ResumeBy } from './start-position.ts';
@@ -152,6 +153,16 @@ export class MysqlSource implements ChangeSource {
   /** The place after the last complete transaction that was received. */
   get received(): SourcePosition | undefined {
     return this.#position;
+  }
+
+  /** The place up to which everything has arrived, what the pipeline is never told of included: unstale's own writes. */
+  get reached(): SourcePosition | undefined {
+    return this.#dump?.position;
+  }
+
+  /** Where this source would begin at `start`, without touching the running stream. @throws UnstaleError as `probeStart` */
+  probe(start: StartPoint, signal: AbortSignal): Promise<SourcePosition> {
+    return probeStart(start, this.#options.resumeBy, this.#options, signal);
   }
 
   async open(start: StartPoint, signal: AbortSignal): Promise<SourcePosition> {

@@ -101,7 +101,7 @@ export function judgeRetention(
 }
 
 /** How long the server keeps binlogs, ms; undefined for ever. */
-async function readRetention(client: SqlClient): Promise<number | undefined> {
+export async function readRetention(client: SqlClient): Promise<number | undefined> {
   const variables = await readGlobalVariables(client, [
     'binlog_expire_logs_auto_purge',
     'binlog_expire_logs_seconds',

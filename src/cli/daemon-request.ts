@@ -12,6 +12,15 @@ export interface DaemonRequest {
   readonly signal?: AbortSignal;
   /** Longest time without a byte, ms. */
   readonly silence: number;
+  /** HTTP statuses of 400 and more that are answers, and no refusals; 422 unless given: the daemon has tried. */
+  readonly accepts?: readonly number[];
+}
+
+/** Nobody answers, in contrast to a daemon that does not let us. */
+export class DaemonAbsent extends UnstaleError {
+  constructor(message: string, cause?: unknown) {
+    super('UNSTALE_DAEMON_UNREACHABLE', message, { cause });
+  }
 }
 
 /**
@@ -19,9 +28,9 @@ export interface DaemonRequest {
  * @throws UnstaleError UNSTALE_DAEMON_UNREACHABLE when it listens nowhere, or nobody knows where
  */
 export function addressOf(admin: AdminConfig | undefined): string {
-  if (admin === undefined) throw unreachable('admin.listen is off: there is no address to ask');
+  if (admin === undefined) throw new DaemonAbsent('admin.listen is off: there is no address to ask');
   const { host, port } = admin;
-  if (port === 0) throw unreachable('admin.listen has port 0: nobody knows which one the daemon took');
+  if (port === 0) throw new DaemonAbsent('admin.listen has port 0: nobody knows which one the daemon took');
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   return `${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
@@ -32,7 +41,7 @@ export function addressOf(admin: AdminConfig | undefined): string {
  */
 export async function requestDaemon(
   admin: AdminConfig | undefined,
-  { method, path, signal, silence }: DaemonRequest,
+  { method, path, signal, silence, accepts = [422] }: DaemonRequest,
 ): Promise<IncomingMessage> {
   const address = addressOf(admin);
   const request = httpRequest(`http://${address}${path}`, {
@@ -52,12 +61,11 @@ export async function requestDaemon(
     [response] = await once(request, 'response');
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw unreachable(`no daemon answers on ${address}: ${reasonOf(error)}`, error);
+    throw new DaemonAbsent(`no daemon answers on ${address}: ${reasonOf(error)}`, error);
   }
   if (response === undefined) throw unreachable(`no daemon answers on ${address}`);
   const { statusCode = 0 } = response;
-  // 422 is an answer: the daemon has tried.
-  if (statusCode >= 400 && statusCode !== 422) {
+  if (statusCode >= 400 && !accepts.includes(statusCode)) {
     const { error } = parseObject(await text(response).catch(() => ''));
     throw unreachable(
       typeof error === 'string'
@@ -66,6 +74,19 @@ export async function requestDaemon(
     );
   }
   return response;
+}
+
+/**
+ * The same for an answer in JSON that is read to its end.
+ * @throws UnstaleError like `requestDaemon`
+ */
+export async function askDaemon(
+  admin: AdminConfig | undefined,
+  request: DaemonRequest,
+): Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }> {
+  const response = await requestDaemon(admin, request);
+  const body = parseObject(await text(response));
+  return { status: response.statusCode ?? 0, body };
 }
 
 /** The fields of an object in JSON; none if it is something else. */

@@ -4,9 +4,12 @@ import { UnstaleError } from '../errors/unstale-error.ts';
 import { addCheckCommand } from './check.ts';
 import { addExplainCommand } from './explain.ts';
 import { addInitCommand } from './init.ts';
+import { addOperateCommands } from './operate.ts';
+import { addPositionCommand } from './position.ts';
 import { addReloadCommand } from './reload.ts';
 import { addRunCommand } from './run.ts';
 import { addTailCommand } from './tail.ts';
+import { addWaitCommand } from './wait.ts';
 import { version } from './version.ts';
 
 type Run = (load: () => Promise<Settings>) => Promise<void>;
@@ -24,6 +27,9 @@ export function createProgram(run: Run): Command {
   addReloadCommand(program);
   addExplainCommand(program);
   addTailCommand(program);
+  addPositionCommand(program);
+  addOperateCommands(program);
+  addWaitCommand(program);
   return program;
 }
 

@@ -8,6 +8,7 @@ import type {
   SourceConfig,
   StateConfig,
 } from './config.ts';
+import { isLoopback } from '../runtime/loopback.ts';
 import type { ConfigDocument } from './document.ts';
 import type { Included } from './include.ts';
 import { requireLookupsBehindBarrier } from './lookups-server.ts';
@@ -171,6 +172,14 @@ function resolveAdmin(document: ConfigDocument, raw: RawConfig['admin']): AdminC
     document.report(['admin', 'token'], 'holds what no HTTP header can hold', remedy);
   }
   if (listen === 'off') return undefined;
+  if (token === '' && !isLoopback(listen.host)) {
+    const remedy = 'set admin.token too, for example token: ${UNSTALE_TOKEN}, or listen on 127.0.0.1:9630';
+    document.report(
+      ['admin', 'listen'],
+      'can be reached from other machines, and there is no admin.token',
+      remedy,
+    );
+  }
   return token === '' ? listen : { ...listen, token };
 }
 

@@ -48,6 +48,32 @@ export const ERROR_CATALOG = {
     hint: 'The configuration that was in force stays so. Correct what is listed and reload again.',
   },
 
+  UNSTALE_ACTION_REFUSED: {
+    directive: 'fatal',
+    exitCode: 1,
+    hint: 'The daemon cannot do that now, for the reason given; nothing has changed.',
+  },
+  UNSTALE_LEADER_RUNS: {
+    directive: 'fatal',
+    exitCode: 1,
+    hint: 'Stop the daemon first, or let it do it: turn admin.listen on, and run the command where that address can be reached.',
+  },
+  UNSTALE_HISTORY_TOO_SHORT: {
+    directive: 'fatal',
+    exitCode: 1,
+    hint: 'Choose a later moment (`unstale position show` lists them), or delete the mapped keys instead.',
+  },
+  UNSTALE_SET_SKIPS_CHANGES: {
+    directive: 'fatal',
+    exitCode: 1,
+    hint: 'Choose an earlier position, or pass --skip-changes and delete the mapped keys afterwards.',
+  },
+  UNSTALE_WAIT_TIMEOUT: {
+    directive: 'fatal',
+    exitCode: 1,
+    hint: 'Wait longer (--timeout), or see in /status what holds the daemon back.',
+  },
+
   // Preconditions of the servers
   UNSTALE_PRECONDITION: {
     directive: 'fatal',

@@ -8,6 +8,8 @@ export interface HealthSnapshot {
   readonly gap?: { readonly code: string; readonly message: string };
   /** A binlog stream is open. */
   readonly streaming: boolean;
+  /** Since when an operator holds it back, ms since the epoch. */
+  readonly pausedByOperatorSince?: number | undefined;
   /** The stream waits for a slow Redis on purpose. */
   readonly paused: boolean;
   /** Since any event or heartbeat arrived. */
@@ -40,7 +42,10 @@ export function assessHealth(snapshot: HealthSnapshot): HealthReport {
 }
 
 /** What the health of a daemon that waits to lead is judged from. */
-export interface StandbySnapshot extends Pick<HealthSnapshot, 'draining' | 'redisReachable' | 'fatal'> {
+export interface StandbySnapshot extends Pick<
+  HealthSnapshot,
+  'draining' | 'redisReachable' | 'fatal' | 'pausedByOperatorSince'
+> {
   /** The server of the lock answers. */
   readonly stateReachable: boolean;
 }
@@ -57,16 +62,17 @@ function reportOf({ fatal }: Pick<HealthSnapshot, 'fatal'>, reasons: readonly st
   return { ready: reasons.length === 0, live: fatal === undefined, reasons };
 }
 
-function ownReasons({
-  fatal,
-  draining,
-  started,
-  gap,
-}: Pick<HealthSnapshot, 'fatal' | 'draining' | 'started' | 'gap'>): string[] {
+function ownReasons(
+  snapshot: Pick<HealthSnapshot, 'fatal' | 'draining' | 'started' | 'gap' | 'pausedByOperatorSince'>,
+): string[] {
+  const { fatal, draining, started, gap, pausedByOperatorSince: pausedSince } = snapshot;
   const reasons: string[] = [];
   if (fatal !== undefined) reasons.push(`A fatal error ended the work: ${fatal.message} (${fatal.code}).`);
   if (draining) reasons.push('The daemon is stopping.');
   else if (!started) reasons.push('Start-up is not complete.');
+  if (pausedSince !== undefined && !draining) {
+    reasons.push(`Paused by the operator since ${new Date(pausedSince).toISOString()}.`);
+  }
   if (gap !== undefined) reasons.push(`Recovering from a gap in the binlog: ${gap.message} (${gap.code}).`);
   return reasons;
 }

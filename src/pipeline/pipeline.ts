@@ -10,6 +10,7 @@ import { InFlightWindow } from './in-flight-window.ts';
 import type { PipelineObserver } from './observer.ts';
 import type { MappedStream, NextStream, OpenStream } from './mapped-stream.ts';
 import { OpenBatch } from './open-batch.ts';
+import { PauseGate } from './pause-gate.ts';
 import type { BatchLimits } from './open-batch.ts';
 import { redeletesOf } from './redeletes.ts';
 import { ReplayedPart } from './replayed-part.ts';
@@ -71,6 +72,9 @@ export class Pipeline {
   /** Ends the opening of a stream. */
   readonly #ending = new AbortController();
   readonly #replayed: ReplayedPart;
+  readonly #gate = new PauseGate();
+  /** Commit time of the oldest change that the gate holds back, ms since the epoch. */
+  #gatedSince: number | undefined;
   /** End of the last complete transaction that was mapped. */
   #readTo: SourcePosition | undefined;
   /** Batches of which deletes are held back. */
@@ -102,7 +106,7 @@ export class Pipeline {
 
   /** Commit time of the oldest change that Redis has not acknowledged, ms since the epoch. */
   get oldestUnappliedAt(): number | undefined {
-    return this.#window.oldestCommitAt ?? this.#open.oldestCommitAt;
+    return this.#window.oldestCommitAt ?? this.#open.oldestCommitAt ?? this.#gatedSince;
   }
 
   /** Batches that are waiting for a retry because Redis did not take them. */
@@ -126,9 +130,24 @@ export class Pipeline {
   async switchTo(open: OpenStream): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.#next = { open, done: resolve };
+    this.#gate.nudge();
     if (this.#draining) this.#giveUpSwitch();
     else await this.#stream.source.close();
     return promise;
+  }
+
+  /** Whether nothing new is applied until `resume`. */
+  get isPaused(): boolean {
+    return this.#gate.isClosed;
+  }
+
+  /** What was read already is finished; what comes then waits, here and in the source, which holds the binlog back. */
+  pause(): void {
+    this.#gate.close();
+  }
+
+  resume(): void {
+    this.#gate.open();
   }
 
   /** What begins before `place` may have been applied already, by an earlier run: none of its values is stored. */
@@ -146,6 +165,7 @@ export class Pipeline {
     this.#ending.abort();
     this.#giveUpSwitch();
     this.#signalProgress();
+    this.#gate.nudge();
     await this.#stream.source.close();
   }
 
@@ -156,13 +176,18 @@ export class Pipeline {
    */
   async run(): Promise<void> {
     try {
+      // What the gate did not let through of a source; nothing behind it may be taken then.
+      let leftOut = false;
       for (;;) {
         const events = await this.#stream.source.read();
         if (events.length === 0) {
+          leftOut = false;
           if (await this.#switch()) continue;
           break;
         }
         for (const event of events) {
+          leftOut ||= this.#gate.isClosed && !(await this.#passGate(event));
+          if (leftOut) break;
           this.#accept(event);
           this.#pump();
           while (this.#open.isFull && this.#failure === undefined) {
@@ -194,6 +219,17 @@ export class Pipeline {
   abandon(reason?: UnstaleError): void {
     const message = 'stopped before Redis acknowledged everything that was read';
     this.#fail(reason ?? new UnstaleError('UNSTALE_DRAIN_TIMEOUT', message));
+  }
+
+  /** Waits until the gate is open; false when the source is to be ended, and a later one will read the event again. */
+  async #passGate(event: SourceEvent): Promise<boolean> {
+    if (event.kind === 'slice') this.#gatedSince = event.slice.committedAt;
+    else if (event.kind === 'scope') this.#gatedSince = event.committedAt;
+    const isUnwanted = (): boolean =>
+      this.#next !== undefined || this.#failure !== undefined || this.#ending.signal.aborted;
+    while (this.#gate.isClosed && !isUnwanted()) await this.#gate.wait();
+    this.#gatedSince = undefined;
+    return !isUnwanted();
   }
 
   /** Goes on with another stream if one is wanted. */
@@ -390,6 +426,7 @@ export class Pipeline {
     this.#ending.abort();
     this.#drain.abort();
     this.#signalProgress();
+    this.#gate.nudge();
     // Ends a read that may wait for an event that never comes.
     this.#stream.source
       .close()

@@ -78,10 +78,14 @@ export interface AppliedAt {
 
 /** Keeps positions of the recent past beyond the end of the process. */
 export interface HistoryStore {
-  /** Oldest first. */
+  /** Those of the last minutes, oldest first. */
   loadHistory(): Promise<readonly AppliedAt[]>;
   /** Adds one in place of the oldest: the newest 16 stay. */
   remember(entry: AppliedAt): Promise<void>;
+  /** Keeps one for longer, if its minute or its hour has none yet: for an hour one a minute, for a week one an hour. */
+  keep(entry: AppliedAt): Promise<void>;
+  /** All that are kept, oldest first. */
+  loadAll(): Promise<readonly AppliedAt[]>;
 }
 
 export type SqlParameter = string | number | Uint8Array | null;

@@ -20,6 +20,8 @@ function historyOf(stored: readonly AppliedAt[] = [], window = 120_000) {
         kept.push(entry);
         return Promise.resolve();
       },
+      keep: () => Promise.resolve(),
+      loadAll: () => Promise.resolve(kept),
     },
   });
   return {

@@ -90,10 +90,12 @@ export class PositionHistory {
       );
   }
 
-  /** Stores the newest entry, now and then. */
+  /** Stores the newest entry, now and then, and one of each minute and hour for longer. */
   async persist(): Promise<void> {
     const newest = this.#entries.at(-1);
     if (newest === undefined) return;
+    // For people, who ask by the clock on the wall.
+    await this.#options.store.keep({ position: newest.position, at: Date.now() });
     if (newest.at - this.#storedAt < this.#options.window / STORED) return;
     await this.#options.store.remember(newest);
     this.#storedAt = newest.at;

@@ -22,4 +22,6 @@ export function readOnlyStore(store: PositionStore, log: Log): PositionStore {
 export const NO_HISTORY: HistoryStore = {
   loadHistory: () => Promise.resolve([]),
   remember: () => Promise.resolve(),
+  keep: () => Promise.resolve(),
+  loadAll: () => Promise.resolve([]),
 };

@@ -3,6 +3,7 @@ import { openMarker } from '../applied-marker.ts';
 import { RetentionWatch } from '../binlog/retention-watch.ts';
 import type { CacheCommand } from '../change/command.ts';
 import { formatPosition } from '../change/position.ts';
+import type { SourcePosition } from '../change/position.ts';
 import type { Config } from '../config/config.ts';
 import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
 import { FailoverReplay } from '../failover-replay.ts';
@@ -12,7 +13,7 @@ import { CheckpointWriter } from '../pipeline/checkpoint-writer.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { PositionHistory } from '../pipeline/position-history.ts';
-import type { Barrier, CommandSink, RetryDelay, SqlClient } from '../pipeline/ports.ts';
+import type { AppliedAt, Barrier, CommandSink, RetryDelay, SqlClient } from '../pipeline/ports.ts';
 import { retried } from '../pipeline/retried.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import { withDeadline } from '../runtime/deadline.ts';
@@ -235,10 +236,26 @@ export class Term {
     });
   }
 
-  /** Reads again from a position on, because Redis may have lost what was applied since. */
-  #rewind(position: Parameters<CheckpointWriter['begin']>[0]): Promise<boolean> {
+  /** Positions of the past that one can go back to, oldest first. @throws UnstaleError of the state tables */
+  loadHistory(): Promise<readonly AppliedAt[]> {
+    return this.#tools.state.history.loadAll();
+  }
+
+  /**
+   * Applies everything behind `position` again, as deletes up to where this daemon is; the position is stored before.
+   * False when the term ends.
+   */
+  repeatFrom(position: SourcePosition): Promise<boolean> {
+    return this.#rewind(position);
+  }
+
+  /** Reads again from a position on: Redis may have lost what was applied since, or an operator thinks so. */
+  #rewind(position: SourcePosition): Promise<boolean> {
     const { retryDelay } = this.#tools;
     return this.#streams.switchTo(this.pipeline, async (_after, signal) => {
+      // Nothing may have been mapped yet by this term, and a part of it have been applied by an earlier one.
+      const end = this.stream.source.received;
+      if (end !== undefined) this.pipeline.replayUntil(end);
       // First: what Redis acknowledges while the stream opens would move the position past the repetition.
       this.pipeline.forgetPositions();
       const newest = this.stream.source.received ?? position;

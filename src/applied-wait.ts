@@ -1,0 +1,109 @@
+import type { WaitOutcome, WaitTarget } from './admin/handlers.ts';
+import { gtidFlavour, parseExecutedGtids } from './binlog/gtid-set.ts';
+import type { MysqlSource } from './binlog/mysql-source.ts';
+import { formatPosition, isBefore } from './change/position.ts';
+import type { SourcePosition } from './change/position.ts';
+import { asUnstaleError } from './errors/unstale-error.ts';
+import { sleep } from './runtime/sleep.ts';
+
+export interface AppliedWaitParts {
+  /** Undefined while this daemon stands by. */
+  readonly source: () => Pick<MysqlSource, 'received' | 'reached' | 'openGap'> | undefined;
+  /** Up to where Redis has acknowledged everything. */
+  readonly applied: () => SourcePosition | undefined;
+  /** Binlog bytes that were read and are not acknowledged. */
+  readonly inFlightBytes: () => number;
+  /** Whether this daemon applies changes now; else the state tables know better. */
+  readonly isRunning: () => boolean;
+}
+
+/** Between two looks, ms. */
+const INTERVAL = 10;
+const LONGEST_TEXT = 1000;
+
+/**
+ * Waits until everything up to a target is applied by Redis.
+ *
+ * @throws RangeError with a sentence for the caller if the GTID set cannot be understood
+ */
+export async function waitApplied(
+  parts: AppliedWaitParts,
+  target: WaitTarget,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<WaitOutcome> {
+  const deadline = performance.now() + timeoutMs;
+  const missingFrom = comparison(target);
+  for (let seen: string | undefined; ;) {
+    const position = appliedPosition(parts);
+    const state =
+      position === undefined ? undefined : `${formatPosition(position)} ${position.gtidSet ?? ''}`;
+    if (!parts.isRunning() || position === undefined) return outcome('unknown', position, undefined);
+    const late = performance.now() >= deadline || signal.aborted;
+    if (state !== seen || late) {
+      const missing = missingFrom(position);
+      if (missing === undefined) return outcome('unknown', position, undefined);
+      if (missing === '') return outcome('applied', position, missing);
+      if (late) return outcome('timeout', position, missing);
+    }
+    seen = state;
+    await sleep(INTERVAL, signal);
+  }
+}
+
+/**
+ * Up to where everything is applied. Behind the last change for the pipeline there may be transactions of other tables,
+ * of unstale itself, which need nothing done.
+ */
+function appliedPosition({
+  source,
+  applied: appliedNow,
+  inFlightBytes,
+}: AppliedWaitParts): SourcePosition | undefined {
+  const applied = appliedNow();
+  const { received, reached, openGap } = source() ?? {};
+  if (applied === undefined || received === undefined || reached === undefined) return applied;
+  const isCaughtUp = !isBefore(applied, received) && !isBefore(received, applied);
+  return isCaughtUp && inFlightBytes() === 0 && openGap === undefined ? reached : applied;
+}
+
+/** What of the target a position misses: '' if nothing, undefined if that cannot be told. */
+function comparison(target: WaitTarget): (position: SourcePosition) => string | undefined {
+  if (target.gtid === undefined) {
+    const { place } = target;
+    return (position) => {
+      if (baseName(place.file) !== baseName(position.file)) return undefined;
+      return isBefore(position, { ...place, epoch: position.epoch }) ? formatPosition(place) : '';
+    };
+  }
+  const { gtid } = target;
+  const flavour = gtidFlavour(gtid);
+  try {
+    parseExecutedGtids(gtid, flavour);
+  } catch (error) {
+    throw new RangeError(asUnstaleError(error).message, { cause: error });
+  }
+  return ({ gtidSet }) => {
+    if (gtidSet === undefined) return undefined;
+    if (gtidSet !== '' && gtidFlavour(gtidSet) !== flavour) return undefined;
+    return parseExecutedGtids(gtidSet, flavour).missing(gtid);
+  };
+}
+
+function outcome(
+  result: WaitOutcome['result'],
+  position: SourcePosition | undefined,
+  missing: string | undefined,
+): WaitOutcome {
+  const text =
+    missing === undefined || missing.length <= LONGEST_TEXT ? missing : `${missing.slice(0, LONGEST_TEXT)}…`;
+  return {
+    result,
+    applied: position === undefined ? null : formatPosition(position),
+    missing: text ?? null,
+  };
+}
+
+function baseName(file: string): string {
+  return file.slice(0, file.lastIndexOf('.'));
+}

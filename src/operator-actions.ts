@@ -1,0 +1,102 @@
+import type { OperatorHandlers, Refused } from './admin/handlers.ts';
+import { waitApplied } from './applied-wait.ts';
+import type { AppliedWaitParts } from './applied-wait.ts';
+import { formatPosition } from './change/position.ts';
+import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
+import type { LogLevelSwitch } from './log-level.ts';
+import type { Logger } from './observability/logger.ts';
+import type { OperatorPause } from './operator-pause.ts';
+import { rewindPoint } from './pipeline/rewind-point.ts';
+import type { Term } from './term/term.ts';
+
+export interface OperatorActionsOptions {
+  readonly pause: OperatorPause;
+  readonly levels: LogLevelSwitch;
+  /** Undefined while this daemon stands by. */
+  readonly term: () => Term | undefined;
+  /** Whether this daemon leads and applies changes now. */
+  readonly isRunning: () => boolean;
+  readonly dryRun: boolean;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
+/** What operators do to the running daemon. */
+export function createOperatorActions(options: OperatorActionsOptions): OperatorHandlers {
+  const { pause, levels, term, isRunning } = options;
+  const applied: AppliedWaitParts = {
+    source: () => term()?.stream.source,
+    applied: () => term()?.writer.applied,
+    inFlightBytes: () => term()?.pipeline.inFlightBytes ?? 0,
+    isRunning,
+  };
+  let rewinding: Promise<{ readonly result: 'rewound' } | Refused> | undefined;
+  return {
+    pause: () => ({ result: 'paused', since: new Date(pause.pause()).toISOString() }),
+    resume: () => {
+      pause.resume();
+      return { result: 'running' };
+    },
+    setLogLevel: (level, forMs) => levels.set(level, forMs),
+    rewind: async (moment) => {
+      if (rewinding !== undefined) return refused(notNow('another rewind is under way'));
+      rewinding = rewind(moment, options).catch((error: unknown) => refused(asUnstaleError(error)));
+      return rewinding.finally(() => {
+        rewinding = undefined;
+      });
+    },
+    wait: (target, timeoutMs, signal) => waitApplied(applied, target, timeoutMs, signal),
+  };
+}
+
+/** @throws UnstaleError that says why not */
+async function rewind(
+  moment: number,
+  { term: present, isRunning, dryRun, signal, log }: OperatorActionsOptions,
+): Promise<{ readonly result: 'rewound' }> {
+  if (dryRun) throw notNow('a dry run stores no positions');
+  const term = present();
+  const from = term?.writer.applied;
+  if (!isRunning() || term === undefined || from === undefined) {
+    throw notNow('this daemon does not apply changes now; ask the one that leads');
+  }
+  const { source } = term.stream;
+  if (source.openGap !== undefined) throw notNow('a gap is being recovered; rewind after it');
+  if (moment > Date.now()) throw notNow('that moment has not come yet');
+  const entries = await term.loadHistory();
+  const point = rewindPoint(entries, moment, from);
+  if (point === undefined) throw tooShort(entries[0]?.at);
+  const { position, entry } = point;
+  const newest = source.received ?? from;
+  await source.probe({ from: 'checkpoint', position, newest }, signal);
+  log.warn(
+    { from: formatPosition(position), applied: formatPosition(from), at: new Date(entry.at).toISOString() },
+    'the operator rewinds: changes are applied again, as deletes',
+  );
+  if (!(await term.repeatFrom(position))) throw notNow('the daemon is stopping');
+  const outcome = {
+    result: 'rewound' as const,
+    at: new Date(entry.at).toISOString(),
+    to: { file: position.file, offset: position.offset, gtid_set: position.gtidSet ?? null },
+    from: { file: from.file, offset: from.offset, gtid_set: from.gtidSet ?? null },
+  };
+  return outcome;
+}
+
+/** The error of a history that begins at `oldest`, ms since the epoch. */
+export function tooShort(oldest: number | undefined): UnstaleError {
+  return new UnstaleError(
+    'UNSTALE_HISTORY_TOO_SHORT',
+    oldest === undefined
+      ? 'no position of the past is kept yet'
+      : `the oldest moment that one can go back to is ${new Date(oldest).toISOString()}`,
+  );
+}
+
+function notNow(why: string): UnstaleError {
+  return new UnstaleError('UNSTALE_ACTION_REFUSED', why);
+}
+
+function refused({ code, message }: UnstaleError): Refused {
+  return { result: 'refused', code, message };
+}
