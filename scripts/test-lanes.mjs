@@ -1,11 +1,12 @@
-// `npm test`: all tests, in two lanes side by side. Each has servers of its own, and most of the time one waits for a
+// `npm test`: all tests, in lanes side by side. Each has servers of its own, and most of the time one waits for a
 // server to start or to fail: one after the other, the machine would be idle half of the time.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const LANES = [
   ['--project', 'unit', '--project', 'integration'],
-  ['--project', 'fault'],
+  ['--project', 'fault', '--shard', '1/2'],
+  ['--project', 'fault', '--shard', '2/2'],
 ];
 
 const vitest = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));

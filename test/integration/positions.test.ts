@@ -147,7 +147,7 @@ describe.each(inject('servers').mysql)('positions in hand, the source is $label'
       expect(refused).toMatchObject({
         code: 1,
         stderr: expect.stringMatching(
-          /connection \d+ .*no daemon answers.*UNSTALE_LEADER_RUNS\)\n {2}hint: Stop/,
+          /leads for this client_id.*no daemon answers.*UNSTALE_LEADER_RUNS\)\n {2}hint: Stop/,
         ),
       });
       expect(await refusalOf(setStopped(offline, { from: 'latest' }, { skipChanges: true }))).toMatch(
