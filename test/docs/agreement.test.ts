@@ -121,6 +121,11 @@ describe('names in the documents', () => {
     expect(unknown(named, /^[a-z]+\.[a-z_.]+$/g, (name) => fields.has(name))).toEqual([]);
   });
 
+  it('of documents in the hints of errors exist', () => {
+    const told = Object.entries(ERROR_CATALOG).map(([file, { hint }]) => ({ file, line: 0, text: hint }));
+    expect(unknown(told, /\bdocs\/[\w-]+\.\w+/g, (name) => isInRepository(name))).toEqual([]);
+  });
+
   it('of files of this repository exist', () => {
     const spans = code.filter(({ kind }) => kind === 'span');
     const pattern = /^(?:test|src|docs|deploy|config|scripts|bench)\/[\w./-]+\.\w+$/g;
