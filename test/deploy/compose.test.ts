@@ -1,10 +1,12 @@
+import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import * as z from 'zod';
 import { loadText } from '../support/config-text.ts';
-import { isInRepository, readRepository } from '../support/repository.ts';
+import { isInRepository, readRepository, repositoryPath } from '../support/repository.ts';
 
 const text = await readRepository('docker-compose.yml');
+const hasPromtool = spawnSync('promtool', ['--version'], { stdio: 'ignore' }).status === 0;
 const service = z.strictObject({
   image: z.string(),
   build: z.string().optional(),
@@ -85,6 +87,12 @@ describe('docker-compose.yml', () => {
 });
 
 describe('deploy/prometheus/prometheus.yml', () => {
+  it.skipIf(!hasPromtool)('is taken by Prometheus, with its rules', () => {
+    const file = repositoryPath('deploy/prometheus/prometheus.yml');
+    const { status, stdout, stderr } = spawnSync('promtool', ['check', 'config', file], { encoding: 'utf8' });
+    expect({ status, said: stdout + stderr }).toMatchObject({ status: 0 });
+  });
+
   it('scrapes each daemon, and loads rules that exist', async () => {
     const config = z
       .object({

@@ -1,11 +1,13 @@
+import { spawnSync } from 'node:child_process';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import * as z from 'zod';
 import type { Config } from '../../src/config/config.ts';
 import { loadText } from '../support/config-text.ts';
-import { isInRepository, readRepository, repositoryFiles } from '../support/repository.ts';
+import { isInRepository, readRepository, repositoryFiles, repositoryPath } from '../support/repository.ts';
 
 const FOLDER = 'deploy/kubernetes';
+const hasKubectl = spawnSync('kubectl', ['version', '--client'], { stdio: 'ignore' }).status === 0;
 const strings = z.record(z.string(), z.string());
 const selector = z.strictObject({ matchLabels: strings });
 
@@ -203,6 +205,21 @@ describe('deploy/kubernetes', () => {
       expect(Object.keys(secret.stringData)).toContain(key);
     }
     expect(wanted.map(({ key }) => key).toSorted()).toEqual(Object.keys(secret.stringData).toSorted());
+  });
+
+  it.skipIf(!hasKubectl)('is put together by kubectl, with one name for the configuration', () => {
+    const { stdout } = spawnSync('kubectl', ['kustomize', repositoryPath(FOLDER)], { encoding: 'utf8' });
+    const made = parseAllDocuments(stdout).map((document) => resource.parse(document.toJS()));
+    const kinds = made.map(({ kind }) => kind);
+    expect(kinds).toHaveLength(kustomize.resources.length + 1);
+    const configMap = made.find(({ kind }) => kind === 'ConfigMap')?.metadata?.name ?? '';
+    expect(configMap).toMatch(/^unstale-\w+$/);
+    const deployment = made.find(({ kind }) => kind === 'Deployment');
+    expect(JSON.stringify(deployment)).toContain(
+      `"configMap":{"items":[{"key":"unstale.yaml","path":"unstale.yaml"}],"name":"${configMap}"}`,
+    );
+    for (const { kind, metadata } of made.filter(({ kind }) => kind !== 'Namespace'))
+      expect([kind, metadata?.namespace]).toEqual([kind, kustomize.namespace]);
   });
 
   it('selects the pods wherever it selects', async () => {

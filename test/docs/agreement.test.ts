@@ -121,6 +121,11 @@ describe('names in the documents', () => {
     expect(unknown(named, /^[a-z]+\.[a-z_.]+$/g, (name) => fields.has(name))).toEqual([]);
   });
 
+  it('of documents in the hints of errors exist', () => {
+    const told = Object.entries(ERROR_CATALOG).map(([file, { hint }]) => ({ file, line: 0, text: hint }));
+    expect(unknown(told, /\bdocs\/[\w-]+\.\w+/g, (name) => isInRepository(name))).toEqual([]);
+  });
+
   it('of files of this repository exist', () => {
     const spans = code.filter(({ kind }) => kind === 'span');
     const pattern = /^(?:test|src|docs|deploy|config|scripts|bench)\/[\w./-]+\.\w+$/g;
@@ -165,8 +170,10 @@ describe('the command line', () => {
     const refused: string[] = [];
     for (const { place, args } of calls) {
       const problem = await refusal(args);
-      // A sentence names a command without what it needs.
-      const isNamed = place.kind === 'span' && /\(commander\.\w*missing\w*\)$/i.test(problem ?? '');
+      // A sentence names a command without what it needs; what stands for a value, such as POSITION, is none.
+      const isNamed =
+        (place.kind === 'span' && /\(commander\.\w*missing\w*\)$/i.test(problem ?? '')) ||
+        (args.some((arg) => /^[A-Z_]+$/.test(arg)) && /\(commander\.invalidArgument\)$/.test(problem ?? ''));
       if (problem !== undefined && !isNamed) refused.push(at(place, `unstale ${args.join(' ')}: ${problem}`));
     }
     expect(refused).toEqual([]);
