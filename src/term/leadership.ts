@@ -1,4 +1,5 @@
-import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
+import { asUnstaleError } from '../errors/unstale-error.ts';
+import type { UnstaleError } from '../errors/unstale-error.ts';
 import type { Log, RetryDelay, WriteGate } from '../pipeline/ports.ts';
 import { sleep } from '../runtime/sleep.ts';
 import type { Candidate } from '../state/candidate.ts';

@@ -96,9 +96,8 @@ describe.each(servers.mysql)('leadership without a failure, the source is $label
       }
 
       way.refuse();
-      await eventually(
-        'it applies nothing',
-        async () => (await (await daemon.request('/readyz')).text()).includes('nothing is applied'),
+      await eventually('it applies nothing', async () =>
+        (await (await daemon.request('/readyz')).text()).includes('nothing is applied'),
       );
       expect(await leaderStatus(daemon)).toMatchObject({ leader: false, lease: { valid_for_ms: 0 } });
       await shop.cache('user:1000001');
