@@ -92,7 +92,7 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
       lastEventAgeMs: source?.lastActivityAge,
       silenceTimeoutMs: limits.silenceTimeout,
       redisReachable,
-      leaseHeld: term === undefined || leadership.leads,
+      leaseHeld: term === undefined || leadership.gate.isOpen(),
       lagMs: lagMs(),
       maxLagMs: health.maxLag,
       ...(gap === undefined ? {} : { gap }),

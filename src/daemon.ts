@@ -5,9 +5,11 @@ import { TailHub } from './admin/tail.ts';
 import type { Config, Settings } from './config/config.ts';
 import { openRedis, openSourceClient, openState } from './connections.ts';
 import { ConfigWatch } from './config-watch.ts';
+import { createDaemonReloader } from './daemon-reload.ts';
 import { createDaemonView } from './daemon-view.ts';
 import { openDryRun } from './dry-run.ts';
-import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
+import { asUnstaleError } from './errors/unstale-error.ts';
+import type { UnstaleError } from './errors/unstale-error.ts';
 import { openInsight } from './insight.ts';
 import { LogLevelSwitch } from './log-level.ts';
 import { ErrorRing, keepError, keepingErrors } from './observability/error-ring.ts';
@@ -19,7 +21,6 @@ import { createOperatorActions } from './operator-actions.ts';
 import { OperatorPause } from './operator-pause.ts';
 import { requirePreconditions } from './preconditions.ts';
 import { createRedisSink } from './redis/sink.ts';
-import { Reloader } from './reload.ts';
 import type { ReloadOutcome, ReloadRequest } from './reload.ts';
 import { createRetryDelay } from './runtime/backoff.ts';
 import { sleep } from './runtime/sleep.ts';
@@ -102,7 +103,7 @@ export async function startDaemon(first: Config, { log: written, load }: DaemonT
       ? undefined
       : new Candidate({
           lock,
-          holder: `${hostname()}:${process.pid}`,
+          holder: `${hostname().slice(0, 200)}:${process.pid}`,
           adminAddress: () => adminAddress,
           timeout: leaseTimeout,
           sleep,
@@ -172,49 +173,21 @@ export async function startDaemon(first: Config, { log: written, load }: DaemonT
       log,
     });
 
-    /** What it allows can only be asked when it is there; until then the configuration before stays in force. */
-    const redisIsBack = async (): Promise<void> => {
-      for (let attempt = 1; ; attempt += 1) {
-        try {
-          await redis.checkReady(config.redis.connectTimeout);
-          return;
-        } catch (thrown) {
-          const error = asUnstaleError(thrown);
-          if (error.policy.directive !== 'retry') throw error;
-          if (leadership.stopping.aborted)
-            throw new UnstaleError('UNSTALE_RELOAD_REFUSED', 'the daemon is stopping', { cause: error });
-          if (attempt === 1) log.info({ reason: error.message }, 'Redis is away; the reload waits for it');
-          await retryDelay(attempt, leadership.stopping);
-        }
-      }
-    };
-    const reloader = new Reloader({
+    const reloader = createDaemonReloader({
       load,
       current: () => config,
-      check: async (next) => {
-        const refusal = leadership.term?.refusal();
-        if (refusal !== undefined) throw new UnstaleError('UNSTALE_RELOAD_REFUSED', refusal);
-        if (!config.dryRun) await redisIsBack();
-        await requirePreconditions(next, client, redis, log);
-      },
-      apply: async (next, removals) => {
-        await leadership.settled();
-        if (leadership.stopping.aborted) return 'stopping';
-        const { term } = leadership;
-        const answer = term === undefined ? 'standby' : await term.reload(next, removals);
-        const ending = leadership.stopping.aborted || leadership.fatal !== undefined;
-        if (answer === false && ending) return 'stopping';
-        // A term that ended meanwhile is as if there had been none.
+      onApplied: (next) => {
         config = next;
         insight.activity.rules.reset();
-        log.setLevel(next.log.level);
-        return answer === true ? 'leading' : 'standby';
       },
+      leadership,
+      client,
+      redis,
+      retryDelay,
       log,
     });
     const started = Promise.withResolvers<void>();
     const reload = async (request: ReloadRequest): Promise<ReloadOutcome> => {
-      // A stream that is being opened cannot be replaced.
       await started.promise;
       const outcome = await reloader.reload(request);
       if (outcome.result !== 'refused') levels.reset();

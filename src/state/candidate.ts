@@ -70,11 +70,16 @@ export class Candidate {
       return undefined;
     }
     const since = now();
-    const token = await lock.announce({ holder, adminAddress: adminAddress() });
+    const self = { holder, adminAddress: adminAddress() };
+    const token = await lock.announce(self, this.#leader?.token ?? 0).catch(async (error: unknown) => {
+      // Who cannot say that it leads must not keep others from it.
+      await lock.release().catch(() => undefined);
+      throw error;
+    });
     // The number is used up then; the next one is as good.
     if (token === undefined || losses !== this.#losses) return undefined;
-    this.#leader = { holder, adminAddress: adminAddress(), token };
-    this.#lease = new SessionLease({ ...this.#options, token, since });
+    this.#leader = { ...self, token };
+    this.#lease = new SessionLease({ ...this.#options, self, token, since });
     return this.#lease;
   }
 }

@@ -34,6 +34,7 @@ export const UNLEASED: HeldLease = {
 
 export interface SessionLeaseOptions {
   readonly lock: LeaderLock;
+  readonly self: Omit<Leader, 'token'>;
   readonly token: number;
   /** After so long without a statement the server ends the session and frees the lock, ms. */
   readonly timeout: number;
@@ -147,16 +148,18 @@ export class SessionLease implements HeldLease {
     try {
       const [sent, losses] = [now(), this.#losses];
       const { mine, leader } = await lock.look();
-      if (leader?.token !== this.token) {
+      const newest = leader?.token ?? 0;
+      if (newest > this.token) {
         await this.#lose(leader, mine);
         return true;
       }
-      if (mine) {
+      if (mine && newest === this.token) {
         if (losses === this.#losses) this.#confirm(sent);
         return true;
       }
       this.#noteUnsure('the session that held the lock has ended');
-      await lock.take(WAIT);
+      if (mine) await this.#announceAgain();
+      else if (!(await lock.take(WAIT)) && newest !== this.token) await this.#lose(leader, false);
       // What came of it is looked at: somebody may have led, and the connection may be a new one again.
       this.#hurry();
       return true;
@@ -174,6 +177,13 @@ export class SessionLease implements HeldLease {
       this.#options.log.info({ fencing_token: this.token }, 'leading again: nobody has led in between');
     this.#unsure = false;
     this.#changed();
+  }
+
+  /** The tables were set back, as by a failover of their server to a replica that was behind: nobody has led since. */
+  async #announceAgain(): Promise<void> {
+    const { lock, self, log } = this.#options;
+    await lock.announce(self, this.token - 1);
+    log.warn({ fencing_token: this.token }, 'the state tables did not know of this leader; now they do');
   }
 
   async #lose(leader: Leader | undefined, mine: boolean): Promise<void> {

@@ -39,10 +39,10 @@ export interface LeaderLock {
   take(seconds: number): Promise<boolean>;
   look(): Promise<LockView>;
   /**
-   * Writes that this session's daemon leads, under the next number, which fences off everybody before it; undefined if
-   * the session has lost the lock meanwhile.
+   * Writes that this session's daemon leads, and resolves with its number, which fences off everybody before it: higher
+   * than the last one in the table, and than `after`. Undefined if the session has lost the lock meanwhile.
    */
-  announce(leader: Omit<Leader, 'token'>): Promise<number | undefined>;
+  announce(leader: Omit<Leader, 'token'>, after: number): Promise<number | undefined>;
   release(): Promise<void>;
 }
 
@@ -67,14 +67,14 @@ export function createLeaderLock({ client, database, clientId }: LeaderLockOptio
       const [row] = await inState(client.query('SELECT GET_LOCK(?, ?) AS locked', [name, seconds]));
       return Number(row?.['locked']) === 1;
     },
-    announce: async ({ holder, adminAddress = null }) => {
+    announce: async ({ holder, adminAddress = null }, after) => {
       const sql =
         `INSERT INTO ${table} (client_id, fencing_token, holder, admin_address, acquired_at) ` +
-        'SELECT ?, 1, ?, ?, UTC_TIMESTAMP(3) FROM (SELECT 1 AS one) AS single ' +
+        'SELECT ?, ?, ?, ?, UTC_TIMESTAMP(3) FROM (SELECT 1 AS one) AS single ' +
         'WHERE IS_USED_LOCK(?) = CONNECTION_ID() ' +
-        `ON DUPLICATE KEY UPDATE fencing_token = leases.fencing_token + 1, ` +
+        'ON DUPLICATE KEY UPDATE fencing_token = GREATEST(leases.fencing_token + 1, VALUES(fencing_token)), ' +
         'holder = VALUES(holder), admin_address = VALUES(admin_address), acquired_at = VALUES(acquired_at)';
-      const written = await inState(client.write(sql, [clientId, holder, adminAddress, name]));
+      const written = await inState(client.write(sql, [clientId, after + 1, holder, adminAddress, name]));
       if (written === 0) return undefined;
       const { mine, leader } = await look();
       return mine ? leader?.token : undefined;

@@ -78,7 +78,7 @@ export function createStoppedClient(options: LeaderLockOptions): StoppedClient {
     release: () => lock.release().catch(() => undefined),
     write: async (checkpoint) => {
       const holder = `operator@${hostname()}:${process.pid}`;
-      const token = await lock.announce({ holder, adminAddress: undefined });
+      const token = await lock.announce({ holder, adminAddress: undefined }, 0);
       if (token === undefined) {
         throw new UnstaleError(
           'UNSTALE_STATE_UNAVAILABLE',

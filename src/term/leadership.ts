@@ -1,4 +1,5 @@
-import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
+import { asUnstaleError } from '../errors/unstale-error.ts';
+import type { UnstaleError } from '../errors/unstale-error.ts';
 import type { Log, RetryDelay, WriteGate } from '../pipeline/ports.ts';
 import { sleep } from '../runtime/sleep.ts';
 import type { Candidate } from '../state/candidate.ts';
@@ -18,6 +19,10 @@ export interface LeadershipOptions {
   readonly log: Log;
 }
 
+/** What a term may end with because another daemon leads. */
+const OF_ANOTHER_LEADER: ReadonlySet<string> = new Set(['UNSTALE_LEASE_LOST', 'UNSTALE_SERVER_ID_CLASH']);
+/** What a daemon that stands by waits for the end of: the server of the state may be about to be promoted. */
+const WAITED_FOR: ReadonlySet<string> = new Set(['UNSTALE_STATE_READ_ONLY']);
 /** Longest wait for the lock to be given back at the end, ms: the end of the connection frees it too. */
 const RELEASE_PATIENCE = 1000;
 /**
@@ -54,9 +59,9 @@ export class Leadership {
     return this.#lease;
   }
 
-  /** Whether this daemon leads, and knows that it does. */
+  /** Whether this daemon leads, and knows that it does; one that changes nothing never leads. */
   get leads(): boolean {
-    return this.#term !== undefined && this.#lease?.isOpen() === true;
+    return this.#options.candidate !== undefined && this.#term !== undefined && this.gate.isOpen();
   }
 
   /** Open while this daemon holds the lease, whatever the term. */
@@ -65,11 +70,11 @@ export class Leadership {
     opened: async (signal) => this.#lease?.opened(signal),
   };
 
-  /** What ends the daemon, or what would if it is certain that it still leads. */
+  /** What ends the daemon, as soon as that is certain. */
   get fatal(): UnstaleError | undefined {
     if (this.#fatal !== undefined) return this.#fatal;
     const failure = this.#term?.failure;
-    return failure?.code === 'UNSTALE_LEASE_LOST' ? undefined : failure;
+    return failure === undefined || OF_ANOTHER_LEADER.has(failure.code) ? undefined : failure;
   }
 
   /** Aborts when the daemon is stopped. */
@@ -94,9 +99,11 @@ export class Leadership {
     }
     try {
       await this.#open(lease);
-    } catch (error) {
+    } catch (thrown) {
       await this.#release();
-      throw error;
+      const error = asUnstaleError(thrown);
+      if (error.code !== 'UNSTALE_LEASE_LOST') throw error;
+      this.#standBy();
     }
   }
 
@@ -150,9 +157,9 @@ export class Leadership {
       } catch (thrown) {
         const error = asUnstaleError(thrown);
         if (signal.aborted) return false;
-        if (error.policy.directive !== 'retry') throw error;
+        const passes = WAITED_FOR.has(error.code) || (await this.#endsTheTermOnly(error, performance.now()));
+        if (!passes && error.policy.directive !== 'retry') throw error;
         if (attempt === 1) log.warn({ err: error }, 'cannot lead yet; trying again');
-        if (error.code === 'UNSTALE_LEASE_LOST') await this.#release();
         await retryDelay(attempt, signal);
       }
     }

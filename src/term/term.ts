@@ -204,9 +204,9 @@ export class Term {
     if (this.#failure?.code !== 'UNSTALE_LEASE_LOST') await this.#storeLast();
     await this.#close();
     const { stored } = this.writer;
-    if (this.#failure === undefined)
+    if (this.#failure?.code !== 'UNSTALE_LEASE_LOST')
       log.info(stored === undefined ? {} : { position: formatPosition(stored) }, 'stopped');
-    else throw this.#failure;
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /** Stops reading, so that `run` finishes what is open; bounded by `shutdown_timeout`. */

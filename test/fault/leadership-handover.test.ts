@@ -85,6 +85,8 @@ describe.each(servers.mysql)('leadership without a failure, the source is $label
       await load.more(200);
       const lock = lockName(shop.db.stateDatabase, shop.db.name);
       for (let round = 1; round <= 3; round += 1) {
+        // As after a failover of the state server to a replica that was behind.
+        if (round === 3) await shop.db.query(`DELETE FROM ${shop.db.stateDatabase}.leases`);
         const [row] = await shop.db.query('SELECT IS_USED_LOCK(?) AS holder', [lock]);
         await shop.db.query(`KILL ${Number(row?.['holder'])}`);
         await eventually(
@@ -96,9 +98,8 @@ describe.each(servers.mysql)('leadership without a failure, the source is $label
       }
 
       way.refuse();
-      await eventually(
-        'it applies nothing',
-        async () => (await (await daemon.request('/readyz')).text()).includes('nothing is applied'),
+      await eventually('it applies nothing', async () =>
+        (await (await daemon.request('/readyz')).text()).includes('nothing is applied'),
       );
       expect(await leaderStatus(daemon)).toMatchObject({ leader: false, lease: { valid_for_ms: 0 } });
       await shop.cache('user:1000001');

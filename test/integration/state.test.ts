@@ -73,7 +73,7 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
     const lead = async (client: SqlWriter, clientId = 'shop'): Promise<TableOptions> => {
       const lock = lockOf(client, clientId);
       expect(await lock.take(0)).toBe(true);
-      const token = await lock.announce({ holder: 'here:1', adminAddress: undefined });
+      const token = await lock.announce({ holder: 'here:1', adminAddress: undefined }, 0);
       return tablesOf(client, token, clientId);
     };
     const tablesOf = (client: SqlWriter, token = 0, clientId = 'shop'): TableOptions => {
