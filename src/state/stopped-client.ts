@@ -70,12 +70,12 @@ export function createStoppedClient(options: Omit<PositionStoreOptions, 'log'>):
 
   const leader = async (): Promise<Leader | undefined> => {
     const [row] = await query('SELECT IS_USED_LOCK(?) AS session', [lock]);
-    const holder = row?.['session'];
-    if (holder === null || holder === undefined) return undefined;
+    const holder = Number(row?.['session'] ?? 0);
+    if (holder === 0) return undefined;
     const known = await lease();
     const [name, address, since] = [known?.['holder'], known?.['admin_address'], Number(known?.['since'])];
     return {
-      holder: typeof name === 'string' ? name : `connection ${String(holder)} of the state server`,
+      holder: typeof name === 'string' ? name : `connection ${holder} of the state server`,
       ...(typeof address === 'string' && address !== '' ? { adminAddress: address } : {}),
       ...(Number.isSafeInteger(since) ? { since } : {}),
     };
