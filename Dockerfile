@@ -4,7 +4,7 @@
 #   docker run -v ./unstale.yaml:/etc/unstale/unstale.yaml:ro -e MYSQL_PASSWORD unstale
 #
 # The daemon writes nothing to the file system (its position lives in MySQL): --read-only works. The health
-# check asks port 9630, the default of `admin.listen`; metrics from outside need 0.0.0.0:9630 there.
+# check asks port 9630, the default of `admin.listen`; metrics from outside need 0.0.0.0:9630 there, and an admin.token.
 
 FROM node:24 AS build
 WORKDIR /build

@@ -197,10 +197,15 @@ export function createMetrics(options: MetricsOptions): Metrics {
     "Binlog from the beginning of the server's oldest file to the stored position.",
     'gapBytesToOldestBinlog',
   );
-  counter('paused_seconds_total', 'Time for which the binlog stood paused for Redis.', [], function () {
-    this.reset();
-    this.inc(Math.max(0, sources?.pausedSeconds() ?? 0));
-  });
+  counter(
+    'paused_seconds_total',
+    'Time for which the binlog stood paused, for Redis or by an operator.',
+    [],
+    function () {
+      this.reset();
+      this.inc(Math.max(0, sources?.pausedSeconds() ?? 0));
+    },
+  );
   counter('hints_unread_total', 'Statements that may name keys and were not searched.', [], function () {
     this.reset();
     this.inc(sources?.hintsUnread() ?? 0);
