@@ -10,6 +10,9 @@
 #
 # The base is slim and not distroless: it can be pinned to the version of Node.js that the tests run on, and an
 # operator finds a shell, `unstale check` and `unstale explain` where the network is that of the daemon.
+#
+# The health check asks port 9630, the default of `admin.listen`. Metrics from outside need 0.0.0.0:9630 there, and an
+# admin.token, without which the daemon does not start.
 
 ARG NODE_IMAGE=node:24.21.0-bookworm-slim
 

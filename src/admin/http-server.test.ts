@@ -5,13 +5,45 @@ import { connect } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import { createAdminServer } from './http-server.ts';
-import type { AdminHandlers } from './handlers.ts';
+import type { AdminHandlers, OperatorHandlers } from './handlers.ts';
 import type { AdminServer } from './http-server.ts';
 
 const servers: AdminServer[] = [];
 afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.close()));
 });
+
+/** What the operator routes have asked for. */
+const asked: string[] = [];
+const operator: OperatorHandlers = {
+  pause: () => {
+    asked.push('pause');
+    return { result: 'paused', since: 'now' };
+  },
+  resume: () => ({ result: 'running' }),
+  setLogLevel: (level, forMs) => {
+    asked.push(`${level} ${forMs}`);
+    return { result: 'set', level };
+  },
+  rewind: (moment) => {
+    asked.push(`rewind ${new Date(moment).toISOString()}`);
+    return moment > 0
+      ? Promise.resolve({ result: 'rewound' })
+      : Promise.resolve({ result: 'refused', code: 'UNSTALE_HISTORY_TOO_SHORT', message: 'none' });
+  },
+  wait: (target, timeoutMs, signal) => {
+    asked.push(`wait ${JSON.stringify(target)} ${timeoutMs}`);
+    const answer = { applied: 'f:4', missing: '' };
+    if (target.gtid === 'unknown') return Promise.resolve({ ...answer, result: 'unknown' });
+    if (target.gtid !== 'for-ever') return Promise.resolve({ ...answer, result: 'applied' });
+    return new Promise((resolve) => {
+      signal.addEventListener('abort', () => {
+        asked.push('gone');
+        resolve({ ...answer, result: 'timeout' });
+      });
+    });
+  },
+};
 
 const working: AdminHandlers = {
   contentType: 'text/plain; version=0.0.4; charset=utf-8',
@@ -30,6 +62,7 @@ function create(
   const server = createAdminServer({
     ...address,
     handlers: { ...working, ...handlers },
+    operator,
     log,
     closeGraceMs: 0,
   });
@@ -92,6 +125,81 @@ describe('the admin server reloads', () => {
     const { port } = await server.listen();
     expect(await ask(port, '/reload', 'POST')).toMatchObject({ status: 401 });
     expect(await ask(port, '/status')).toMatchObject({ status: 200 });
+  });
+});
+
+describe('the admin server lets operators', () => {
+  afterEach(() => void asked.splice(0));
+
+  it('pause, resume, change the log level and go back, by POST only', async () => {
+    expect(await get('/pause')).toMatchObject({ status: 405 });
+    expect(asked).toEqual([]);
+    for (const path of [
+      '/pause',
+      '/resume',
+      '/log-level?level=debug&for=10m',
+      '/position/rewind?to=1970-01-01T00:00:01%2B00:00',
+      '/position/rewind?by=1m',
+    ]) {
+      expect(await get(path, {}, 'POST')).toMatchObject({ status: 200 });
+    }
+    expect(asked.slice(0, 3)).toEqual(['pause', 'debug 600000', 'rewind 1970-01-01T00:00:01.000Z']);
+    expect(await get('/position/rewind?to=1970-01-01T00:00Z', {}, 'POST')).toMatchObject({
+      status: 422,
+      body: expect.stringContaining('UNSTALE_HISTORY_TOO_SHORT'),
+    });
+  });
+
+  it.each([
+    '/pause?now=1',
+    '/log-level',
+    '/log-level?level=loud',
+    '/log-level?level=debug&for=0s',
+    '/log-level?level=debug&for=900d',
+    '/position/rewind',
+    '/position/rewind?by=ten',
+    '/position/rewind?by=1m&to=1970-01-01T00:00Z',
+    '/position/rewind?to=2026-11-29T21:00',
+    '/position/rewind?to=yesterday',
+  ])('do nothing by mistake: %s', async (path) => {
+    const { status, body } = await get(path, {}, 'POST');
+    expect(status).toBe(400);
+    expect(JSON.parse(body)).toEqual({ error: expect.any(String) });
+    expect(asked).toEqual([]);
+  });
+
+  it('wait, for as long as one request may, and not after they have gone', async () => {
+    const { server } = create();
+    const { port } = await server.listen();
+    expect(await ask(port, '/wait?gtid=0-1-5')).toMatchObject({ status: 200 });
+    expect(await ask(port, '/wait?position=binlog.000001:4&timeout=500h')).toMatchObject({ status: 200 });
+    expect(await ask(port, '/wait?gtid=unknown')).toMatchObject({ status: 409 });
+    expect(asked[1]).toBe('wait {"place":{"file":"binlog.000001","offset":4}} 10000');
+    for (const query of [
+      '',
+      '?gtid=1&position=2',
+      '?position=binlog.000001',
+      '?gtid=0-1-5&timeout=1',
+      '?gtids=0-1-5',
+    ]) {
+      expect(await ask(port, `/wait${query}`)).toMatchObject({ status: 400 });
+    }
+    expect(await ask(port, '/wait?gtid=0-1-5', 'POST')).toMatchObject({ status: 405 });
+    const leaving = connect({ host: '127.0.0.1', port });
+    leaving.write('GET /wait?gtid=for-ever HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+    await vi.waitUntil(() => asked.some((line) => line.includes('for-ever')));
+    leaving.destroy();
+    await vi.waitUntil(() => asked.includes('gone'));
+  });
+
+  it('do nothing without the token', async () => {
+    const { server } = create({}, { host: '127.0.0.1', port: 0, token: 'secret-token-1' });
+    const { port } = await server.listen();
+    for (const path of ['/pause', '/resume', '/log-level?level=debug', '/position/rewind?by=1m']) {
+      expect(await ask(port, path, 'POST')).toMatchObject({ status: 401 });
+    }
+    expect(await ask(port, '/wait?gtid=0-1-5')).toMatchObject({ status: 401 });
+    expect(asked).toEqual([]);
   });
 });
 

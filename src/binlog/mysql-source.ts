@@ -1,3 +1,4 @@
+import { gtidField } from '../change/gtids.ts';
 import type { SourcePosition } from '../change/position.ts';
 import { formatPosition } from '../change/position.ts';
 import type { SourceEvent } from '../change/source-event.ts';
@@ -255,6 +256,7 @@ export class MysqlSource implements ChangeSource {
           tables: event.tables.map(formatReach),
           reason: event.reason,
           after: formatPosition(after()),
+          ...(event.mark === undefined ? {} : gtidField([event.mark])),
         },
         'a change without rows: every key of these tables is removed',
       );

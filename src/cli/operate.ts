@@ -40,7 +40,7 @@ export function addOperateCommands(program: Command): void {
     .action((level: string, flags: OperateFlags) => {
       const query = new URLSearchParams({ level, ...(flags.for === undefined ? {} : { for: flags.for }) });
       return operate(flags, `/log-level?${query.toString()}`, ({ until }) =>
-        until === null ? `the log level is ${level}` : `the log level is ${level} until ${String(until)}`,
+        typeof until === 'string' ? `the log level is ${level} until ${until}` : `the log level is ${level}`,
       );
     });
 }

@@ -23,3 +23,36 @@ describe('admin.token', () => {
     },
   );
 });
+
+const listening = (listen: string, more = ''): string => `client_id: shop
+source: {url: "mysql://unstale@db"}
+redis: {url: "redis://cache"}
+rules: [{table: shop.users, key: "user:{id}"}]
+admin:
+  listen: ${JSON.stringify(listen)}
+${more}`;
+
+describe('admin.listen', () => {
+  it.each(['0.0.0.0:9630', '[::]:9630', '10.1.2.3:9630', 'daemon.example:9630'])(
+    '%s is refused without a token, where it stands and with what to do',
+    async (listen) => {
+      expect(await problemsOf(listening(listen))).toEqual([
+        expect.objectContaining({
+          path: 'admin.listen',
+          line: 6,
+          message: expect.stringContaining('no admin.token'),
+          remedy: expect.stringContaining('set admin.token'),
+        }),
+      ]);
+      const config = await loadText(listening(listen, '  token: a-token-of-the-shop'));
+      expect(config.admin).toMatchObject({ token: 'a-token-of-the-shop' });
+    },
+  );
+
+  it.each(['127.0.0.1:9630', '127.9.9.9:1', '[::1]:9630', 'localhost:0', 'off'])(
+    '%s needs none',
+    async (listen) => {
+      await expect(loadText(listening(listen))).resolves.toBeDefined();
+    },
+  );
+});

@@ -4,7 +4,13 @@ import { loadText } from '../../test/support/config-text.ts';
 import { SCHEMA_FIELDS } from './schema-paths.ts';
 
 const PEM = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
-const ENV = { MYSQL_PASSWORD: 'm', STATE_PASSWORD: 's', REDIS_PASSWORD: 'r', READER_PASSWORD: 'q' };
+const ENV = {
+  MYSQL_PASSWORD: 'm',
+  STATE_PASSWORD: 's',
+  REDIS_PASSWORD: 'r',
+  READER_PASSWORD: 'q',
+  UNSTALE_TOKEN: 'a-token-of-the-shop',
+};
 const FILES = {
   'secrets/mysql-password': 'p',
   'secrets/redis-password': 'p',

@@ -172,7 +172,9 @@ function resolveAdmin(document: ConfigDocument, raw: RawConfig['admin']): AdminC
     document.report(['admin', 'token'], 'holds what no HTTP header can hold', remedy);
   }
   if (listen === 'off') return undefined;
-  if (token === '' && !isLoopback(listen.host)) {
+  // A token that is written, but wrong, is reported by itself.
+  const hasNone = token === '' && (raw?.token === '' || !document.has(['admin', 'token']));
+  if (hasNone && !isLoopback(listen.host)) {
     const remedy = 'set admin.token too, for example token: ${UNSTALE_TOKEN}, or listen on 127.0.0.1:9630';
     document.report(
       ['admin', 'listen'],

@@ -56,7 +56,7 @@ export function renderStarter(options: StarterOptions): string {
     rules.some((rule) => rule.active) ? 'rules:' : 'rules: [] # No table is usable: write at least one rule.',
     ...rules.flatMap((rule) => rule.lines),
     '',
-    '# Metrics and health for the operator; only endpoints that read. Off: listen: off',
+    '# Metrics, health and actions for the operator; another address needs a token. Off: listen: off',
     'admin:',
     '  listen: 127.0.0.1:9630',
     '',

@@ -211,10 +211,15 @@ export function createMetrics(options: MetricsOptions): Metrics {
   gauge('ready', 'Whether Redis follows MySQL, as /readyz says.', 'ready');
   gauge('purge_near', 'Whether binlog that was not read may soon be purged.', 'purgeNear');
   registerRedisMetrics(registry, () => sources?.redisNodes() ?? []);
-  counter('paused_seconds_total', 'Time for which the binlog stood paused for Redis.', [], function () {
-    this.reset();
-    this.inc(Math.max(0, sources?.pausedSeconds() ?? 0));
-  });
+  counter(
+    'paused_seconds_total',
+    'Time for which the binlog stood paused, for Redis or by an operator.',
+    [],
+    function () {
+      this.reset();
+      this.inc(Math.max(0, sources?.pausedSeconds() ?? 0));
+    },
+  );
   counter('hints_unread_total', 'Statements that may name keys and were not searched.', [], function () {
     this.reset();
     this.inc(sources?.hintsUnread() ?? 0);

@@ -1,4 +1,5 @@
 import type { CacheCommand, CommandBatch } from '../change/command.ts';
+import { gtidField } from '../change/gtids.ts';
 import { asUnstaleError } from '../errors/unstale-error.ts';
 import { coalesceAll } from './coalesce.ts';
 import { GlobalLimit } from './global-limit.ts';
@@ -151,7 +152,7 @@ export class Delivery {
   }
 
   async #apply(sent: CommandBatch): Promise<boolean> {
-    const { sink, observer, retryDelay, abort } = this.#options;
+    const { sink, observer, retryDelay, abort, log } = this.#options;
     const deletes =
       this.#global === undefined ? 0 : sent.commands.filter(({ kind }) => kind === 'delete').length;
     if (deletes > 0 && (await this.#global?.acquire(deletes)) === false) return false;
@@ -161,11 +162,16 @@ export class Delivery {
         case 'durable':
           observer.applied(sent, result);
           return true;
-        case 'poisoned':
+        case 'poisoned': {
           observer.poisoned(result.command);
-          throw asUnstaleError(result.error);
+          const error = asUnstaleError(result.error);
+          const about = { rule: result.command.rule, code: error.code, ...gtidField(sent.marks) };
+          log.error(about, 'Redis refuses a command for good; the position stays before it');
+          throw error;
+        }
         case 'retryable':
           observer.retry(result.error);
+          log.debug({ attempt, err: result.error, ...gtidField(sent.marks) }, 'a batch is sent again');
           this.#retrying += 1;
           await retryDelay(attempt, abort).finally(() => {
             this.#retrying -= 1;

@@ -1,5 +1,5 @@
 import type { CacheCommand, CommandBatch, Guard, UpdateOutcome } from '../change/command.ts';
-import type { CommitMark } from '../change/source-event.ts';
+import { gtidsOf } from '../change/gtids.ts';
 import { companionKey } from '../protocol/companion-key.ts';
 import type { Invalidation, Update } from '../protocol/scripts.ts';
 import type { RedisConnection } from './connection.ts';
@@ -22,29 +22,6 @@ export interface MarkerOptions {
  */
 export function namesOf({ key, guard }: DeleteCommand): readonly string[] {
   return guard === undefined ? [key] : [key, companionKey(key)];
-}
-
-/** The GTIDs of transactions as replicas know them, or '' where one has none. */
-export function gtidsOf(marks: readonly CommitMark[]): string {
-  const bySource = new Map<string, { first: number; last: number }[]>();
-  for (const { gtid } of marks) {
-    if (gtid === undefined) return '';
-    const ranges = bySource.get(gtid.source) ?? [];
-    bySource.set(gtid.source, ranges);
-    const last = ranges.at(-1);
-    if (last !== undefined && last.last + 1 === gtid.sequence) last.last = gtid.sequence;
-    else ranges.push({ first: gtid.sequence, last: gtid.sequence });
-  }
-  return [...bySource].map(([source, ranges]) => formatGtids(source, ranges)).join(',');
-}
-
-/** MySQL: `uuid:1-5:7`; MariaDB, whose sources are `domain-server`: the last one stands for those before. */
-function formatGtids(source: string, ranges: readonly { first: number; last: number }[]): string {
-  if (/^\d+-\d+$/.test(source)) return `${source}-${Math.max(...ranges.map(({ last }) => last))}`;
-  return [
-    source,
-    ...ranges.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)),
-  ].join(':');
 }
 
 /** Removes keys with a marker; resolves with how many existed. @throws UnstaleError of the command that failed. */

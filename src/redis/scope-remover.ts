@@ -1,6 +1,7 @@
 import type { CommandBatch } from '../change/command.ts';
 import type { Log, Sleep } from '../pipeline/ports.ts';
 import type { ScopeCommand } from './batch-parts.ts';
+import { gtidField } from '../change/gtids.ts';
 import { companionPatterns } from '../protocol/companion-key.ts';
 import type { RedisConnection } from './connection.ts';
 import { ScopeSweep } from './scope.ts';
@@ -61,14 +62,15 @@ export function createScopeRemover(options: ScopeRemoverOptions): ScopeRemover {
   const known = new WeakMap<CommandBatch, readonly Sweeping[]>();
   const lastSession = new WeakMap<CommandBatch, number>();
 
-  const begin = (stage: Stage, all: readonly ScopeCommand[]): Sweeping[] => {
+  const begin = (stage: Stage, all: readonly ScopeCommand[], batch: CommandBatch): Sweeping[] => {
     const scopes = all.filter((scope) => isOf(stage, scope));
     const [first] = scopes;
     if (first === undefined) return [];
     const wanted = [...new Set(scopes.map(({ pattern }) => pattern))];
     const patterns = stage === 'companions' ? wanted.flatMap(companionPatterns) : wanted;
     const members = stage === 'sets';
-    const about = { patterns, reasons: [...new Set(scopes.map(({ reason }) => reason))] };
+    const reasons = [...new Set(scopes.map(({ reason }) => reason))];
+    const about = { patterns, reasons, ...gtidField(batch.marks) };
     const sweep = new ScopeSweep(patterns, {
       nodes,
       keysPerRemoval: members ? 1 : keysPerCommand,
@@ -92,7 +94,7 @@ export function createScopeRemover(options: ScopeRemoverOptions): ScopeRemover {
     // Who answers in another session may never have got what was removed.
     const isLost = open?.every(({ finished }) => finished) === true && lastSession.get(batch) !== sessions();
     if (open !== undefined && !isLost) return open;
-    const sweepings = STAGES.flatMap((stage) => begin(stage, scopes));
+    const sweepings = STAGES.flatMap((stage) => begin(stage, scopes, batch));
     for (const { about } of sweepings) log.info(about, 'removing all keys of scopes');
     known.set(batch, sweepings);
     return sweepings;

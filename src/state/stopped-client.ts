@@ -59,12 +59,13 @@ export function createStoppedClient(options: LeaderLockOptions): StoppedClient {
     }
   };
   const leader = async (): Promise<RunningLeader | undefined> => {
-    const session = (await query('SELECT IS_USED_LOCK(?) AS session', [lock.name]))?.['session'] ?? null;
-    if (session === null) return undefined;
+    const row = await query('SELECT IS_USED_LOCK(?) AS session', [lock.name]);
+    const session = Number(row?.['session'] ?? 0);
+    if (session === 0) return undefined;
     const known = await lease();
     const [name, address, since] = [known?.['holder'], known?.['admin_address'], Number(known?.['since'])];
     return {
-      holder: typeof name === 'string' ? name : `connection ${Number(session)} of the state server`,
+      holder: typeof name === 'string' ? name : `connection ${session} of the state server`,
       ...(typeof address === 'string' && address !== '' ? { adminAddress: address } : {}),
       ...(Number.isSafeInteger(since) ? { since } : {}),
     };

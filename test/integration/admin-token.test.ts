@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { runCli } from '../support/cli.ts';
 import { startDaemon } from '../support/daemon-process.ts';
 import type { DaemonProcess } from '../support/daemon-process.ts';
 import { openShop } from '../support/shop.ts';
@@ -53,10 +54,16 @@ describe('the admin server of a daemon', () => {
     const { port } = new URL(daemon.adminUrl);
     await daemon.stop();
 
-    await start({ listen: `0.0.0.0:${port}` });
-    const response = await fetch(`http://127.0.0.1:${port}/tail`);
-    expect(response.status).toBe(403);
-    expect(await response.json()).toEqual({ error: expect.stringContaining('admin.token') });
+    // Where others can connect, none of this is left to chance.
+    const open = await startDaemon(shop.config({ rest: { admin: { listen: `0.0.0.0:${port}` } } }));
+    expect(await open.exited).toMatchObject({ code: 2 });
+    expect(open.output()).toMatch(/admin\.listen.*no admin\.token/);
+    const checked = await runCli(['check', '-c', open.configFile]);
+    expect(checked).toMatchObject({ code: 2, stderr: expect.stringContaining('set admin.token') });
+
+    const token = 'a-token-of-the-shop';
+    await start({ listen: `0.0.0.0:${port}`, token });
+    expect((await fetch(`http://127.0.0.1:${port}/tail`)).status).toBe(401);
     expect((await fetch(`http://127.0.0.1:${port}/status`)).status).toBe(200);
     await daemon.stop();
   });

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, i
 
 import type { Checkpoint } from '../../src/change/checkpoint.ts';
 import { UnstaleError } from '../../src/errors/unstale-error.ts';
-import type { PositionStore, SqlClient, SqlWriter } from '../../src/pipeline/ports.ts';
+import type { AppliedAt, PositionStore, SqlClient, SqlWriter } from '../../src/pipeline/ports.ts';
 import { createSqlClient } from '../../src/runtime/mysql-client.ts';
 import type { SqlClientOptions } from '../../src/runtime/mysql-client.ts';
 import { createDatasetStore } from '../../src/state/dataset-store.ts';
@@ -122,6 +122,38 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
       await store.save(next);
       expect(await store.load()).toEqual(next);
       expect(await database.query(`SELECT 1 FROM ${database.stateDatabase}.positions`)).toHaveLength(1);
+    });
+
+    it('keeps the newest moments, and one a minute and one an hour beside them', async () => {
+      const client = clientOf(database.account);
+      await migrate(client);
+      const tables = await lead(client);
+      const history = createHistoryStore(tables);
+      const entryAt = (minutes: number): AppliedAt => ({
+        position: { ...checkpoint.position, offset: 1000 + minutes },
+        at: Date.UTC(2026, 0, 1) + minutes * 60_000,
+      });
+      const minutes = Array.from({ length: 200 }, (_, index) => index);
+      for (const minute of minutes) {
+        await history.keep(entryAt(minute));
+        // A second one in the same minute changes nothing.
+        await history.keep({ ...entryAt(minute), at: entryAt(minute).at + 1 });
+        await history.remember(entryAt(minute));
+      }
+      const newest = minutes.slice(-16).map(entryAt);
+      expect(await history.loadHistory()).toEqual(newest);
+      const all = await history.loadAll();
+      expect(new Set(all.map(({ at }) => at))).toEqual(
+        new Set([...[0, 60, 120, 180], ...minutes.slice(-60)].map((minute) => entryAt(minute).at)),
+      );
+      expect(all.map(({ at }) => at)).toEqual(all.map(({ at }) => at).toSorted((one, other) => one - other));
+      // Another run goes on in the slot behind.
+      const later = createHistoryStore(tables);
+      await later.loadHistory();
+      await later.remember(entryAt(200));
+      expect((await later.loadHistory()).map(({ at }) => at)).toEqual(
+        [...newest.slice(1), entryAt(200)].map(({ at }) => at),
+      );
     });
 
     it('keeps a GTID set of any length and a row for each client', async () => {

@@ -89,7 +89,7 @@ describe.each(inject('servers').mysql)('unstale wait, the source is $label', (se
   });
 
   it('asks the state tables where no daemon answers', async () => {
-    const off = [...['-c', daemon.configFile], '--set', 'admin.listen=off', '--json'];
+    const off = ['-c', daemon.configFile, '--set', 'admin.listen=off', '--json'];
     const key = await change();
     const { code, stdout } = await runCli(['wait', ...off, '--timeout', '20s']);
     expect(JSON.parse(stdout)).toMatchObject({ applied: true, by: 'state' });

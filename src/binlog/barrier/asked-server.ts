@@ -1,3 +1,4 @@
+import { gtidField } from '../../change/gtids.ts';
 import type { CommitMark } from '../../change/source-event.ts';
 import { asUnstaleError, UnstaleError } from '../../errors/unstale-error.ts';
 import type { Log, Sleep, SqlClient, Visibility } from '../../pipeline/ports.ts';
@@ -63,10 +64,10 @@ export class AskedServer {
     try {
       const method = await this.#choose();
       const visibility = await method.pass(marks, signal);
-      if (!signal.aborted) this.#note(visibility);
+      if (!signal.aborted) this.#note(visibility, marks);
       return visibility;
     } catch (error) {
-      if (!signal.aborted) this.#note('unknown', asUnstaleError(error));
+      if (!signal.aborted) this.#note('unknown', marks, asUnstaleError(error));
       return 'unknown';
     }
   }
@@ -98,7 +99,7 @@ export class AskedServer {
       : createReplicaBarrier(client, timeout, serverId);
   }
 
-  #note(visibility: Visibility, cause?: UnstaleError): void {
+  #note(visibility: Visibility, marks: readonly CommitMark[], cause?: UnstaleError): void {
     if (visibility === this.#state) return;
     this.#state = visibility;
     const { log, timeout, name: server } = this.#options;
@@ -118,7 +119,7 @@ export class AskedServer {
             ? new UnstaleError('UNSTALE_BARRIER_TIMEOUT', `changes are not visible after ${timeout} ms`)
             : new UnstaleError('UNSTALE_BARRIER_FAILED', cause.message, { cause });
         log.warn(
-          { server, err, code: err.code },
+          { server, err, code: err.code, ...gtidField(marks) },
           'deletes are sent before their changes are known to be visible',
         );
         break;
