@@ -1,22 +1,25 @@
 // Installs what the npm scripts need and is missing: npm packages and throwaway database servers.
 //
-//   node scripts/setup.mjs             packages, and every server that the tests run against
+//   node scripts/setup.mjs             packages, every server that the tests run against, Chromium and promtool
 //   node scripts/setup.mjs --demo      packages, Redis and one of MySQL and MariaDB
 //   node scripts/setup.mjs --packages  packages only
 //
 // Runs on a fresh clone: plain JavaScript, no dependencies, Node 20 or newer. Silent when nothing is missing.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import {
   cacheDirectory,
+  findBrowser,
   findMariadbd,
   findMysqld,
   findProgram,
+  findPromtool,
   findRedisServer,
   mysqlRoot,
+  ownPromtool,
 } from './servers/where.mjs';
 
 const repository = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -41,10 +44,12 @@ try {
 function main() {
   const packages = packagesAreMissing();
   const servers = mode === '--packages' ? [] : missingServers();
-  if (!packages && servers.length === 0) return;
+  const tools = mode === '--tests' ? missingTools() : [];
+  if (!packages && servers.length + tools.length === 0) return;
   if (rerunUnderLock()) return;
   if (packages) installPackages();
   if (servers.length > 0) installServers(servers);
+  if (tools.length > 0) installTools(tools);
 }
 
 /** Lets one setup run at a time: runs this script again under flock(1), whose lock dies with its holder. */
@@ -168,6 +173,46 @@ function installServers(servers) {
     if (!(error instanceof SetupError) || !enough) throw error;
     say(`WARNING: going on without MySQL, on MariaDB alone: ${error.message}`);
   }
+}
+
+// Tools
+
+/** Names of the missing tools of single tests. No container brings them. */
+function missingTools() {
+  const missing = [];
+  if (findBrowser() === undefined) missing.push('Chromium');
+  if (findPromtool() === undefined) missing.push('promtool');
+  return missing;
+}
+
+function installTools(tools) {
+  say(`installing ${tools.join(' and ')} (apt-get)`);
+  for (const tool of tools) {
+    try {
+      if (tool === 'promtool') installPromtool();
+      else aptInstall(['chromium']);
+    } catch (error) {
+      if (!(error instanceof SetupError) || process.env.CI === 'true') throw error;
+      say(`WARNING: going on without ${tool}, whose tests are skipped: ${error.message}`);
+    }
+  }
+}
+
+/** Takes the one program out of Debian's package, which installed would start a server. */
+function installPromtool() {
+  const directory = `${ownPromtool()}.unpacking`;
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { recursive: true });
+  const options = { cwd: directory };
+  const download = ['apt-get', 'download', '--quiet', 'prometheus'];
+  if (spawnSync(download[0], download.slice(1), { ...options, stdio: 'ignore' }).status !== 0) {
+    const update = ['apt-get', '-o', 'DPkg::Lock::Timeout=300', 'update'];
+    spawnSync('env', [...asRoot(update), ...update], { stdio: 'ignore' });
+    run(download, options);
+  }
+  run(['sh', '-c', 'dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool'], options);
+  renameSync(join(directory, 'usr/bin/promtool'), ownPromtool());
+  rmSync(directory, { recursive: true });
 }
 
 function aptInstall(packages) {

@@ -25,3 +25,6 @@ export function findRedisServer(): string | undefined;
 
 /** A program of the sid root, by its path inside, e.g. `usr/sbin/mysqld`. */
 export function programInMysqlRoot(path: string): Program | undefined;
+export function findBrowser(): string | undefined;
+export function findPromtool(): string | undefined;
+export function ownPromtool(): string;

@@ -50,6 +50,21 @@ export function findRedisServer() {
   return findProgram('redis-server', 'redis-check-rdb');
 }
 
+/** A Chromium for the tests of the console. */
+export function findBrowser() {
+  return findProgram('chromium', 'chromium-browser', 'google-chrome');
+}
+
+/** Checks alert rules. It may be a copy of setup's own: Debian packs it with a server that installing would start. */
+export function findPromtool() {
+  const own = ownPromtool();
+  return findProgram('promtool') ?? (isExecutableFile(own) ? own : undefined);
+}
+
+export function ownPromtool() {
+  return join(cacheDirectory(), 'promtool');
+}
+
 export function programInMysqlRoot(path) {
   const root = mysqlRoot();
   if (!existsSync(join(root, path))) return undefined;

@@ -188,7 +188,10 @@ describe('the pipeline', () => {
     const applied: number[] = [];
     const sink = manualSink();
     const source = scriptedSource([[transaction(1)], [transaction(2)]]);
-    const pipeline = new Pipeline(optionsFor(source, sink, applied));
+    const options = optionsFor(source, sink, applied);
+    const poisoned: string[] = [];
+    const observer = { ...options.observer, poisoned: ({ rule }: CacheCommand) => void poisoned.push(rule) };
+    const pipeline = new Pipeline({ ...options, observer });
     const running = pipeline.run();
     await sink.next(1);
     sink.sent[0]?.answer({
@@ -199,6 +202,7 @@ describe('the pipeline', () => {
     for (const { answer } of sink.sent.slice(1)) answer({ outcome: 'durable', removed: 1 });
     await expect(running).rejects.toMatchObject({ code: 'UNSTALE_REDIS_UNEXPECTED_REPLY' });
     expect(applied).toEqual([]);
+    expect(poisoned).toEqual(['rules[0]']);
     expect(source.closed).toBe(true);
   });
 

@@ -23,6 +23,8 @@ export interface NodeHealth {
   readonly info: RedisServerInfo | undefined;
 }
 
+/** Until a server that did not answer is looked at again, ms. */
+const AGAIN = 1000;
 /** Looks between two of which a user who may not ask INFO is not asked for it: each refusal is a line in ACL LOG. */
 const REFUSED_PAUSE = 60;
 
@@ -47,14 +49,15 @@ export class RedisHealthProbe {
     return this.#nodes;
   }
 
-  /** Looks now and then every `interval`, until the signal aborts. It never rejects. */
+  /** Looks now and then every `interval`, sooner while somebody does not answer, until the signal aborts. It never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     const { connection, interval, sleep } = this.#options;
     while (!signal.aborted) {
       const looks = connection.nodes().map(async (node) => this.#look(node));
       const found = await Promise.all(looks);
       this.#nodes = found.toSorted((one, other) => one.name.localeCompare(other.name));
-      await sleep(interval, signal);
+      const isKnown = found.length > 0 && found.every(({ ping }) => ping !== undefined);
+      await sleep(isKnown ? interval : Math.min(interval, AGAIN), signal);
     }
   }
 

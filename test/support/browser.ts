@@ -3,12 +3,12 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
-import { findProgram } from '../../scripts/servers/where.mjs';
+import { findBrowser } from '../../scripts/servers/where.mjs';
 
 /** Where the pictures of a test run are put; git ignores it. */
 const PICTURES = new URL('../../test-results/console/', import.meta.url);
 
-const program = findProgram('chromium', 'chromium-browser', 'google-chrome');
+const program = findBrowser();
 
 /** Whether there is a Chromium; on CI there has to be one, and its absence is an error of `openBrowser`. */
 export const hasBrowser = program !== undefined || process.env['CI'] === 'true';

@@ -29,16 +29,14 @@ export function enableTail() {
   });
   byId('tail-clear').addEventListener('click', clearLines);
   byId('tail-filter').addEventListener('submit', (event) => event.preventDefault());
-  const filtered = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      if (!wanted) return;
-      clearLines();
-      begin();
-    }, TYPING);
+  const filter = (/** @type {number} */ patience) => {
+    if (!wanted) return;
+    end('Another filter.');
+    clearLines();
+    timer = setTimeout(begin, patience);
   };
-  key.addEventListener('input', filtered);
-  rule.addEventListener('change', filtered);
+  key.addEventListener('input', () => filter(TYPING));
+  rule.addEventListener('change', () => filter(0));
   document.addEventListener('visibilitychange', () => {
     // A reader costs the daemon something for each key, and it has few places.
     if (document.hidden) end('Stopped while the page is hidden.');
