@@ -6,7 +6,7 @@ import { selectorOf } from './mapping/rule.ts';
 import { formatSelector } from './mapping/table-selector.ts';
 import { assessHealth } from './observability/health.ts';
 import type { HealthReport } from './observability/health.ts';
-import type { GaugeSources } from './observability/metrics.ts';
+import type { GaugeSources, Metrics } from './observability/metrics.ts';
 import type { CheckpointWriter } from './pipeline/checkpoint-writer.ts';
 import type { Pipeline } from './pipeline/pipeline.ts';
 import type { RedisConnection } from './redis/connection.ts';
@@ -28,6 +28,7 @@ export interface DaemonParts {
   readonly barrier: VisibilityBarrier | undefined;
   /** Whether another configuration is on its way. */
   readonly reloading: () => boolean;
+  readonly totals: Metrics['totals'];
 }
 
 /** What a daemon shows of itself. */
@@ -90,6 +91,7 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
         uptime_seconds: Math.round((Date.now() - startedAt) / 1000),
         mapping_hash: config.plan.hash,
         reloading: parts.reloading(),
+        totals: parts.totals(),
         tables: [...new Set(config.plan.rules.map((rule) => formatSelector(selectorOf(rule))))],
         position: {
           received: describePosition(source.received),

@@ -51,6 +51,8 @@ export interface Daemon {
   stop(): void;
   /** Reads the configuration again; never rejects. */
   reload(request: ReloadRequest): Promise<ReloadOutcome>;
+  /** What GET /status answers; holds no secret and no row value. */
+  status(): object;
 }
 
 export interface DaemonTools {
@@ -259,6 +261,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       redis,
       barrier,
       reloading: () => reloader.isPending,
+      totals: metrics.totals,
     });
     metrics.gauges(view.gauges);
     if (config.admin !== undefined) {
@@ -367,6 +370,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
         pipeline.stop().catch(closing);
       },
       reload,
+      status: view.status,
     };
   } catch (error) {
     stopping.abort();

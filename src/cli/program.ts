@@ -4,21 +4,34 @@ import { UnstaleError } from '../errors/unstale-error.ts';
 import { addCheckCommand } from './check.ts';
 import { addExplainCommand } from './explain.ts';
 import { addInitCommand } from './init.ts';
+import { addLogsCommand } from './logs.ts';
 import { addReloadCommand } from './reload.ts';
+import { addRestartCommand } from './restart.ts';
 import { addRunCommand } from './run.ts';
+import { addStartCommand } from './start.ts';
+import type { StartRequest } from './start.ts';
+import { addStatusCommand } from './status.ts';
+import { addStopCommand } from './stop.ts';
 import { addTailCommand } from './tail.ts';
 import { version } from './version.ts';
+
+/** What the two commands do that stay. */
+export interface LongCommands {
+  /** `unstale run`; it reads its settings with `load`. */
+  readonly run: (load: () => Promise<Settings>) => Promise<void>;
+  /** `unstale start` */
+  readonly start: (request: StartRequest) => Promise<void>;
+}
 
 /**
  * Parses a command line and runs its command.
  *
  * @param argv as in `process.argv`
- * @param run what `unstale run` does; it reads its settings with `load`
  * @throws UnstaleError of the command; what is wrong with the line itself is printed here
  */
 export async function runProgram(
   argv: readonly string[],
-  run: (load: () => Promise<Settings>) => Promise<void>,
+  { run, start }: LongCommands,
 ): Promise<void> {
   const program = new Command('unstale')
     .description('Keeps Redis from silently disagreeing with MySQL.')
@@ -28,7 +41,12 @@ export async function runProgram(
   addInitCommand(program);
   addCheckCommand(program);
   addRunCommand(program, run);
+  addStartCommand(program, start);
+  addStopCommand(program);
+  addRestartCommand(program);
   addReloadCommand(program);
+  addStatusCommand(program);
+  addLogsCommand(program);
   addExplainCommand(program);
   addTailCommand(program);
   try {

@@ -64,6 +64,8 @@ export interface Metrics {
   lookup(result: LookupResultLabel): void;
   positionWrite(): void;
   scopeInvalidation(reason: ScopeReasonLabel): void;
+  /** Since the start. */
+  totals(): { readonly transactions: number; readonly row_changes: number };
   /** Binds the metrics that are read at scrape time; called once, by the composition root. */
   gauges(sources: GaugeSources): void;
 }
@@ -229,6 +231,13 @@ export function createMetrics(options: MetricsOptions): Metrics {
     barrierTimeout: () => barrierTimeouts.inc(),
     positionWrite: () => positionWrites.inc(),
     scopeInvalidation: (reason) => scopes.inc({ reason }),
+    totals: () => ({
+      transactions,
+      row_changes: [...rowChanges.values()].reduce(
+        (sum, counts) => sum + ROW_OPERATIONS.reduce((all, op) => all + counts[op], 0),
+        0,
+      ),
+    }),
     gauges(given) {
       sources = given;
     },
