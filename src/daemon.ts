@@ -261,7 +261,7 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
       redis,
       barrier,
       reloading: () => reloader.isPending,
-      totals: metrics.totals,
+      totals: () => metrics.totals(),
     });
     metrics.gauges(view.gauges);
     if (config.admin !== undefined) {

@@ -44,7 +44,7 @@ export async function runInForeground(options: ForegroundOptions): Promise<void>
   };
   const onHangup = (): void => reload();
   process.on('SIGHUP', onHangup);
-  void supervisor?.lost.then(() => {
+  supervisor?.onLost(() => {
     log?.warn({}, 'the supervisor is gone');
     stop();
   });

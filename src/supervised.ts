@@ -19,18 +19,18 @@ interface Sample {
 
 /** The daemon's end of the channel to its supervisor. */
 export class SupervisorLink {
-  /** When the supervisor is gone without having said so. */
-  readonly lost: Promise<void>;
   #daemon: Daemon | undefined;
   #samples: Sample[] = [];
 
   constructor() {
-    const lost = Promise.withResolvers<void>();
-    this.lost = lost.promise;
     process.on('message', (message) => {
       if (isSupervisorMessage(message)) void this.#answer(message);
     });
-    process.once('disconnect', () => lost.resolve());
+  }
+
+  /** The supervisor is gone without having said so. */
+  onLost(listener: () => void): void {
+    process.once('disconnect', listener);
   }
 
   /** The daemon follows changes or stands by, and can be asked. @param shutdownTimeout ms */

@@ -15,8 +15,7 @@ import { supervisorLogOf, SUPERVISOR_MAIN } from './supervisor-files.ts';
 
 /** From a supervisor that begins to the command that has started it. */
 export type StartupMessage =
-  | { readonly type: 'up' }
-  | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string };
+  { readonly type: 'up' } | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string };
 
 /**
  * What `unstale start` does once its configurations are right.

@@ -8,7 +8,8 @@ import { replaceLostSupervisor } from './replace-supervisor.ts';
 // `unstale run`, without what only its start needs: see load-in-child.ts.
 const plan = process.connected ? parsePlan(process.env[PLAN_VARIABLE]) : undefined;
 const supervisor = plan === undefined ? undefined : new SupervisorLink();
-if (plan !== undefined && supervisor !== undefined) replaceLostSupervisor(plan, supervisor.lost);
+if (plan !== undefined && supervisor !== undefined)
+  replaceLostSupervisor(plan, (listener) => supervisor.onLost(listener));
 await endProcessAfter(
   runInForeground({
     // A supervisor is told what is wrong, and does not have to read it.

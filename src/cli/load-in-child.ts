@@ -23,9 +23,7 @@ interface RefusedReply {
 }
 
 export type LoadReply =
-  | { readonly settings: Settings }
-  | { readonly start: StartRequest }
-  | { readonly refusal: RefusedReply };
+  { readonly settings: Settings } | { readonly start: StartRequest } | { readonly refusal: RefusedReply };
 
 /** Reading waits for ever on a pipe or a file server that does not answer; later reloads would wait behind it, ms. */
 const LONGEST_LOAD = 30_000;
@@ -72,7 +70,8 @@ export async function loadAgainInChild(argv: readonly string[]): Promise<Setting
 
 function settingsOf(reply: LoadReply): Settings {
   if ('settings' in reply) return reply.settings;
-  if ('start' in reply) throw new UnstaleError('UNSTALE_INTERNAL', 'a command line that only runs was asked to start');
+  if ('start' in reply)
+    throw new UnstaleError('UNSTALE_INTERNAL', 'a command line that only runs was asked to start');
   const { code, message, sources } = reply.refusal;
   throw new RefusedConfig(code, message, sources);
 }

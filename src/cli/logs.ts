@@ -34,7 +34,8 @@ export function addLogsCommand(program: Command): void {
         found += lines.length;
         for (const line of lines) print(line);
       }
-      if (flags.follow) await Promise.all(names.map((one) => followLog(logOf(directory, one), print, signal)));
+      if (flags.follow)
+        await Promise.all(names.map((one) => followLog(logOf(directory, one), print, signal)));
       else if (found === 0 && flags.lines > 0)
         throw new UnstaleError('UNSTALE_USAGE', `no log of ${name ?? 'any daemon'} in ${directory}`);
     });

@@ -29,10 +29,7 @@ export interface LongCommands {
  * @param argv as in `process.argv`
  * @throws UnstaleError of the command; what is wrong with the line itself is printed here
  */
-export async function runProgram(
-  argv: readonly string[],
-  { run, start }: LongCommands,
-): Promise<void> {
+export async function runProgram(argv: readonly string[], { run, start }: LongCommands): Promise<void> {
   const program = new Command('unstale')
     .description('Keeps Redis from silently disagreeing with MySQL.')
     .version(version())

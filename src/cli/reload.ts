@@ -40,7 +40,8 @@ With -c: the daemon of this configuration. Without: all daemons that unstale sta
     )
     .action(async (flags: ReloadFlags, command: Command) => {
       const { run } = directoriesOf(flags);
-      const names = command.getOptionValueSource('config') === 'default' && (await isSupervised(run)) ? [] : undefined;
+      const names =
+        command.getOptionValueSource('config') === 'default' && (await isSupervised(run)) ? [] : undefined;
       // A mistake is told here already, with its place; the daemon would refuse it as well.
       const config = names === undefined ? await configOf(flags) : undefined;
       const supervised = config === undefined ? names : await supervisedNames(run, config.clientId);

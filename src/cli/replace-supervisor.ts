@@ -5,9 +5,9 @@ import { arrangeSuccession } from '../supervisor/succession.ts';
 import { supervisorLogOf, SUPERVISOR_MAIN } from './supervisor-files.ts';
 
 /** Another supervisor for the plan, when the one that started this daemon is lost. */
-export function replaceLostSupervisor(plan: SupervisorPlan, lost: Promise<void>): void {
+export function replaceLostSupervisor(plan: SupervisorPlan, onLost: (listener: () => void) => void): void {
   const index = plan.daemons.findIndex(({ configFile }) => process.argv.includes(configFile));
-  arrangeSuccession({ plan, index, lost, start: () => startAnother(plan) });
+  arrangeSuccession({ plan, index, onLost, start: () => startAnother(plan) });
 }
 
 function startAnother(plan: SupervisorPlan): void {

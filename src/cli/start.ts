@@ -36,11 +36,13 @@ const SMALLEST_LOG = 65_536;
  */
 export function addStartCommand(program: Command, start: (request: StartRequest) => Promise<void>): void {
   withRunDirectoryFlag(program.command('start'))
-    .description('run a daemon for each configuration, restart those that crash; in the background unless told otherwise')
+    .description(
+      'run a daemon for each configuration, restart those that crash; in the background unless told otherwise',
+    )
     .option(
       '-c, --config <file>',
       'configuration file (repeatable; unstale.yaml if absent)',
-      (file: string, all: readonly string[] = []) => [...all, file],
+      (file: string, all: readonly string[] | undefined) => [...(all ?? []), file],
     )
     .option('--foreground', 'stay, and write the logs to standard output: for systemd and containers')
     .option('--log-dir <directory>', 'where the logs are (UNSTALE_LOG_DIR)')
@@ -109,7 +111,10 @@ function refuseClashes(files: readonly string[], all: readonly Settings[]): void
     for (const name of wanted) {
       const other = taken.get(name);
       if (other !== undefined)
-        throw new UnstaleError('UNSTALE_CONFIG_INVALID', `${file}: ${name} is also that of ${other}; choose another`);
+        throw new UnstaleError(
+          'UNSTALE_CONFIG_INVALID',
+          `${file}: ${name} is also that of ${other}; choose another`,
+        );
       taken.set(name, file);
     }
   }

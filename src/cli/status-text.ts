@@ -15,7 +15,10 @@ export function formatStart({ supervisor, daemons }: SupervisorReport): string {
     if (hasStarted(daemon)) return [`${name}: ${daemon.state} (pid ${pid})`];
     return [`${name}: ${stateOf(daemon)}`, ...errorOf(daemon)];
   });
-  return [...lines, `supervisor: pid ${supervisor.pid}, logs in ${supervisor.log_directory ?? 'its output'}`].join('\n');
+  return [
+    ...lines,
+    `supervisor: pid ${supervisor.pid}, logs in ${supervisor.log_directory ?? 'its output'}`,
+  ].join('\n');
 }
 
 /** What `unstale status` says. */
@@ -25,7 +28,8 @@ export function formatStatus({ supervisor, daemons }: SupervisorReport): string 
     ['daemon', 'state', 'leader', 'position', 'lag', 'rows/s', 'up', 'restarts', 'pid'],
     ...daemons.map(rowOf),
   ];
-  const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
+  const widths =
+    table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
   const lines = table.map((row) =>
     row
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
@@ -88,7 +92,10 @@ function positionOf(status: object): string {
 function errorOf({ last_error: error }: DaemonReport): readonly string[] {
   if (error === null) return [];
   const message = error.message.split('\n').join('\n    ');
-  return [`  last error: ${message} (${error.code})`, ...(error.hint === '' ? [] : [`  hint: ${error.hint}`])];
+  return [
+    `  last error: ${message} (${error.code})`,
+    ...(error.hint === '' ? [] : [`  hint: ${error.hint}`]),
+  ];
 }
 
 function read(value: unknown, name: string): unknown {
@@ -97,7 +104,9 @@ function read(value: unknown, name: string): unknown {
 
 /** The two largest units, e.g. `3h 12m`. */
 function formatAge(seconds: number): string {
-  const [days, hours, minutes] = [seconds / 86_400, (seconds / 3600) % 24, (seconds / 60) % 60].map(Math.floor);
+  const [days, hours, minutes] = [seconds / 86_400, (seconds / 3600) % 24, (seconds / 60) % 60].map(
+    Math.floor,
+  );
   if (days !== undefined && days > 0) return `${days}d ${hours}h`;
   if (hours !== undefined && hours > 0) return `${hours}h ${minutes}m`;
   if (minutes !== undefined && minutes > 0) return `${minutes}m ${Math.floor(seconds % 60)}s`;

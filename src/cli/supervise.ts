@@ -48,10 +48,16 @@ export async function supervise(plan: SupervisorPlan, onUp: () => void): Promise
 function tell(log: SupervisorLog, trouble: LogTrouble): void {
   switch (trouble.kind) {
     case 'lost':
-      log.warn({ file: trouble.file, err: trouble.error }, 'a log cannot be written; its lines are lost meanwhile');
+      log.warn(
+        { file: trouble.file, err: trouble.error },
+        'a log cannot be written; its lines are lost meanwhile',
+      );
       return;
     case 'mended':
-      log.warn({ file: trouble.file, lines: trouble.lines }, 'a log is written again; some of its lines are lost');
+      log.warn(
+        { file: trouble.file, lines: trouble.lines },
+        'a log is written again; some of its lines are lost',
+      );
       return;
     case 'not rotated':
       log.warn({ file: trouble.file, err: trouble.error }, 'a log cannot be rotated and goes on growing');

@@ -6,7 +6,8 @@ import { supervise } from './supervise.ts';
 
 // A supervisor in the background: begun by `unstale start`, or by a daemon whose supervisor was killed.
 const tell = (message: StartupMessage): void => {
-  if (process.send !== undefined && process.connected) process.send(message, undefined, undefined, () => undefined);
+  if (process.send !== undefined && process.connected)
+    process.send(message, undefined, undefined, () => undefined);
 };
 
 await endProcessAfter(

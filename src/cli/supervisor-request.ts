@@ -37,10 +37,7 @@ export async function askForReport(
 }
 
 /** The client_id of the daemon that a running supervisor runs with this configuration; undefined if none does. */
-export async function supervisedWith(
-  runDirectory: string,
-  clientId: string,
-): Promise<string | undefined> {
+export async function supervisedWith(runDirectory: string, clientId: string): Promise<string | undefined> {
   if (!(await isSupervised(runDirectory))) return undefined;
   const { daemons } = await askForReport(runDirectory);
   return daemons.find((daemon) => daemon.client_id === clientId)?.client_id;

@@ -85,11 +85,6 @@ export class ServiceManager {
 
 /** The environment of processes that systemd must not take for the one that it started. */
 export function withoutServiceManager(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const {
-    NOTIFY_SOCKET: _socket,
-    WATCHDOG_USEC: _interval,
-    WATCHDOG_PID: _watched,
-    ...others
-  } = environment;
+  const { NOTIFY_SOCKET: _socket, WATCHDOG_USEC: _interval, WATCHDOG_PID: _watched, ...others } = environment;
   return others;
 }

@@ -11,7 +11,15 @@ export interface ReportedError {
 
 /** What a daemon is doing, as its supervisor sees it. */
 export type SupervisedState =
-  'starting' | 'standby' | 'running' | 'draining' | 'waiting' | 'gave_up' | 'failed' | 'stopped' | 'unresponsive';
+  | 'starting'
+  | 'standby'
+  | 'running'
+  | 'draining'
+  | 'waiting'
+  | 'gave_up'
+  | 'failed'
+  | 'stopped'
+  | 'unresponsive';
 
 /** One daemon in `unstale status --json`. */
 export interface DaemonReport {

@@ -356,7 +356,8 @@ export class ManagedDaemon {
 
 function lastErrorOf(status: object | undefined): ReportedError | undefined {
   const error = status !== undefined && 'last_error' in status ? status.last_error : undefined;
-  if (typeof error !== 'object' || error === null || !('code' in error) || !('message' in error)) return undefined;
+  if (typeof error !== 'object' || error === null || !('code' in error) || !('message' in error))
+    return undefined;
   const hint = 'hint' in error ? String(error.hint) : '';
   return { code: String(error.code), message: String(error.message), hint };
 }

@@ -59,5 +59,7 @@ function isPlan(value: unknown): value is SupervisorPlan {
 function isDaemonPlan(value: unknown): value is DaemonPlan {
   if (!isRecord(value)) return false;
   const { clientId, configFile, shutdownTimeout } = value;
-  return typeof clientId === 'string' && typeof configFile === 'string' && typeof shutdownTimeout === 'number';
+  return (
+    typeof clientId === 'string' && typeof configFile === 'string' && typeof shutdownTimeout === 'number'
+  );
 }

@@ -70,7 +70,9 @@ export function prepareDirectories({ run, log }: RunDirectories): void {
     const { uid, mode } = statSync(directory);
     const user = process.getuid?.() ?? uid;
     if (uid !== user && user !== 0)
-      throw unusable(`${directory} belongs to another user (uid ${uid}), who could take the place of its files`);
+      throw unusable(
+        `${directory} belongs to another user (uid ${uid}), who could take the place of its files`,
+      );
     if ((mode & 0o022) !== 0 && directory === run)
       throw unusable(`${directory} may be written by others; run: chmod 700 ${directory}`);
   }

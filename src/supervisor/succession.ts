@@ -7,8 +7,8 @@ export interface SuccessionOptions {
   readonly plan: SupervisorPlan;
   /** Which daemon of the plan this process is. */
   readonly index: number;
-  /** Settles when the supervisor that started this process is gone. */
-  readonly lost: Promise<void>;
+  /** Calls back when the supervisor that started this process is gone. */
+  readonly onLost: (listener: () => void) => void;
   /** Starts another one with the same plan; called at most once. */
   readonly start: () => void;
 }
@@ -22,7 +22,7 @@ const TURN = 1500;
  * the pid file still names the one that was killed: one that was stopped meanwhile must stay so. If two do it all the same, one
  * of the two supervisors finds that the other has the pid file, and ends. A supervisor in the foreground is left to whoever started it.
  */
-export function arrangeSuccession({ plan, index, lost, start }: SuccessionOptions): void {
+export function arrangeSuccession({ plan, index, onLost, start }: SuccessionOptions): void {
   if (plan.foreground) return;
   const supervisor = noteProcess(process.ppid);
   let tried = false;
@@ -35,7 +35,7 @@ export function arrangeSuccession({ plan, index, lost, start }: SuccessionOption
       holder === undefined ? index === 0 : holder.pid === supervisor.pid && !isStillRunning(holder);
     if (isDue) start();
   };
-  void lost.then(() => {
+  onLost(() => {
     process.once('exit', attempt);
     if (index <= 0) attempt();
     else setTimeout(attempt, index * TURN);

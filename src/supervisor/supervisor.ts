@@ -104,7 +104,10 @@ export class Supervisor {
   stop(patience?: number): Promise<void> {
     const { daemons, log } = this.#options;
     if (this.#stopping === undefined)
-      log.info({ daemons: daemons.map((daemon) => daemon.clientId) }, 'stopping: the daemons finish what is open');
+      log.info(
+        { daemons: daemons.map((daemon) => daemon.clientId) },
+        'stopping: the daemons finish what is open',
+      );
     const stopped = Promise.all(daemons.map((daemon) => daemon.stop(patience)));
     this.#stopping ??= stopped.then(() => {
       log.info({}, 'stopped');
@@ -139,12 +142,7 @@ export class Supervisor {
         progress(`${daemon.clientId}: restarting`);
         await daemon.restart();
         if (!daemon.isReady) {
-          const rest = daemons.slice(index + 1).map(({ clientId }) => clientId);
-          throw failed(
-            `${daemon.clientId} did not become ready: ${daemon.lastError?.message ?? 'it was stopped'}` +
-              `${daemon.lastError === undefined ? '' : ` (${daemon.lastError.code})`}` +
-              `${rest.length === 0 ? '' : `; not restarted: ${rest.join(', ')}`}`,
-          );
+          throw failed(describeFailure(daemon, daemons.slice(index + 1)));
         }
         progress(`${daemon.clientId}: ready`);
       }
@@ -187,6 +185,12 @@ export class Supervisor {
       );
     return names.length === 0 ? daemons : daemons.filter((daemon) => names.includes(daemon.clientId));
   }
+}
+
+function describeFailure({ clientId, lastError }: ManagedDaemon, behind: readonly ManagedDaemon[]): string {
+  const why = lastError === undefined ? 'it was stopped' : `${lastError.message} (${lastError.code})`;
+  const rest = behind.map((daemon) => daemon.clientId).join(', ');
+  return `${clientId} did not become ready: ${why}${rest === '' ? '' : `; not restarted: ${rest}`}`;
 }
 
 function failed(message: string): UnstaleError {
