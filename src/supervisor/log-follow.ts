@@ -34,51 +34,93 @@ export async function followLog(
   onLine: (line: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  let handle = await openIfThere(file);
-  let offset = handle === undefined ? 0 : (await handle.stat()).size;
-  let splitter = new LineSplitter(onLine);
-  const readOn = async (from: FileHandle): Promise<void> => {
-    const buffer = Buffer.alloc(CHUNK);
-    for (;;) {
-      const { bytesRead } = await from.read(buffer, 0, CHUNK, offset);
-      if (bytesRead === 0) return;
-      offset += bytesRead;
-      splitter.push(buffer.subarray(0, bytesRead));
-    }
-  };
-  const next = async (name: string): Promise<void> => {
-    await handle?.close();
-    handle = await openIfThere(name);
-    offset = 0;
-    splitter.end();
-    splitter = new LineSplitter(onLine);
-  };
+  const reader = new LogReader(file, onLine);
+  await reader.toEnd();
   while (!signal.aborted) {
-    if (handle === undefined) await next(file);
-    if (handle !== undefined) {
-      await readOn(handle);
-      // It may have been rotated several times since.
-      for (let number = await numberOf(file, handle); number !== 0 && handle !== undefined;) {
-        await readOn(handle);
-        number = number === undefined ? 0 : number - 1;
-        await next(rotated(file, number));
-        if (handle !== undefined) await readOn(handle);
-      }
-      if (handle !== undefined && (await handle.stat()).size < offset) offset = 0;
-    }
+    await reader.read();
     await sleep(INTERVAL, signal);
   }
-  await handle?.close();
+  await reader.close();
+}
+
+/** A place in a log: in a file that may have been rotated since it was opened. */
+class LogReader {
+  readonly #file: string;
+  readonly #onLine: (line: string) => void;
+  readonly #buffer = Buffer.alloc(CHUNK);
+  #splitter: LineSplitter;
+  #handle: FileHandle | undefined;
+  #offset = 0;
+
+  constructor(file: string, onLine: (line: string) => void) {
+    this.#file = file;
+    this.#onLine = onLine;
+    this.#splitter = new LineSplitter(onLine);
+  }
+
+  /** What is there already is not read. */
+  async toEnd(): Promise<void> {
+    await this.#open();
+    this.#offset = (await this.#handle?.stat())?.size ?? 0;
+  }
+
+  /** Reads what has been written since, in as many files as it takes. */
+  async read(): Promise<void> {
+    if (this.#handle === undefined) await this.#open();
+    for (let handle = this.#handle; handle !== undefined; handle = this.#handle) {
+      const { size } = await handle.stat();
+      // Somebody has emptied it.
+      if (size < this.#offset) this.#offset = 0;
+      await this.#readOn(handle);
+      const number = await numberOf(this.#file, handle);
+      if (number === 0) return;
+      const next = await openIfThere(rotated(this.#file, number === undefined ? 0 : number - 1));
+      // In the middle of a rotation; its files are renamed one by one, the oldest first.
+      if (next === undefined) return;
+      if ((await numberOf(this.#file, handle)) !== number) {
+        await next.close();
+        continue;
+      }
+      // What was written between the last read and the rotation.
+      await this.#readOn(handle);
+      await this.#switchTo(next);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#handle?.close();
+  }
+
+  async #open(): Promise<void> {
+    await this.#switchTo(await openIfThere(this.#file));
+  }
+
+  async #switchTo(next: FileHandle | undefined): Promise<void> {
+    await this.#handle?.close();
+    this.#handle = next;
+    this.#offset = 0;
+    this.#splitter.end();
+    this.#splitter = new LineSplitter(this.#onLine);
+  }
+
+  async #readOn(handle: FileHandle): Promise<void> {
+    for (;;) {
+      const { bytesRead } = await handle.read(this.#buffer, 0, CHUNK, this.#offset);
+      if (bytesRead === 0) return;
+      this.#offset += bytesRead;
+      this.#splitter.push(this.#buffer.subarray(0, bytesRead));
+    }
+  }
 }
 
 /** The number that the open file has now, 0 if it is the one that is written; undefined if it is gone. */
 async function numberOf(file: string, handle: FileHandle): Promise<number | undefined> {
   const { ino } = await handle.stat();
-  for (let number = 0; number <= MOST_ROTATED; number += 1) {
+  for (let number = 0, missing = 0; missing < 3; number += 1) {
     const found = await stat(rotated(file, number)).catch(() => undefined);
     if (found?.ino === ino) return number;
-    // While files are renamed the first may be missing for a moment.
-    if (found === undefined && number > 0) return undefined;
+    // While files are renamed one is missing for a moment.
+    if (found === undefined) missing += 1;
   }
   return undefined;
 }

@@ -109,9 +109,7 @@ export class Supervisor {
         'stopping: the daemons finish what is open',
       );
     const stopped = Promise.all(daemons.map((daemon) => daemon.stop(patience)));
-    this.#stopping ??= stopped.then(() => {
-      log.info({}, 'stopped');
-    });
+    this.#stopping ??= stopped.then(() => log.info({}, 'stopped'));
     return this.#stopping;
   }
 
