@@ -16,6 +16,7 @@ interface StartFlags extends DirectoryFlags {
   readonly foreground?: boolean;
   readonly logMaxSize: number;
   readonly logKeep: number;
+  readonly maxRestartDelay: number;
   readonly timeout: number;
 }
 
@@ -48,7 +49,13 @@ export function addStartCommand(program: Command, start: (request: StartRequest)
     .option('--log-dir <directory>', 'where the logs are (UNSTALE_LOG_DIR)')
     .option('--log-max-size <size>', 'a log that has grown so much is rotated', parseLogSize, 64 * 1024 ** 2)
     .option('--log-keep <n>', 'rotated logs that are kept of each daemon', parseKeep, 5)
-    .option('--timeout <duration>', 'longest wait for the daemons to be ready', parseTimeout, 60_000)
+    .option(
+      '--max-restart-delay <duration>',
+      'longest pause before a crashed daemon is started',
+      parseTime,
+      60_000,
+    )
+    .option('--timeout <duration>', 'longest wait for the daemons to be ready', parseTime, 60_000)
     .addHelpText(
       'after',
       `
@@ -72,6 +79,7 @@ Exit code 0: all are ready or stand by, 1: at least one is not; the supervisor g
           logDirectory: log,
           logMaxSize: flags.logMaxSize,
           logKeep: flags.logKeep,
+          longestDelay: flags.maxRestartDelay,
           foreground: flags.foreground ?? false,
         },
         timeout: flags.timeout,
@@ -131,7 +139,7 @@ function parseKeep(text: string): number {
   throw new InvalidArgumentError('write a number from 0 to 999');
 }
 
-function parseTimeout(text: string): number {
+function parseTime(text: string): number {
   const parsed = parseDuration(text);
   if (parsed.ok && parsed.value > 0) return parsed.value;
   throw new InvalidArgumentError('write for example 60s');

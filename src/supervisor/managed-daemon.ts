@@ -20,6 +20,8 @@ export interface ManagedDaemonOptions {
   readonly log: SupervisorLog;
   /** What an earlier supervisor has left of this daemon. */
   readonly leftBehind: NotedProcess | undefined;
+  /** Before a start, ms. */
+  readonly longestDelay: number;
   readonly onChange: () => void;
 }
 
@@ -289,7 +291,7 @@ export class ManagedDaemon {
         notSpawned: end.spawnError !== undefined,
         ...(this.#readyAt === undefined ? {} : { readyFor: now - this.#readyAt }),
       },
-      { now },
+      { now, longestDelay: this.#options.longestDelay },
     );
     this.#history = history;
     const fields = { exit_code: exitCode, signal, code: error?.code, reason: error?.message };

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatNoted, isStillRunning, noteProcess, parseNoted } from '../runtime/process-identity.ts';
+import { eventually } from '../../test/support/eventually.ts';
 import { readPidFile, releasePidFile, takePidFile } from './pid-file.ts';
 
 let directory: string;
@@ -74,10 +75,15 @@ describe('a pid file', () => {
       stdout.on('data', (chunk: Buffer) => {
         outputs[index] += String(chunk);
       });
-    const all = async (pattern: RegExp): Promise<void> => {
-      while (!outputs.every((output) => pattern.test(output)))
-        await Promise.race(rivals.map(({ stdout }) => once(stdout, 'data')));
-    };
+    const all = (pattern: RegExp): Promise<boolean> =>
+      eventually(
+        `all say ${String(pattern)}`,
+        () => outputs.every((output) => pattern.test(output)),
+        Boolean,
+        {
+          timeoutMs: 30_000,
+        },
+      );
     await all(/ready/);
     for (const { stdin } of rivals) stdin.write('go');
     await all(/taken|held/);

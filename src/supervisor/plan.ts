@@ -8,6 +8,8 @@ export interface SupervisorPlan {
   /** bytes */
   readonly logMaxSize: number;
   readonly logKeep: number;
+  /** Between a daemon's end and its next start, ms. */
+  readonly longestDelay: number;
   /** It was started by a service manager or a person who looks at it, and not in the background. */
   readonly foreground: boolean;
 }
@@ -43,7 +45,7 @@ export function parsePlan(text: string | undefined): SupervisorPlan | undefined 
 
 function isPlan(value: unknown): value is SupervisorPlan {
   if (!isRecord(value)) return false;
-  const { daemons, runDirectory, logDirectory, logMaxSize, logKeep, foreground } = value;
+  const { daemons, runDirectory, logDirectory, logMaxSize, logKeep, longestDelay, foreground } = value;
   return (
     Array.isArray(daemons) &&
     daemons.length > 0 &&
@@ -52,6 +54,7 @@ function isPlan(value: unknown): value is SupervisorPlan {
     typeof logDirectory === 'string' &&
     typeof logMaxSize === 'number' &&
     typeof logKeep === 'number' &&
+    typeof longestDelay === 'number' &&
     typeof foreground === 'boolean'
   );
 }

@@ -45,11 +45,20 @@ export const CRASH_WINDOW = 300_000;
  */
 type Cause = 'configuration' | 'operator' | 'outage' | 'crash';
 
+export interface JudgeOptions {
+  /** ms, of any clock */
+  readonly now: number;
+  /** ms */
+  readonly longestDelay?: number;
+  /** From 0 to 1. */
+  readonly random?: () => number;
+}
+
 /** What becomes of a daemon that has ended, by the error's policy (errors/catalog.ts) as far as there is one. */
 export function judgeEnd(
   history: RestartHistory,
   end: DaemonEnd,
-  { now, random = Math.random }: { readonly now: number; readonly random?: () => number },
+  { now, longestDelay = LONGEST_DELAY, random = Math.random }: JudgeOptions,
 ): { readonly verdict: Verdict; readonly history: RestartHistory } {
   const cause = causeOf(end);
   if (cause === 'configuration') return { verdict: { kind: 'gave_up' }, history: NO_HISTORY };
@@ -60,7 +69,12 @@ export function judgeEnd(
       ? [...earlier, now].filter((at) => at > now - CRASH_WINDOW)
       : earlier;
   if (crashes.length >= MOST_CRASHES) return { verdict: { kind: 'failed' }, history: NO_HISTORY };
-  const delay = cause === 'operator' ? slowDelay(attempts, random()) : jitteredDelay(attempts, random());
+  const ceiling = (first: number): number => Math.min(longestDelay, first * 2 ** Math.min(attempts - 1, 30));
+  // Anything up to the ceiling: daemons that one failed server has ended do not return together.
+  const delay =
+    cause === 'operator'
+      ? ceiling(FIRST_SLOW_DELAY) * (0.5 + random() / 2)
+      : ceiling(FIRST_CEILING) * random();
   return { verdict: { kind: 'restart', delay }, history: { attempts, crashes } };
 }
 
@@ -76,14 +90,4 @@ function causeOf({ exitCode, error, notSpawned }: DaemonEnd): Cause {
     default:
       return error?.directive === 'poisoned' ? 'operator' : 'crash';
   }
-}
-
-/** Anything up to the ceiling: daemons that one failed server has ended do not return together. */
-function jitteredDelay(attempt: number, random: number): number {
-  return random * Math.min(LONGEST_DELAY, FIRST_CEILING * 2 ** Math.min(attempt - 1, 30));
-}
-
-function slowDelay(attempt: number, random: number): number {
-  const ceiling = Math.min(LONGEST_DELAY, FIRST_SLOW_DELAY * 2 ** Math.min(attempt - 1, 30));
-  return ceiling / 2 + (random * ceiling) / 2;
 }

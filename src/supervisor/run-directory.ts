@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { UnstaleError } from '../errors/unstale-error.ts';
@@ -62,7 +62,7 @@ export function prepareDirectories({ run, log }: RunDirectories): void {
   socketOf(run);
   for (const directory of [run, log]) {
     try {
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      makeDirectory(directory);
       accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
     } catch (error) {
       throw unusable(`${directory} cannot be used: ${reasonOf(error)}`, error);
@@ -75,6 +75,18 @@ export function prepareDirectories({ run, log }: RunDirectories): void {
       );
     if ((mode & 0o022) !== 0 && directory === run)
       throw unusable(`${directory} may be written by others; run: chmod 700 ${directory}`);
+  }
+}
+
+/** Not `recursive` of Node.js, which tries for ever where a directory exists and nothing can be created in it, as in /proc. */
+function makeDirectory(directory: string): void {
+  if (existsSync(directory)) return;
+  if (!existsSync(dirname(directory))) makeDirectory(dirname(directory));
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    // Another process was faster.
+    if (!existsSync(directory)) throw error;
   }
 }
 

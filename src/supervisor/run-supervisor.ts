@@ -117,6 +117,7 @@ function createSupervisor(options: RunOptions, onChange: () => void): Supervisor
         notes,
         log,
         leftBehind: leftBehind.get(daemon.clientId),
+        longestDelay: plan.longestDelay,
         onChange,
       }),
   );
