@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
 
+/** In place of the identity of a process of which only the number is left. */
+const ENDED = 'ended';
+
 /**
  * What tells a process from a later one that was given the same number: this boot of the machine and the process' start
  * time, in clock ticks since it (proc(5), field 22 of `stat`). Undefined where there is no /proc, and for a process that
@@ -9,7 +12,10 @@ export function processIdentity(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name of the program may hold spaces and brackets; what follows its last bracket begins with field 3.
-    const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const [state = '', started] = [fields[0], fields[19]];
+    // It has ended, and its parent has not asked how.
+    if (state === 'Z' || state === 'X') return ENDED;
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     return started === undefined ? undefined : `${boot}:${started}`;
   } catch {
@@ -17,8 +23,8 @@ export function processIdentity(pid: number): string | undefined {
   }
 }
 
-/** Whether a process with this number runs; a zombie counts. */
-export function isRunning(pid: number): boolean {
+/** Whether there is a process with this number, also one that has ended and that nobody has waited for. */
+function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
@@ -43,6 +49,7 @@ export function noteProcess(pid: number): NotedProcess {
 export function isStillRunning({ pid, identity }: NotedProcess): boolean {
   if (!isRunning(pid)) return false;
   const now = processIdentity(pid);
+  if (now === ENDED) return false;
   return identity === '' || now === undefined || now === identity;
 }
 

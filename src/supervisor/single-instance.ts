@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { UnstaleError } from '../errors/unstale-error.ts';
+import { sleep } from '../runtime/sleep.ts';
 import { isSupervised } from './control-client.ts';
 import type { SupervisorLog } from './log.ts';
 import { readPidFile, releasePidFile, takePidFile } from './pid-file.ts';
@@ -7,6 +8,9 @@ import { readPidFile, releasePidFile, takePidFile } from './pid-file.ts';
 export function pidFileOf(runDirectory: string): string {
   return join(runDirectory, 'supervisor.pid');
 }
+
+/** One that does not answer may be about to end, ms. */
+const LONGEST_END = 2000;
 
 /** That only one supervisor has a run directory: by its pid file, and while the disk has no room for one by its socket. */
 export class SingleInstance {
@@ -24,7 +28,11 @@ export class SingleInstance {
     // Where processes cannot be told apart, or the file could not be written, its answer decides.
     if (await isSupervised(this.#runDirectory))
       throw alreadyRunning(readPidFile(pidFileOf(this.#runDirectory))?.pid, this.#runDirectory);
-    const taken = this.#take();
+    let taken = this.#take();
+    for (const deadline = performance.now() + LONGEST_END; taken.result === 'held'; taken = this.#take()) {
+      if (performance.now() > deadline) break;
+      await sleep(50);
+    }
     if (taken.result === 'held') throw alreadyRunning(taken.by.pid, this.#runDirectory);
     if (taken.result === 'no room')
       this.#log.warn({ err: taken.error }, 'the pid file cannot be written; it is tried again');

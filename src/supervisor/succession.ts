@@ -1,4 +1,3 @@
-import { isStillRunning, noteProcess } from '../runtime/process-identity.ts';
 import { readPidFile } from './pid-file.ts';
 import type { SupervisorPlan } from './plan.ts';
 import { pidFileOf } from './single-instance.ts';
@@ -24,16 +23,15 @@ const TURN = 1500;
  */
 export function arrangeSuccession({ plan, index, onLost, start }: SuccessionOptions): void {
   if (plan.foreground) return;
-  const supervisor = noteProcess(process.ppid);
+  const supervisor = process.ppid;
   let tried = false;
   const attempt = (): void => {
     if (tried) return;
     tried = true;
     const holder = readPidFile(pidFileOf(plan.runDirectory));
     // No file at all: the disk had no room for it.
-    const isDue =
-      holder === undefined ? index === 0 : holder.pid === supervisor.pid && !isStillRunning(holder);
-    if (isDue) start();
+    // It may still be about to end: the other one waits for that.
+    if (holder === undefined ? index === 0 : holder.pid === supervisor) start();
   };
   onLost(() => {
     process.once('exit', attempt);
