@@ -10,6 +10,12 @@ export interface RunDirectories {
   readonly log: string;
 }
 
+/** Without logs, those of one that writes to its output. */
+export interface PreparedDirectories {
+  readonly run: string;
+  readonly log?: string;
+}
+
 export interface DirectoryWishes {
   readonly run?: string | undefined;
   readonly log?: string | undefined;
@@ -58,9 +64,9 @@ export function socketOf(runDirectory: string): string {
  * Creates the directories, for this user only, where they are missing.
  * @throws UnstaleError UNSTALE_RUN_DIRECTORY when one cannot be used, or others may write to it
  */
-export function prepareDirectories({ run, log }: RunDirectories): void {
+export function prepareDirectories({ run, log }: PreparedDirectories): void {
   socketOf(run);
-  for (const directory of [run, log]) {
+  for (const directory of log === undefined ? [run] : [run, log]) {
     try {
       makeDirectory(directory);
       accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);

@@ -39,7 +39,7 @@ const LATE = 10_000;
  */
 export async function runSupervisor(options: RunOptions): Promise<number> {
   const { plan, log } = options;
-  prepareDirectories({ run: plan.runDirectory, log: plan.logDirectory });
+  prepareDirectories({ run: plan.runDirectory, ...(plan.foreground ? {} : { log: plan.logDirectory }) });
   const instance = new SingleInstance(plan.runDirectory, log);
   await instance.acquire();
   const manager = new ServiceManager();
@@ -55,8 +55,8 @@ export async function runSupervisor(options: RunOptions): Promise<number> {
   const noteChange = (): void => {
     supervisor.noteChange();
     if (supervisor.isStopping) return;
-    const first = supervisor.isReady && !wasReady;
-    wasReady ||= supervisor.isReady;
+    const first = supervisor.hasStarted && !wasReady;
+    wasReady ||= first;
     void (first ? manager.ready(supervisor.summary) : manager.notify(`STATUS=${supervisor.summary}`));
   };
   const unsubscribe = onSignals({

@@ -43,9 +43,13 @@ export class Supervisor {
     return !this.#options.daemons.some((daemon) => daemon.isSilent);
   }
 
-  /** Every daemon is ready. */
-  get isReady(): boolean {
-    return this.#options.daemons.every((daemon) => daemon.isReady);
+  /** Every daemon is ready, but for those that only an operator can bring up: who waits for the others must not wait for them. */
+  get hasStarted(): boolean {
+    const { daemons } = this.#options;
+    return (
+      daemons.some((daemon) => daemon.isReady) &&
+      daemons.every((daemon) => daemon.isReady || daemon.hasGivenUp)
+    );
   }
 
   /** In a line, e.g. `2 of 3 daemons are ready`. */

@@ -1,16 +1,28 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { freePort } from '../../scripts/servers/free-port.ts';
 import { temporaryDirectory } from '../../scripts/servers/run-directory.ts';
+import { spawnTethered } from '../../scripts/servers/tether.ts';
 import { isStillRunning, parseNoted } from '../../src/runtime/process-identity.ts';
 import type { DaemonReport, SupervisorReport } from '../../src/supervisor/daemon-report.ts';
 import { askSupervisor } from '../../src/supervisor/control-client.ts';
 import { runCli } from './cli.ts';
 import type { CliResult } from './cli.ts';
 import { eventually } from './eventually.ts';
+
+/** A supervisor that runs as a child of this process. */
+export interface Foreground {
+  signal(signal: NodeJS.Signals): void;
+  /** What it has written. */
+  lines(): readonly string[];
+  readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+}
 
 /** A run directory with its supervisor, from the outside: by the commands, files and signals that an operator has. */
 export interface Supervised {
@@ -20,6 +32,8 @@ export interface Supervised {
   cli(...args: readonly string[]): Promise<CliResult>;
   /** `unstale start` with all configurations. */
   start(...args: readonly string[]): Promise<CliResult>;
+  /** `unstale start --foreground` with all configurations. */
+  foreground(environment: Readonly<Record<string, string>>): Promise<Foreground>;
   report(): Promise<SupervisorReport>;
   /** Resolves with the report once it fits; while no supervisor answers it is asked again. */
   until(
@@ -37,6 +51,8 @@ export interface Supervised {
   /** Ends everything, in order if possible. */
   end(): Promise<void>;
 }
+
+const entry = fileURLToPath(new URL('../../dist/cli/unstale.js', import.meta.url));
 
 /** Nothing is started yet. Each configuration gets an address of its own. */
 export async function supervise(
@@ -86,6 +102,19 @@ export async function supervise(
     configFiles,
     cli,
     start: (...args) => cli('start', ...configFiles.flatMap((file) => ['-c', file]), ...args),
+    foreground: async (environment) => {
+      const args = ['start', '--foreground', ...configFiles.flatMap((file) => ['-c', file])];
+      const child = spawnTethered(process.execPath, [entry, ...args], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        env: { ...process.env, ...environment, UNSTALE_RUN_DIR: runDirectory },
+      });
+      await once(child, 'spawn');
+      const lines: string[] = [];
+      if (child.stdout !== null)
+        createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
+      const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
+      return { signal: (signal) => void child.kill(signal), lines: () => lines, exited };
+    },
     report,
     until,
     running: (timeoutMs) =>
