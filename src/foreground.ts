@@ -3,7 +3,9 @@ import type { Settings } from './config/config.ts';
 import { asUnstaleError } from './errors/unstale-error.ts';
 import { createLogger } from './observability/logger.ts';
 import type { Logger } from './observability/logger.ts';
+import { ServiceManager } from './runtime/service-manager.ts';
 import { onShutdownSignals } from './runtime/shutdown.ts';
+import type { SupervisorLink } from './supervised.ts';
 
 export interface ForegroundOptions {
   /** Reads the settings; undefined when there is nothing to run. */
@@ -12,14 +14,19 @@ export interface ForegroundOptions {
   readonly loadAgain: () => Promise<Settings>;
   /** What a second signal does. */
   readonly exitAtOnce: () => void;
+  /** To the supervisor that has started this process, if one has. */
+  readonly supervisor?: SupervisorLink | undefined;
 }
 
 /**
- * Runs a daemon until SIGTERM or SIGINT has drained it; SIGHUP reloads its configuration.
+ * Runs a daemon until SIGTERM or SIGINT has drained it, or its supervisor is gone; SIGHUP reloads its configuration.
+ * In a service of systemd it says when it is ready and that it lives.
  *
  * @throws UnstaleError that ended the daemon, after it was logged, or what `load` throws
  */
-export async function runInForeground({ load, loadAgain, exitAtOnce }: ForegroundOptions): Promise<void> {
+export async function runInForeground(options: ForegroundOptions): Promise<void> {
+  const { load, loadAgain, exitAtOnce, supervisor } = options;
+  const manager = new ServiceManager();
   const interrupted = Promise.withResolvers<undefined>();
   let stop = (): void => interrupted.resolve(undefined);
   let log: Logger | undefined;
@@ -37,6 +44,10 @@ export async function runInForeground({ load, loadAgain, exitAtOnce }: Foregroun
   };
   const onHangup = (): void => reload();
   process.on('SIGHUP', onHangup);
+  supervisor?.onLost(() => {
+    log?.warn({}, 'the supervisor is gone');
+    stop();
+  });
   try {
     const settings = await Promise.race([load(), interrupted.promise]);
     if (settings === undefined) return;
@@ -49,15 +60,26 @@ export async function runInForeground({ load, loadAgain, exitAtOnce }: Foregroun
     ]);
     // A signal during start-up: nothing was read yet, so nothing has to be finished.
     if (daemon === undefined) return;
-    stop = () => daemon.stop();
-    reload = () => void daemon.reload({ by: 'signal' });
+    stop = () => {
+      void manager.stopping();
+      daemon.stop();
+    };
+    reload = () => {
+      void manager.reloading();
+      void daemon.reload({ by: 'signal' }).then(() => manager.ready('reloaded'));
+    };
+    supervisor?.ready(daemon, settings.shutdownTimeout);
+    void manager.ready('following changes');
+    manager.watch(() => true);
     if (hungUp) reload();
     await daemon.finished;
   } catch (error) {
     const failure = asUnstaleError(error);
     log?.error({ err: failure }, 'the daemon ends with an error');
+    await supervisor?.ended(failure);
     throw failure;
   } finally {
+    manager.end();
     unsubscribe();
     process.off('SIGHUP', onHangup);
   }

@@ -6,6 +6,8 @@ import { RefusedConfig } from '../config/errors.ts';
 import type { ConfigSources } from '../config/errors.ts';
 import type { ErrorCode } from '../errors/catalog.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
+import type { StartRequest } from './start.ts';
+import { withoutDaemonFlags } from './v8-flags.ts';
 
 /** What the child is asked for: the settings of this command line. It crosses the pipe because it may hold secrets. */
 export interface LoadRequest {
@@ -20,7 +22,8 @@ interface RefusedReply {
   readonly sources?: ConfigSources | undefined;
 }
 
-export type LoadReply = { readonly settings: Settings } | { readonly refusal: RefusedReply };
+export type LoadReply =
+  { readonly settings: Settings } | { readonly start: StartRequest } | { readonly refusal: RefusedReply };
 
 /** Reading waits for ever on a pipe or a file server that does not answer; later reloads would wait behind it, ms. */
 const LONGEST_LOAD = 30_000;
@@ -43,6 +46,16 @@ export async function loadInChild(argv: readonly string[]): Promise<Settings | u
 }
 
 /**
+ * Like `loadInChild`, for `unstale start`: what is to be started, all of whose configurations are right.
+ * @throws UnstaleError UNSTALE_CONFIG_CHILD_DIED when the child cannot be started, or is killed
+ */
+export async function readStartInChild(argv: readonly string[]): Promise<StartRequest | undefined> {
+  const { reply, code } = await ask({ argv, errors: 'print' });
+  if (reply === undefined) process.exitCode = code;
+  return reply !== undefined && 'start' in reply ? reply.start : undefined;
+}
+
+/**
  * Like `loadInChild`, in a process that goes on whatever is wrong.
  * @throws UnstaleError with all that is wrong with the configuration, or UNSTALE_CONFIG_CHILD_DIED
  */
@@ -57,6 +70,8 @@ export async function loadAgainInChild(argv: readonly string[]): Promise<Setting
 
 function settingsOf(reply: LoadReply): Settings {
   if ('settings' in reply) return reply.settings;
+  if ('start' in reply)
+    throw new UnstaleError('UNSTALE_INTERNAL', 'a command line that only runs was asked to start');
   const { code, message, sources } = reply.refusal;
   throw new RefusedConfig(code, message, sources);
 }
@@ -72,6 +87,7 @@ async function ask(request: LoadRequest, patience?: number): Promise<Ended> {
     serialization: 'advanced',
     detached: true,
     killSignal: 'SIGKILL',
+    execArgv: withoutDaemonFlags(process.execArgv),
     ...(patience === undefined ? {} : { timeout: patience }),
   });
   try {

@@ -11,9 +11,10 @@ import { runProgram } from './program.ts';
 process.once('disconnect', () => process.exit());
 const [request]: LoadRequest[] = await once(process, 'message');
 await endProcessAfter(
-  runProgram(request?.argv ?? [], async (load) =>
-    send(request?.errors === 'send' ? await replyOf(load) : { settings: await load() }),
-  ),
+  runProgram(request?.argv ?? [], {
+    run: async (load) => send(request?.errors === 'send' ? await replyOf(load) : { settings: await load() }),
+    start: (start) => send({ start }),
+  }),
 );
 
 async function replyOf(load: () => Promise<Settings>): Promise<LoadReply> {

@@ -4,18 +4,30 @@ import { UnstaleError } from '../errors/unstale-error.ts';
 import { addCheckCommand } from './check.ts';
 import { addExplainCommand } from './explain.ts';
 import { addInitCommand } from './init.ts';
+import { addLogsCommand } from './logs.ts';
 import { addOperateCommands } from './operate.ts';
 import { addPositionCommand } from './position.ts';
 import { addReloadCommand } from './reload.ts';
+import { addRestartCommand } from './restart.ts';
 import { addRunCommand } from './run.ts';
+import { addStartCommand } from './start.ts';
+import type { StartRequest } from './start.ts';
+import { addStatusCommand } from './status.ts';
+import { addStopCommand } from './stop.ts';
 import { addTailCommand } from './tail.ts';
 import { addWaitCommand } from './wait.ts';
 import { version } from './version.ts';
 
-type Run = (load: () => Promise<Settings>) => Promise<void>;
+/** What the two commands do that stay. */
+export interface LongCommands {
+  /** `unstale run`; it reads its settings with `load`. */
+  readonly run: (load: () => Promise<Settings>) => Promise<void>;
+  /** `unstale start` */
+  readonly start: (request: StartRequest) => Promise<void>;
+}
 
-/** The command line with all commands, not parsed yet. `run` is what `unstale run` does. */
-export function createProgram(run: Run): Command {
+/** The command line with all commands, not parsed yet. */
+export function createProgram({ run, start }: LongCommands): Command {
   const program = new Command('unstale')
     .description('Keeps Redis from silently disagreeing with MySQL.')
     .version(version())
@@ -24,7 +36,12 @@ export function createProgram(run: Run): Command {
   addInitCommand(program);
   addCheckCommand(program);
   addRunCommand(program, run);
+  addStartCommand(program, start);
+  addStopCommand(program);
+  addRestartCommand(program);
   addReloadCommand(program);
+  addStatusCommand(program);
+  addLogsCommand(program);
   addExplainCommand(program);
   addTailCommand(program);
   addPositionCommand(program);
@@ -37,12 +54,11 @@ export function createProgram(run: Run): Command {
  * Parses a command line and runs its command.
  *
  * @param argv as in `process.argv`
- * @param run what `unstale run` does; it reads its settings with `load`
  * @throws UnstaleError of the command; what is wrong with the line itself is printed here
  */
-export async function runProgram(argv: readonly string[], run: Run): Promise<void> {
+export async function runProgram(argv: readonly string[], commands: LongCommands): Promise<void> {
   try {
-    await createProgram(run).parseAsync([...argv]);
+    await createProgram(commands).parseAsync([...argv]);
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // Commander has printed its own message already.

@@ -5,6 +5,7 @@ import { addressOf } from './daemon-request.ts';
 import { readDaemonStream } from './daemon-stream.ts';
 import { configOf, withConfigFlags } from './options.ts';
 import type { ConfigFlags } from './options.ts';
+import { endOfInterest } from './end-of-interest.ts';
 import { formatTailLine } from './tail-line.ts';
 
 interface TailFlags extends ConfigFlags {
@@ -51,13 +52,4 @@ export function addTailCommand(program: Command): void {
         await once(process.stdout, 'drain', { signal: ending }).catch(() => undefined);
       }
     });
-}
-
-/** Aborts on Ctrl-C, SIGTERM, or when nobody reads the output any more. */
-function endOfInterest(): AbortSignal {
-  const ending = new AbortController();
-  const end = (): void => ending.abort();
-  process.once('SIGINT', end).once('SIGTERM', end);
-  process.stdout.on('error', end);
-  return ending.signal;
 }

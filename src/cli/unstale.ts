@@ -15,14 +15,13 @@ if (major > 22 || (major === 22 && minor >= 15)) {
 }
 
 async function start() {
+  if (process.argv[2] === 'start') return import('./start-main.ts');
   if (process.argv[2] !== 'run') return import('./main.ts');
-  // V8 would let the young generation grow to 64 MB and the old one to a multiple of what is alive, because the
-  // machine has memory. A daemon beside an application should not take it: this halves its peak, and a
-  // backlog is still worked off faster than by a plain loop (docs/benchmarks.md). To be said before the heap grows.
+  const { DAEMON_FLAGS } = await import('./v8-flags.ts');
+  // A supervisor gives them on the command line already.
+  if (DAEMON_FLAGS.every((flag) => process.execArgv.includes(flag))) return import('./daemon-main.ts');
+  // To be said before the heap grows.
   const v8 = await import('node:v8');
-  v8.setFlagsFromString('--semi-space-growth-factor=1');
-  v8.setFlagsFromString('--heap-growing-percent=12');
-  // However small the percentage, the old generation grows by 8 MB before it is collected; with this by 2 MB.
-  v8.setFlagsFromString('--optimize-for-size');
+  for (const flag of DAEMON_FLAGS) v8.setFlagsFromString(flag);
   return import('./daemon-main.ts');
 }

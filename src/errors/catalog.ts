@@ -344,6 +344,43 @@ export const ERROR_CATALOG = {
     hint: 'Redis refused a delete for a reason that unstale does not know; the position stays before it.',
   },
 
+  // The supervisor
+  UNSTALE_ALREADY_RUNNING: {
+    directive: 'fatal',
+    exitCode: 1,
+    hint: 'Look at it with `unstale status`, or choose another --run-dir for a second one.',
+  },
+  UNSTALE_NOT_RUNNING: {
+    directive: 'fatal',
+    exitCode: 1,
+    hint: 'Start it with `unstale start`, or name its directory with --run-dir or UNSTALE_RUN_DIR.',
+  },
+  UNSTALE_RUN_DIRECTORY: {
+    directive: 'fatal',
+    exitCode: 2,
+    hint: 'Name a directory that this user may write to, and nobody else, with --run-dir or UNSTALE_RUN_DIR.',
+  },
+  UNSTALE_RESTART_FAILED: {
+    directive: 'fatal',
+    exitCode: 1,
+    hint: 'Mend what `unstale status` shows of the daemon, and restart again; the others run on.',
+  },
+  UNSTALE_DAEMON_CRASHED: {
+    directive: 'retry',
+    exitCode: 1,
+    hint: 'The supervisor starts it again; look at its last lines with `unstale logs`, and at the memory of the machine.',
+  },
+  UNSTALE_DAEMON_HUNG: {
+    directive: 'retry',
+    exitCode: 1,
+    hint: 'The supervisor has killed and restarted it; see whether the machine was out of processor time or memory.',
+  },
+  UNSTALE_CRASH_LOOP: {
+    directive: 'fatal',
+    exitCode: 1,
+    hint: 'Read `unstale logs`, mend the reason, then run `unstale restart`.',
+  },
+
   // The process itself
   UNSTALE_ADMIN_LISTEN: { directive: 'fatal', exitCode: 2, hint: 'Choose a free address with admin.listen.' },
   UNSTALE_DRAIN_TIMEOUT: {

@@ -134,7 +134,10 @@ describe('names in the documents', () => {
 });
 
 /** What the commands that stay do here. */
-const NOTHING: Parameters<typeof createProgram>[0] = () => Promise.resolve();
+const NOTHING: Parameters<typeof createProgram>[0] = {
+  run: () => Promise.resolve(),
+  start: () => Promise.resolve(),
+};
 
 /** Every command that can be called, with the words that call it. */
 function commandsOf(parent: Command, words: readonly string[] = []): [name: string, command: Command][] {
