@@ -3,12 +3,14 @@ import { openMarker } from '../applied-marker.ts';
 import { RetentionWatch } from '../binlog/retention-watch.ts';
 import type { CacheCommand } from '../change/command.ts';
 import { formatPosition } from '../change/position.ts';
+import type { SourcePosition } from '../change/position.ts';
 import type { Config } from '../config/config.ts';
 import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
 import { FailoverReplay } from '../failover-replay.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { CheckpointWriter } from '../pipeline/checkpoint-writer.ts';
+import type { OpenStream } from '../pipeline/mapped-stream.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { PositionHistory } from '../pipeline/position-history.ts';
@@ -118,7 +120,7 @@ export class Term {
       history: this.#history,
       store: state.datasets,
       identity: () => redis.identity(),
-      rewind: (position) => this.#rewind(position),
+      rewind: (position) => this.#streams.switchTo(this.pipeline, this.#beginAgain(position)),
       retryDelay,
       signal: this.#ending.signal,
       log,
@@ -235,10 +237,10 @@ export class Term {
     });
   }
 
-  /** Reads again from a position on, because Redis may have lost what was applied since. */
-  #rewind(position: Parameters<CheckpointWriter['begin']>[0]): Promise<boolean> {
-    const { retryDelay } = this.#tools;
-    return this.#streams.switchTo(this.pipeline, async (_after, signal) => {
+  /** A stream that reads again from a position on; the position is stored before. */
+  #beginAgain(position: SourcePosition): OpenStream {
+    return async (_after, signal) => {
+      const { retryDelay } = this.#tools;
       // First: what Redis acknowledges while the stream opens would move the position past the repetition.
       this.pipeline.forgetPositions();
       const newest = this.stream.source.received ?? position;
@@ -246,7 +248,7 @@ export class Term {
       const start = { from: 'checkpoint', position, newest } as const;
       const replaysFrom = await this.#streams.replace(this.stream.config, start, signal);
       return { ...this.stream, first: [], replaysFrom };
-    });
+    };
   }
 
   /** Another daemon leads: nothing more is sent or stored. */
