@@ -85,20 +85,20 @@ export interface StateConnection {
 }
 
 /**
- * Connects when first asked. The server ends the session, and frees its lock, when nothing is heard of it for
- * `state.lease_timeout`.
+ * Connects when first asked.
  *
- * @param onLost is called at once when the session is gone
+ * @param onLost of a daemon that may lead: is called at once when the session is gone. The server ends the session, and
+ *   frees its lock, when nothing is heard of it for `state.lease_timeout`
  */
-export function openState(config: Config, log: Log, onLost: () => void): StateConnection {
+export function openState(config: Config, log: Log, onLost?: () => void): StateConnection {
   const { connection, sameServer, database, leaseTimeout } = config.state;
   const client = createSqlClient(connection, {
     name: 'state',
     queryTimeout: QUERY_TIMEOUT,
-    sessionSetup: config.dryRun ? [] : [`SET SESSION wait_timeout = ${leaseTimeout / 1000}`],
+    sessionSetup: onLost === undefined ? [] : [`SET SESSION wait_timeout = ${leaseTimeout / 1000}`],
     // On another server than the source the positions are data like any other and may be replicated.
     optionalSessionSetup: sameServer ? UNLOGGED_WRITES : [],
-    onLost,
+    ...(onLost === undefined ? {} : { onLost }),
   });
   return {
     client,

@@ -95,7 +95,7 @@ export async function startDaemon(first: Config, { log: written, load }: DaemonT
     const insight = openInsight({ redis, errors, log, signal: looking.signal });
     const client = openSourceClient(config);
     closers.push(() => client.close());
-    const state = openState(config, log, () => candidate?.connectionLost());
+    const state = openState(config, log, config.dryRun ? undefined : () => candidate?.connectionLost());
     closers.push(() => state.close());
     const { database, leaseTimeout } = config.state;
     const lock = createLeaderLock({ client: state.client, database, clientId: config.clientId });

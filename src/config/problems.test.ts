@@ -104,6 +104,16 @@ log: [a]
     }
   });
 
+  it.each([
+    ['1s', 'from 2s to 60s'],
+    ['61s', 'from 2s to 60s'],
+    ['2500ms', 'whole seconds'],
+    ['5', 'needs a unit'],
+  ])('refuse a lease of %s: %s', async (timeout, message) => {
+    expect(await messages(`${VALID}state: {lease_timeout: ${timeout}}\n`)).toContain(message);
+    expect(await messages(`${VALID}state: {lease_timeout: 1m}\n`)).toBe('');
+  });
+
   it('name what is missing where it belongs', async () => {
     expect(await places('log: {level: info}')).toEqual([
       '1:1 client_id',

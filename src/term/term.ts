@@ -2,7 +2,7 @@ import type { AppliedMarker } from '../applied-marker.ts';
 import { openMarker } from '../applied-marker.ts';
 import { RetentionWatch } from '../binlog/retention-watch.ts';
 import type { CacheCommand } from '../change/command.ts';
-import { formatPosition } from '../change/position.ts';
+import { formatPosition, isBefore } from '../change/position.ts';
 import type { SourcePosition } from '../change/position.ts';
 import type { Config } from '../config/config.ts';
 import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
@@ -10,6 +10,7 @@ import { FailoverReplay } from '../failover-replay.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { CheckpointWriter } from '../pipeline/checkpoint-writer.ts';
+import type { OpenStream } from '../pipeline/mapped-stream.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { PositionHistory } from '../pipeline/position-history.ts';
@@ -119,7 +120,7 @@ export class Term {
       history: this.#history,
       store: state.datasets,
       identity: () => redis.identity(),
-      rewind: (position) => this.#rewind(position),
+      rewind: (position) => this.#streams.switchTo(this.pipeline, this.#beginAgain(position)),
       retryDelay,
       signal: this.#ending.signal,
       log,
@@ -246,16 +247,20 @@ export class Term {
    * False when the term ends.
    */
   repeatFrom(position: SourcePosition): Promise<boolean> {
-    return this.#rewind(position);
-  }
-
-  /** Reads again from a position on: Redis may have lost what was applied since, or an operator thinks so. */
-  #rewind(position: SourcePosition): Promise<boolean> {
-    const { retryDelay } = this.#tools;
-    return this.#streams.switchTo(this.pipeline, async (_after, signal) => {
+    return this.#streams.switchTo(this.pipeline, (after, signal) => {
       // Nothing may have been mapped yet by this term, and a part of it have been applied by an earlier one.
       const end = this.stream.source.received;
       if (end !== undefined) this.pipeline.replayUntil(end);
+      // A repetition after a failover may have come first, and begun lower.
+      const now = this.writer.applied ?? position;
+      return this.#beginAgain(isBefore(now, position) ? now : position)(after, signal);
+    });
+  }
+
+  /** A stream that reads again from a position on; the position is stored before. */
+  #beginAgain(position: SourcePosition): OpenStream {
+    return async (_after, signal) => {
+      const { retryDelay } = this.#tools;
       // First: what Redis acknowledges while the stream opens would move the position past the repetition.
       this.pipeline.forgetPositions();
       const newest = this.stream.source.received ?? position;
@@ -263,7 +268,7 @@ export class Term {
       const start = { from: 'checkpoint', position, newest } as const;
       const replaysFrom = await this.#streams.replace(this.stream.config, start, signal);
       return { ...this.stream, first: [], replaysFrom };
-    });
+    };
   }
 
   /** Another daemon leads: nothing more is sent or stored. */

@@ -101,6 +101,28 @@ describe.each(flavours)('the SQL client on %s', (flavour) => {
     expect(await client.query('DO 1')).toEqual([]);
   });
 
+  it('counts what a statement has written, found and unchanged rows too', async () => {
+    const client = clientOf(endpointOf(server));
+    await client.query('CREATE DATABASE IF NOT EXISTS counted');
+    await client.query('CREATE TABLE IF NOT EXISTS counted.rows_of (id INT PRIMARY KEY, n INT)');
+    const put = (n: number): Promise<number> =>
+      client.write('INSERT INTO counted.rows_of VALUES (1, ?) ON DUPLICATE KEY UPDATE n = VALUES(n)', [n]);
+    expect([await put(1), await put(2), await put(2)]).toEqual([1, 2, 1]);
+    expect(await client.write('UPDATE counted.rows_of SET n = 2 WHERE id = 1')).toBe(1);
+    expect(await client.write('UPDATE counted.rows_of SET n = 2 WHERE id = 2')).toBe(0);
+  });
+
+  it('tells at once that a session is lost, but not that it was closed', async () => {
+    const lost: string[] = [];
+    const client = clientOf(endpointOf(server), { onLost: () => lost.push('lost') });
+    const [row] = await client.query('SELECT CONNECTION_ID() AS id');
+    await admin(`KILL ${Number(row?.['id'])}`);
+    await eventually('it is told', () => lost.length === 1);
+    await client.query('SELECT 1');
+    await client.close();
+    expect(lost).toEqual(['lost']);
+  });
+
   it('does not depend on the SQL mode, time zone or autocommit of the server', async () => {
     await admin(
       "SET GLOBAL sql_mode = 'NO_BACKSLASH_ESCAPES,ANSI_QUOTES'",
