@@ -150,32 +150,36 @@ describe('a pipeline that is paused', () => {
       after: fc.integer({ min: 0, max: 12 }),
     });
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 12 }), fc.integer({ min: 1, max: 9 }), async (steps, chunk) => {
-        const { pipeline, keys, positions, running } = start(chunk);
-        const switches: Promise<boolean>[] = [];
-        for (const { act, after } of steps) {
-          await ticks(after);
-          if (act === 'pause') pipeline.pause();
-          else if (act === 'resume') pipeline.resume();
-          else {
-            // One at a time, as the daemon does.
-            await Promise.all(switches);
-            switches.push(
-              pipeline.switchTo((readTo) => {
-                const source = sourceFrom(readTo?.offset ?? 0, chunk);
-                return Promise.resolve({ source, plan, first: [] });
-              }),
-            );
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 12 }),
+        fc.integer({ min: 1, max: 9 }),
+        async (steps, chunk) => {
+          const { pipeline, keys, positions, running } = start(chunk);
+          const switches: Promise<boolean>[] = [];
+          for (const { act, after } of steps) {
+            await ticks(after);
+            if (act === 'pause') pipeline.pause();
+            else if (act === 'resume') pipeline.resume();
+            else {
+              // One at a time, as the daemon does.
+              await Promise.all(switches);
+              switches.push(
+                pipeline.switchTo((readTo) => {
+                  const source = sourceFrom(readTo?.offset ?? 0, chunk);
+                  return Promise.resolve({ source, plan, first: [] });
+                }),
+              );
+            }
           }
-        }
-        expect(await Promise.all(switches)).not.toContain(false);
-        pipeline.resume();
-        while (positions.at(-1) !== COUNT) await tick();
-        await pipeline.stop();
-        await running;
-        expect(keys.size).toBe(COUNT * 2);
-        expect(positions).toEqual(positions.toSorted((one, other) => one - other));
-      }),
+          expect(await Promise.all(switches)).not.toContain(false);
+          pipeline.resume();
+          while (positions.at(-1) !== COUNT) await tick();
+          await pipeline.stop();
+          await running;
+          expect(keys.size).toBe(COUNT * 2);
+          expect(positions).toEqual(positions.toSorted((one, other) => one - other));
+        },
+      ),
       { numRuns: 60 },
     );
   });

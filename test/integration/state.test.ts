@@ -131,7 +131,7 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
       expect(await history.loadHistory()).toEqual(newest);
       const all = await history.loadAll();
       expect(new Set(all.map(({ at }) => at))).toEqual(
-        new Set([...[0, 60, 120, 180], ...minutes.slice(-60)].map((minute) => entryAt(minute).at)),
+        new Set([0, 60, 120, 180, ...minutes.slice(-60)].map((minute) => entryAt(minute).at)),
       );
       expect(all.map(({ at }) => at)).toEqual(all.map(({ at }) => at).toSorted((one, other) => one - other));
       // Another run goes on in the slot behind.
