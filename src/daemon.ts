@@ -1,4 +1,4 @@
-import { formatPosition } from './change/position.ts';
+import { formatPosition, isBefore } from './change/position.ts';
 import type { SourcePosition } from './change/position.ts';
 import { openMarker } from './applied-marker.ts';
 import { createAdminServer } from './admin/http-server.ts';
@@ -260,24 +260,25 @@ export async function startDaemon(config: Config, { log, load }: DaemonTools): P
     closers.push(() => Promise.resolve(configWatch.end()));
 
     const levels = new LogLevelSwitch(log, () => stream.config.log.level);
-    const pause = new OperatorPause({ pipeline, heldBackMs: () => view.heldBackMs(), log });
+    const pause = new OperatorPause({ heldBackMs: () => view.heldBackMs(), log });
+    pause.attach(pipeline);
+    const rewind = (position: SourcePosition): Promise<boolean> =>
+      switchTo((after, signal) => {
+        // Nothing may have been mapped yet by this run, and a part of it have been applied by an earlier one.
+        const end = stream.source.received;
+        if (end !== undefined) pipeline.replayUntil(end);
+        // A repetition after a failover may have come first, and begun lower.
+        const now = writer.applied ?? position;
+        return beginAgain(isBefore(now, position) ? now : position)(after, signal);
+      });
     const operator = createOperatorActions({
       pause,
       levels,
-      source: () => stream.source,
-      applied: () => writer.applied,
-      inFlightBytes: () => pipeline.inFlightBytes,
-      isRunning: () => phase === 'running',
-      history: state.history,
-      rewind: (position) =>
-        switchTo((after, signal) => {
-          // Nothing may have been mapped yet by this run, and a part of it have been applied by an earlier one.
-          const end = stream.source.received;
-          if (end !== undefined) pipeline.replayUntil(end);
-          return beginAgain(position)(after, signal);
-        }),
+      active: () =>
+        phase === 'running'
+          ? { source: stream.source, writer, pipeline, history: state.history, rewind }
+          : undefined,
       dryRun: config.dryRun ?? false,
-      signal: stopping.signal,
       log,
     });
     const view = createDaemonView({

@@ -1,6 +1,6 @@
 import type { OperatorHandlers, Refused } from './admin/handlers.ts';
 import { waitApplied } from './applied-wait.ts';
-import type { AppliedWaitParts } from './applied-wait.ts';
+import type { AppliedWork } from './applied-wait.ts';
 import type { MysqlSource } from './binlog/mysql-source.ts';
 import { formatPosition } from './change/position.ts';
 import type { SourcePosition } from './change/position.ts';
@@ -11,15 +11,23 @@ import type { OperatorPause } from './operator-pause.ts';
 import type { HistoryStore } from './pipeline/ports.ts';
 import { rewindPoint } from './pipeline/rewind-point.ts';
 
-export interface OperatorActionsOptions extends AppliedWaitParts {
+/** The changes that this daemon applies now. */
+export interface ActiveWork extends AppliedWork {
+  readonly source: Pick<MysqlSource, 'received' | 'reached' | 'openGap' | 'probe'>;
+  readonly history: HistoryStore;
+  /**
+   * Reads again from a position on, which is stored before, and stores no value up to where it was; false when it ends
+   * before.
+   */
+  readonly rewind: (position: SourcePosition) => Promise<boolean>;
+}
+
+export interface OperatorActionsOptions {
   readonly pause: OperatorPause;
   readonly levels: LogLevelSwitch;
-  readonly source: () => Pick<MysqlSource, 'received' | 'reached' | 'openGap' | 'probe'>;
-  readonly history: HistoryStore;
-  /** Reads again from `position` on, which is stored before, and stores no value up to where it was; false when it stops. */
-  readonly rewind: (position: SourcePosition) => Promise<boolean>;
+  /** Undefined while it does not: while it starts, stands by or stops. */
+  readonly active: () => ActiveWork | undefined;
   readonly dryRun: boolean;
-  readonly signal: AbortSignal;
   readonly log: Logger;
 }
 
@@ -44,31 +52,33 @@ export function createOperatorActions(options: OperatorActionsOptions): Operator
         rewinding = undefined;
       });
     },
-    wait: (target, timeoutMs, signal) => waitApplied(options, target, timeoutMs, signal),
+    wait: (target, timeoutMs, signal) => waitApplied(options.active, target, timeoutMs, signal),
   };
 }
 
 /** @throws UnstaleError that says why not */
 async function rewind(
   moment: number,
-  { source, history, applied, rewind: begin, isRunning, dryRun, signal, log }: OperatorActionsOptions,
+  { active, dryRun, log }: OperatorActionsOptions,
 ): Promise<{ readonly result: 'rewound' }> {
   if (dryRun) throw notNow('a dry run stores no positions');
-  const from = applied();
-  if (!isRunning() || from === undefined) throw notNow('the daemon does not apply changes now');
-  if (source().openGap !== undefined) throw notNow('a gap is being recovered; rewind after it');
+  const work = active();
+  const from = work?.writer.applied;
+  if (work === undefined || from === undefined) throw notNow('this daemon does not apply changes now');
+  const { source, history } = work;
+  if (source.openGap !== undefined) throw notNow('a gap is being recovered; rewind after it');
   if (moment > Date.now() + CLOCKS_APART) throw notNow('that moment has not come yet');
   const entries = await history.loadAll();
   const point = rewindPoint(entries, moment, from);
   if (point === undefined) throw tooShort(entries[0]?.at);
   const { position, entry } = point;
-  const newest = source().received ?? from;
-  await source().probe({ from: 'checkpoint', position, newest }, signal);
+  const newest = source.received ?? from;
+  await source.probe({ from: 'checkpoint', position, newest }, new AbortController().signal);
   log.warn(
     { from: formatPosition(position), applied: formatPosition(from), at: new Date(entry.at).toISOString() },
     'the operator rewinds: changes are applied again, as deletes',
   );
-  if (!(await begin(position))) throw notNow('the daemon is stopping');
+  if (!(await work.rewind(position))) throw notNow('the daemon is stopping');
   const outcome = {
     result: 'rewound' as const,
     at: new Date(entry.at).toISOString(),
