@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { runCli } from '../support/cli.ts';
 import { startDaemon } from '../support/daemon-process.ts';
 import type { DaemonProcess } from '../support/daemon-process.ts';
@@ -14,12 +14,12 @@ describe.each(mysql)('the log of a daemon, the source is $label', (server) => {
   let shop: Shop;
   let daemon: DaemonProcess;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     shop = await openShop(server, redis.url);
     daemon = await startDaemon(shop.config());
     await daemon.ready();
   });
-  afterEach(async () => {
+  afterAll(async () => {
     await daemon.kill();
     await shop.close();
   });
@@ -42,6 +42,7 @@ describe.each(mysql)('the log of a daemon, the source is $label', (server) => {
     await shop.db.query('DELETE FROM users WHERE id > 3000');
     await shop.settled();
     expect(linesSince(before).length).toBeLessThan(50);
+    await act(daemon, '/log-level?level=info');
     expect(daemon.output()).not.toMatch(/secret-\d+|Ada/);
   });
 
