@@ -4,17 +4,16 @@ import type { MysqlSource } from './binlog/mysql-source.ts';
 import { formatPosition, isBefore } from './change/position.ts';
 import type { SourcePosition } from './change/position.ts';
 import { asUnstaleError } from './errors/unstale-error.ts';
+import type { CheckpointWriter } from './pipeline/checkpoint-writer.ts';
+import type { Pipeline } from './pipeline/pipeline.ts';
 import { sleep } from './runtime/sleep.ts';
 
-export interface AppliedWaitParts {
-  /** Undefined while this daemon stands by. */
-  readonly source: () => Pick<MysqlSource, 'received' | 'reached' | 'openGap'> | undefined;
-  /** Up to where Redis has acknowledged everything. */
-  readonly applied: () => SourcePosition | undefined;
-  /** Binlog bytes that were read and are not acknowledged. */
-  readonly inFlightBytes: () => number;
-  /** Whether this daemon applies changes now; else the state tables know better. */
-  readonly isRunning: () => boolean;
+/** The changes that this daemon applies now, as far as it matters for how far it is. */
+export interface AppliedWork {
+  readonly source: Pick<MysqlSource, 'received' | 'reached' | 'openGap'>;
+  /** Tells up to where Redis has acknowledged everything. */
+  readonly writer: Pick<CheckpointWriter, 'applied'>;
+  readonly pipeline: Pick<Pipeline, 'inFlightBytes'>;
 }
 
 /** Between two looks, ms. */
@@ -24,10 +23,11 @@ const LONGEST_TEXT = 1000;
 /**
  * Waits until everything up to a target is applied by Redis.
  *
+ * @param active undefined while this daemon does not apply changes: the state tables know better then
  * @throws RangeError with a sentence for the caller if the GTID set cannot be understood
  */
 export async function waitApplied(
-  parts: AppliedWaitParts,
+  active: () => AppliedWork | undefined,
   target: WaitTarget,
   timeoutMs: number,
   signal: AbortSignal,
@@ -35,10 +35,11 @@ export async function waitApplied(
   const deadline = performance.now() + timeoutMs;
   const missingFrom = comparison(target);
   for (let seen: string | undefined; ;) {
-    const position = appliedPosition(parts);
+    const work = active();
+    const position = work === undefined ? undefined : appliedPosition(work);
     const state =
       position === undefined ? undefined : `${formatPosition(position)} ${position.gtidSet ?? ''}`;
-    if (!parts.isRunning() || position === undefined) return outcome('unknown', position, undefined);
+    if (position === undefined) return outcome('unknown', position, undefined);
     const late = performance.now() >= deadline || signal.aborted;
     if (state !== seen || late) {
       const missing = missingFrom(position);
@@ -55,16 +56,11 @@ export async function waitApplied(
  * Up to where everything is applied. Behind the last change for the pipeline there may be transactions of other tables,
  * of unstale itself, which need nothing done.
  */
-function appliedPosition({
-  source,
-  applied: appliedNow,
-  inFlightBytes,
-}: AppliedWaitParts): SourcePosition | undefined {
-  const applied = appliedNow();
-  const { received, reached, openGap } = source() ?? {};
+function appliedPosition({ source, writer, pipeline }: AppliedWork): SourcePosition | undefined {
+  const [{ applied }, { received, reached, openGap }] = [writer, source];
   if (applied === undefined || received === undefined || reached === undefined) return applied;
   const isCaughtUp = !isBefore(applied, received) && !isBefore(received, applied);
-  return isCaughtUp && inFlightBytes() === 0 && openGap === undefined ? reached : applied;
+  return isCaughtUp && pipeline.inFlightBytes === 0 && openGap === undefined ? reached : applied;
 }
 
 /** What of the target a position misses: '' if nothing, undefined if that cannot be told. */

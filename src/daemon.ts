@@ -83,8 +83,6 @@ export async function startDaemon(first: Config, { log: written, load }: DaemonT
   /** In force, or for the next term. */
   let config = first;
   let lastError: UnstaleError | undefined;
-  /** Open or not, ended or not. */
-  let latest: Term | undefined;
   let adminAddress: string | undefined;
 
   try {
@@ -121,11 +119,7 @@ export async function startDaemon(first: Config, { log: written, load }: DaemonT
       closers,
     });
     const dryRun = openDryRun(() => config, log, closers);
-    const pause = new OperatorPause({
-      pipeline: () => latest?.pipeline,
-      heldBackMs: () => view.heldBackMs(),
-      log,
-    });
+    const pause = new OperatorPause({ heldBackMs: () => view.heldBackMs(), log });
     const observer = withTail(
       withActivity(
         observePipeline(metrics, (error) => {
@@ -140,7 +134,7 @@ export async function startDaemon(first: Config, { log: written, load }: DaemonT
     const leadership: Leadership = new Leadership({
       candidate,
       createTerm: (lease) => {
-        latest = new Term({
+        const term = new Term({
           config,
           lease,
           state: state.tables({ lock: lock.name, token: lease.token }),
@@ -166,8 +160,8 @@ export async function startDaemon(first: Config, { log: written, load }: DaemonT
           log,
           onRetired: (stream) => view.retire(stream),
         });
-        if (pause.since !== undefined) latest.pipeline.pause();
-        return latest;
+        pause.attach(term.pipeline);
+        return term;
       },
       retryDelay,
       log,
@@ -205,10 +199,8 @@ export async function startDaemon(first: Config, { log: written, load }: DaemonT
     const operator = createOperatorActions({
       pause,
       levels,
-      term: () => leadership.term,
-      isRunning: () => leadership.phase === 'running' && leadership.leads,
+      active: () => (leadership.phase === 'running' && leadership.leads ? leadership.term?.work : undefined),
       dryRun: config.dryRun ?? false,
-      signal: leadership.stopping,
       log,
     });
     const view = createDaemonView({

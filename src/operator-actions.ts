@@ -1,35 +1,42 @@
 import type { OperatorHandlers, Refused } from './admin/handlers.ts';
 import { waitApplied } from './applied-wait.ts';
-import type { AppliedWaitParts } from './applied-wait.ts';
+import type { AppliedWork } from './applied-wait.ts';
+import type { MysqlSource } from './binlog/mysql-source.ts';
 import { formatPosition } from './change/position.ts';
+import type { SourcePosition } from './change/position.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
 import type { LogLevelSwitch } from './log-level.ts';
 import type { Logger } from './observability/logger.ts';
 import type { OperatorPause } from './operator-pause.ts';
+import type { HistoryStore } from './pipeline/ports.ts';
 import { rewindPoint } from './pipeline/rewind-point.ts';
-import type { Term } from './term/term.ts';
+
+/** The changes that this daemon applies now. */
+export interface ActiveWork extends AppliedWork {
+  readonly source: Pick<MysqlSource, 'received' | 'reached' | 'openGap' | 'probe'>;
+  readonly history: HistoryStore;
+  /**
+   * Reads again from a position on, which is stored before, and stores no value up to where it was; false when it ends
+   * before.
+   */
+  readonly rewind: (position: SourcePosition) => Promise<boolean>;
+}
 
 export interface OperatorActionsOptions {
   readonly pause: OperatorPause;
   readonly levels: LogLevelSwitch;
-  /** Undefined while this daemon stands by. */
-  readonly term: () => Term | undefined;
-  /** Whether this daemon leads and applies changes now. */
-  readonly isRunning: () => boolean;
+  /** Undefined while it does not: while it starts, stands by or stops. */
+  readonly active: () => ActiveWork | undefined;
   readonly dryRun: boolean;
-  readonly signal: AbortSignal;
   readonly log: Logger;
 }
 
+/** By how much the clock of whoever asks may be ahead, ms. */
+const CLOCKS_APART = 60_000;
+
 /** What operators do to the running daemon. */
 export function createOperatorActions(options: OperatorActionsOptions): OperatorHandlers {
-  const { pause, levels, term, isRunning } = options;
-  const applied: AppliedWaitParts = {
-    source: () => term()?.stream.source,
-    applied: () => term()?.writer.applied,
-    inFlightBytes: () => term()?.pipeline.inFlightBytes ?? 0,
-    isRunning,
-  };
+  const { pause, levels } = options;
   let rewinding: Promise<{ readonly result: 'rewound' } | Refused> | undefined;
   return {
     pause: () => ({ result: 'paused', since: new Date(pause.pause()).toISOString() }),
@@ -45,35 +52,33 @@ export function createOperatorActions(options: OperatorActionsOptions): Operator
         rewinding = undefined;
       });
     },
-    wait: (target, timeoutMs, signal) => waitApplied(applied, target, timeoutMs, signal),
+    wait: (target, timeoutMs, signal) => waitApplied(options.active, target, timeoutMs, signal),
   };
 }
 
 /** @throws UnstaleError that says why not */
 async function rewind(
   moment: number,
-  { term: present, isRunning, dryRun, signal, log }: OperatorActionsOptions,
+  { active, dryRun, log }: OperatorActionsOptions,
 ): Promise<{ readonly result: 'rewound' }> {
   if (dryRun) throw notNow('a dry run stores no positions');
-  const term = present();
-  const from = term?.writer.applied;
-  if (!isRunning() || term === undefined || from === undefined) {
-    throw notNow('this daemon does not apply changes now; ask the one that leads');
-  }
-  const { source } = term.stream;
+  const work = active();
+  const from = work?.writer.applied;
+  if (work === undefined || from === undefined) throw notNow('this daemon does not apply changes now');
+  const { source, history } = work;
   if (source.openGap !== undefined) throw notNow('a gap is being recovered; rewind after it');
-  if (moment > Date.now()) throw notNow('that moment has not come yet');
-  const entries = await term.loadHistory();
+  if (moment > Date.now() + CLOCKS_APART) throw notNow('that moment has not come yet');
+  const entries = await history.loadAll();
   const point = rewindPoint(entries, moment, from);
   if (point === undefined) throw tooShort(entries[0]?.at);
   const { position, entry } = point;
   const newest = source.received ?? from;
-  await source.probe({ from: 'checkpoint', position, newest }, signal);
+  await source.probe({ from: 'checkpoint', position, newest }, new AbortController().signal);
   log.warn(
     { from: formatPosition(position), applied: formatPosition(from), at: new Date(entry.at).toISOString() },
     'the operator rewinds: changes are applied again, as deletes',
   );
-  if (!(await term.repeatFrom(position))) throw notNow('the daemon is stopping');
+  if (!(await work.rewind(position))) throw notNow('the daemon is stopping');
   const outcome = {
     result: 'rewound' as const,
     at: new Date(entry.at).toISOString(),

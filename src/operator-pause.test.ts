@@ -5,12 +5,13 @@ function pauseOf() {
   const clock = { now: 1000, heldBack: 0 };
   const calls: string[] = [];
   const pause = new OperatorPause({
-    pipeline: () => ({ pause: () => void calls.push('pause'), resume: () => void calls.push('resume') }),
     heldBackMs: () => clock.heldBack,
     now: () => clock.now,
     log: { debug() {}, info() {}, warn() {}, error() {} },
   });
-  return { pause, clock, calls };
+  const pipeline = { pause: () => void calls.push('pause'), resume: () => void calls.push('resume') };
+  pause.attach(pipeline);
+  return { pause, clock, calls, pipeline };
 }
 
 describe('a pause of the operator', () => {
@@ -23,6 +24,15 @@ describe('a pause of the operator', () => {
     pause.resume();
     expect(pause.since).toBeUndefined();
     expect(calls).toEqual(['pause', 'resume']);
+  });
+
+  it('holds for a pipeline that takes over', () => {
+    const { pause, calls, pipeline } = pauseOf();
+    pause.pause();
+    pause.attach(pipeline);
+    pause.resume();
+    pause.attach(pipeline);
+    expect(calls).toEqual(['pause', 'pause', 'resume']);
   });
 
   it('counts the time in which the source did not hold the binlog back anyway', () => {

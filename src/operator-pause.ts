@@ -2,8 +2,6 @@ import type { Log } from './pipeline/ports.ts';
 import type { Pipeline } from './pipeline/pipeline.ts';
 
 export interface OperatorPauseOptions {
-  /** Of the present term; undefined while standing by. */
-  readonly pipeline: () => Pick<Pipeline, 'pause' | 'resume'> | undefined;
   /** Time for which the source held the binlog back so far, ms. */
   readonly heldBackMs: () => number;
   readonly log: Log;
@@ -14,12 +12,19 @@ export interface OperatorPauseOptions {
 export class OperatorPause {
   readonly #options: OperatorPauseOptions;
   readonly #now: () => number;
+  #pipeline: Pick<Pipeline, 'pause' | 'resume'> | undefined;
   #current: { readonly since: number; readonly heldBackMs: number } | undefined;
   #before = 0;
 
   constructor(options: OperatorPauseOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
+  }
+
+  /** The pipeline that is to be held back from now on, in place of one that has ended. */
+  attach(pipeline: Pick<Pipeline, 'pause' | 'resume'>): void {
+    this.#pipeline = pipeline;
+    if (this.#current !== undefined) pipeline.pause();
   }
 
   /** ms since the epoch; undefined while nobody has paused it. */
@@ -35,8 +40,8 @@ export class OperatorPause {
   /** Resolves to when it began, ms since the epoch: an earlier one goes on. */
   pause(): number {
     if (this.#current !== undefined) return this.#current.since;
-    const { pipeline, heldBackMs, log } = this.#options;
-    pipeline()?.pause();
+    const { heldBackMs, log } = this.#options;
+    this.#pipeline?.pause();
     this.#current = { since: this.#now(), heldBackMs: heldBackMs() };
     log.warn(
       {},
@@ -48,11 +53,10 @@ export class OperatorPause {
   resume(): void {
     const paused = this.#current;
     if (paused === undefined) return;
-    const { pipeline, log } = this.#options;
     this.#before += this.#extraNow();
     this.#current = undefined;
-    pipeline()?.resume();
-    log.info({ seconds: (this.#now() - paused.since) / 1000 }, 'resumed by the operator');
+    this.#pipeline?.resume();
+    this.#options.log.info({ seconds: (this.#now() - paused.since) / 1000 }, 'resumed by the operator');
   }
 
   #extraNow(): number {

@@ -12,7 +12,12 @@ import { sleep } from './runtime/sleep.ts';
 /** Up to where everything is to be applied: a GTID set, or a place on the source where there are no GTIDs. */
 export type Target =
   | { readonly gtid: string }
-  | { readonly gtid?: undefined; readonly place: { readonly file: string; readonly offset: number } };
+  | {
+      readonly gtid?: undefined;
+      readonly place: { readonly file: string; readonly offset: number };
+      /** Whose file it is. */
+      readonly serverUuid: string;
+    };
 
 export interface StoredWait {
   readonly applied: boolean;
@@ -24,11 +29,21 @@ export interface StoredWait {
 /** Between two looks at the stored position, which is written about once a second, ms. */
 const INTERVAL = 100;
 
+/** Longer sets do not fit into a request, and the end of the binlog says the same. */
+const LONGEST_GTID = 3000;
+
 /** The end of the source's binlog as it is now. @throws UnstaleError of the source */
 export function currentTarget(config: Config): Promise<Target> {
   return atDesk(config, async ({ client }) => {
-    const { gtidSet, file, offset } = await currentEnd(await readServerFacts(client), client);
-    return gtidSet === undefined || gtidSet === '' ? { place: { file, offset } } : { gtid: gtidSet };
+    const {
+      gtidSet = '',
+      file,
+      offset,
+      serverUuid,
+    } = await currentEnd(await readServerFacts(client), client);
+    return gtidSet === '' || gtidSet.length > LONGEST_GTID
+      ? { place: { file, offset }, serverUuid }
+      : { gtid: gtidSet };
   });
 }
 
@@ -58,7 +73,10 @@ export function waitStored(config: Config, target: Target, timeoutMs: number): P
 /** Empty if nothing. */
 function missingFrom(position: SourcePosition, target: Target): string {
   if (target.gtid === undefined) {
-    return isBefore(position, { ...target.place, epoch: position.epoch }) ? formatPosition(target.place) : '';
+    const { place, serverUuid } = target;
+    const isBehind =
+      position.serverUuid === serverUuid && !isBefore(position, { ...place, epoch: position.epoch });
+    return isBehind ? '' : formatPosition(place);
   }
   const { gtid } = target;
   return parseExecutedGtids(position.gtidSet ?? '', gtidFlavour(gtid)).missing(gtid);

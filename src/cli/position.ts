@@ -36,7 +36,8 @@ interface SetFlags extends JsonFlags {
 export function addPositionCommand(program: Command): void {
   const position = program
     .command('position')
-    .description('show the stored position, go back to an earlier one, or set another one');
+    .description('show the stored position, go back to an earlier one, or set another one')
+    .addHelpText('after', "\nExample:\n  $ unstale position rewind -c unstale.yaml --to '10 minutes ago'");
   addShow(position);
   addRewind(position);
   addSet(position);

@@ -9,12 +9,13 @@ import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
 import { FailoverReplay } from '../failover-replay.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import type { ActiveWork } from '../operator-actions.ts';
 import { CheckpointWriter } from '../pipeline/checkpoint-writer.ts';
 import type { OpenStream } from '../pipeline/mapped-stream.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { PositionHistory } from '../pipeline/position-history.ts';
-import type { AppliedAt, Barrier, CommandSink, RetryDelay, SqlClient } from '../pipeline/ports.ts';
+import type { Barrier, CommandSink, RetryDelay, SqlClient } from '../pipeline/ports.ts';
 import { retried } from '../pipeline/retried.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import { withDeadline } from '../runtime/deadline.ts';
@@ -138,6 +139,17 @@ export class Term {
     return this.#streams.current;
   }
 
+  /** What operators ask about and act on. */
+  get work(): ActiveWork {
+    return {
+      source: this.stream.source,
+      writer: this.writer,
+      pipeline: this.pipeline,
+      history: this.#tools.state.history,
+      rewind: (position) => this.#repeatFrom(position),
+    };
+  }
+
   /** The error that ended the work, as soon as there is one. */
   get failure(): UnstaleError | undefined {
     return this.#failure;
@@ -237,16 +249,11 @@ export class Term {
     });
   }
 
-  /** Positions of the past that one can go back to, oldest first. @throws UnstaleError of the state tables */
-  loadHistory(): Promise<readonly AppliedAt[]> {
-    return this.#tools.state.history.loadAll();
-  }
-
   /**
    * Applies everything behind `position` again, as deletes up to where this daemon is; the position is stored before.
    * False when the term ends.
    */
-  repeatFrom(position: SourcePosition): Promise<boolean> {
+  #repeatFrom(position: SourcePosition): Promise<boolean> {
     return this.#streams.switchTo(this.pipeline, (after, signal) => {
       // Nothing may have been mapped yet by this term, and a part of it have been applied by an earlier one.
       const end = this.stream.source.received;

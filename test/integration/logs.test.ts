@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { runCli } from '../support/cli.ts';
 import { startDaemon } from '../support/daemon-process.ts';
 import type { DaemonProcess } from '../support/daemon-process.ts';
@@ -14,12 +14,12 @@ describe.each(mysql)('the log of a daemon, the source is $label', (server) => {
   let shop: Shop;
   let daemon: DaemonProcess;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     shop = await openShop(server, redis.url);
     daemon = await startDaemon(shop.config());
     await daemon.ready();
   });
-  afterEach(async () => {
+  afterAll(async () => {
     await daemon.kill();
     await shop.close();
   });
@@ -42,6 +42,7 @@ describe.each(mysql)('the log of a daemon, the source is $label', (server) => {
     await shop.db.query('DELETE FROM users WHERE id > 3000');
     await shop.settled();
     expect(linesSince(before).length).toBeLessThan(50);
+    await act(daemon, '/log-level?level=info');
     expect(daemon.output()).not.toMatch(/secret-\d+|Ada/);
   });
 
@@ -61,13 +62,20 @@ describe.each(mysql)('the log of a daemon, the source is $label', (server) => {
   it('has the level that an operator sets, for a while or until the next reload', async () => {
     expect(await statusOf(daemon)).toMatchObject({ log_level: 'info' });
     const set = await runCli(['log-level', 'debug', '-c', daemon.configFile, '--for', '1h']);
-    expect(set).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^the log level is debug until /) });
+    expect(set).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringMatching(/^the log level is debug until /),
+    });
     expect(await statusOf(daemon)).toMatchObject({ log_level: 'debug' });
     await daemon.logged('it says so', (line) => line['log_level'] === 'debug');
     await reload(daemon);
     expect(await statusOf(daemon)).toMatchObject({ log_level: 'info' });
 
-    expect(await act(daemon, '/log-level?level=error&for=300ms')).toMatchObject({ status: 200, body: { level: 'error' } });
+    expect(await act(daemon, '/log-level?level=error&for=300ms')).toMatchObject({
+      status: 200,
+      body: { level: 'error' },
+    });
     await eventually('it is back', async () => (await statusOf(daemon))['log_level'] === 'info');
     await reconfigure(daemon, { log: { level: 'warn' } });
     await act(daemon, '/log-level?level=debug');
@@ -77,6 +85,28 @@ describe.each(mysql)('the log of a daemon, the source is $label', (server) => {
     for (const wrong of ['', '?level=trace', '?level=debug&for=soon', '?level=debug&till=1m']) {
       expect(await act(daemon, `/log-level${wrong}`)).toMatchObject({ status: 400 });
     }
+  });
+});
+
+describe('a daemon that Redis refuses', () => {
+  it('names transaction and rule of the command, and no key', async () => {
+    const shop = await openShop(mysql[0]!, redis.url);
+    const daemon = await startDaemon(shop.config({ rest: { publish: { stream: shop.key('log') } } }));
+    await daemon.ready();
+    await shop.redis.set(shop.key('log'), 'no stream');
+    await shop.db.query("INSERT INTO users (id, email) VALUES (7, 'secret-7@x')");
+    const line = await daemon.logged('it is refused', ({ msg }) =>
+      String(msg).includes('refuses a command for good'),
+    );
+    expect(line).toMatchObject({
+      level: 'error',
+      rule: 'rules[0]',
+      code: 'UNSTALE_REDIS_UNEXPECTED_REPLY',
+      gtid: expect.stringMatching(/:\d+$/),
+    });
+    expect(await daemon.exited).toMatchObject({ code: 1 });
+    expect(daemon.output()).not.toMatch(/secret-7|user:7/);
+    await shop.close();
   });
 });
 
@@ -106,7 +136,9 @@ describe('what a daemon shows', () => {
     await daemon.ready();
     await shop.settled();
     const shown = await Promise.all(
-      ['/', '/metrics', '/livez', '/readyz', '/status'].map(async (path) => (await daemon.request(path)).text()),
+      ['/', '/metrics', '/livez', '/readyz', '/status'].map(async (path) =>
+        (await daemon.request(path)).text(),
+      ),
     );
     const position = await runCli(['position', 'show', '-c', daemon.configFile, '--json']);
     await daemon.stop();

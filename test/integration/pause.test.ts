@@ -62,6 +62,13 @@ describe.each(inject('servers').mysql)('a daemon that is paused, the source is $
     );
     await load.stop();
     expect(await commands()).toBe(before);
+    // As the server does when it could not send for an hour.
+    const dumps = await shop.db.query(
+      "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = ? AND COMMAND LIKE 'Binlog Dump%'",
+      [shop.db.account.user],
+    );
+    expect(dumps).toHaveLength(1);
+    await shop.db.query(`KILL ${Number(dumps[0]?.['id'])}`);
     const status = await statusOf(daemon);
     expect(status).toMatchObject({ state: 'running', paused_by_operator: true, ready: false });
     expect(Number(status['in_flight_bytes'])).toBeLessThan(512 * 1024);

@@ -9,6 +9,7 @@ import { startDaemon } from '../support/daemon-process.ts';
 import type { DaemonProcess } from '../support/daemon-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { drained, leftOver, startLoad } from '../support/load.ts';
+import { startMysqlServer } from '../support/provider.ts';
 import { act, configIn, refusalOf, statusOf } from '../support/operate.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
@@ -82,7 +83,6 @@ describe.each(inject('servers').mysql)('positions in hand, the source is $label'
     await shop.redis.del(shop.key(`value:${id}`));
     await shop.cache(`user:${id}`);
   };
-  const iso = (moment: number): string => new Date(moment).toISOString();
 
   it('a daemon goes back, running or stopped: deletes again, puts no value back, and stores values from there on', async () => {
     const running = await start();
@@ -246,3 +246,44 @@ describe.each(inject('servers').mysql)('positions in hand, the source is $label'
     expect(await statusOf(running)).toMatchObject({ state: 'running', ready: true });
   });
 });
+
+describe('going back to a moment', () => {
+  it('whose binlog was purged is refused, and the daemon goes on', async () => {
+    const flavour = inject('servers').mysql[0]?.flavour ?? 'mysql';
+    const own = await startMysqlServer({ flavour });
+    const shop = await openShop(own, redis.url);
+    const daemon = await startDaemon(shop.config());
+    try {
+      await daemon.ready();
+      await shop.settled();
+      await eventually('the history has an entry', async () => {
+        const rows = await shop.db.query(`SELECT 1 FROM ${shop.db.stateDatabase}.position_history`);
+        return rows.length > 0;
+      });
+      const moment = iso(Date.now());
+      for (let file = 0; file < 2; file += 1) {
+        await shop.db.query('FLUSH BINARY LOGS');
+        await shop.settled();
+      }
+      const files = await shop.db.query('SHOW BINARY LOGS');
+      await shop.db.query('PURGE BINARY LOGS TO ?', [String(files.at(-1)?.['Log_name'])]);
+      expect(await act(daemon, `/position/rewind?to=${moment}`)).toMatchObject({
+        status: 422,
+        body: { code: 'UNSTALE_POSITION_PURGED' },
+      });
+      await daemon.stop();
+      const offline = await configIn(daemon.configFile);
+      expect(await refusalOf(rewindStopped(offline, Date.parse(moment), ''))).toMatch(
+        /^UNSTALE_POSITION_PURGED/,
+      );
+    } finally {
+      await daemon.kill();
+      await shop.close();
+      await own.destroy();
+    }
+  });
+});
+
+function iso(moment: number): string {
+  return new Date(moment).toISOString();
+}

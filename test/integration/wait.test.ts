@@ -3,6 +3,7 @@ import { currentTarget, waitStored } from '../../src/wait-stored.ts';
 import { runCli } from '../support/cli.ts';
 import { startDaemon } from '../support/daemon-process.ts';
 import type { DaemonProcess } from '../support/daemon-process.ts';
+import { storedPosition } from '../support/gaps.ts';
 import { act, configIn } from '../support/operate.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
@@ -101,6 +102,17 @@ describe.each(inject('servers').mysql)('unstale wait, the source is $label', (se
     for (let round = 0; round < 3; round += 1) {
       expect(await waitStored(config, await currentTarget(config), 20_000)).toMatchObject({ applied: true });
     }
+    // Where there are no GTIDs, the place tells.
+    const [end] = await shop.db.query(
+      server.flavour === 'mysql' ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS',
+    );
+    const place = { file: String(end?.['File']), offset: Number(end?.['Position']) };
+    const path = `/wait?position=${place.file}:${place.offset}&timeout=10s`;
+    expect(await act(daemon, path, 'GET')).toMatchObject({ status: 200, body: { result: 'applied' } });
+    expect(await act(daemon, '/wait?position=another.000001:4', 'GET')).toMatchObject({ status: 409 });
+    const { serverUuid } = await storedPosition(shop);
+    expect(await waitStored(config, { place, serverUuid }, 20_000)).toMatchObject({ applied: true });
+    expect(await waitStored(config, { place, serverUuid: 'another' }, 200)).toMatchObject({ applied: false });
     expect(await waitStored(config, { gtid: await future() }, 300)).toMatchObject({
       applied: false,
       position: expect.stringMatching(/:\d+$/),
