@@ -91,7 +91,8 @@ export async function startDaemon(config: Config, { log: written, load }: Daemon
   try {
     const redis = openRedis(config, log);
     closers.push(() => redis.close());
-    const insight = openInsight({ redis, errors, log, signal: stopping.signal });
+    const insight = openInsight({ redis, errors, log });
+    closers.push(insight.close);
     const client = openSourceClient(config);
     closers.push(() => client.close());
     const state = openStateStore(config, log);
