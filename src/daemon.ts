@@ -88,9 +88,8 @@ export async function startDaemon(first: Config, { log: written, load }: DaemonT
   try {
     const redis = openRedis(config, log);
     closers.push(() => redis.close());
-    const looking = new AbortController();
-    closers.push(() => Promise.resolve(looking.abort()));
-    const insight = openInsight({ redis, errors, log, signal: looking.signal });
+    const insight = openInsight({ redis, errors, log });
+    closers.push(insight.close);
     const client = openSourceClient(config);
     closers.push(() => client.close());
     const state = openState(config, log, config.dryRun ? undefined : () => candidate?.connectionLost());

@@ -42,8 +42,6 @@ export interface InsightOptions {
   readonly redis: RedisConnection;
   readonly errors: ErrorRing;
   readonly log: Log;
-  /** Ends the looking. */
-  readonly signal: AbortSignal;
 }
 
 /** What a daemon keeps of its own work for people who look at it: a bounded amount, and at rest one sample in 3 s. */
@@ -51,22 +49,27 @@ export interface Insight {
   readonly activity: Activity;
   readonly errors: ErrorRing;
   readonly redisHealth: RedisHealthProbe;
-  /** Takes a sample from time to time, until the signal aborts. */
+  /** Takes a sample from time to time, until it is closed. To be called once. */
   readonly sample: (look: () => Moment) => void;
   /** Samples that were taken after `since`, ms since the epoch, the oldest first. */
   readonly history: (since: number) => { readonly interval_ms: number; readonly samples: readonly Sample[] };
+  /** Ends the looking. */
+  readonly close: () => Promise<void>;
 }
 
 /** Begins to look at Redis. */
-export function openInsight({ redis, errors, log, signal }: InsightOptions): Insight {
+export function openInsight({ redis, errors, log }: InsightOptions): Insight {
+  const ending = new AbortController();
+  const { signal } = ending;
   const activity = new Activity();
   const redisHealth = new RedisHealthProbe({ connection: redis, interval: PROBE_INTERVAL, sleep, log });
   const ring = new SampleRing<Sample>(SAMPLES_REACH / SAMPLE_INTERVAL);
   void redisHealth.run(signal);
   const takeSamples = async (look: () => Moment): Promise<void> => {
     let [before, began] = [activity.totals, performance.now()];
-    while (!signal.aborted) {
+    for (;;) {
       await sleep(SAMPLE_INTERVAL, signal);
+      if (signal.aborted) return;
       const [totals, now] = [activity.totals, performance.now()];
       const perSecond = (name: keyof typeof totals): number =>
         round(((totals[name] - before[name]) * 1000) / (now - began));
@@ -94,6 +97,10 @@ export function openInsight({ redis, errors, log, signal }: InsightOptions): Ins
     redisHealth,
     sample: (look) => void takeSamples(look),
     history: (since) => ({ interval_ms: SAMPLE_INTERVAL, samples: ring.since(since) }),
+    close: async () => {
+      // A look that is under way ends with the connection; nobody waits for it.
+      ending.abort();
+    },
   };
 }
 

@@ -185,6 +185,7 @@ describe.skipIf(!hasBrowser)('the console in a browser', () => {
     const token = 'a-token-of-the-shop';
     await daemon.stop();
     await page.getByText('The daemon does not answer.').waitFor();
+    await state(page, 'No answer');
     await keepPicture(page, 'away');
     expect(await barriers(page)).toEqual([]);
     daemon = await startDaemon(shop.config({ rest: { admin: { listen, token } } }));
@@ -194,7 +195,7 @@ describe.skipIf(!hasBrowser)('the console in a browser', () => {
     const field = page.getByLabel('Token');
     await field.fill('wrong');
     await page.keyboard.press('Enter');
-    await page.getByText('Send the header "Authorization').waitFor();
+    await page.getByText('The daemon does not take this token.').waitFor();
     await field.waitFor();
     await keepPicture(page, 'token');
     expect(await barriers(page)).toEqual([]);

@@ -27,14 +27,17 @@ export function enableActions(refresh) {
 export function showActions(status) {
   known = status;
   const paused = status?.paused_by_operator;
-  if (status !== undefined && paused === undefined)
-    absent = 'This daemon cannot be paused: it has no POST /pause.';
-  else if (status?.state === 'standby') absent = 'A daemon that stands by cannot be paused.';
-  else if (paused !== undefined && !absent.includes('404')) absent = '';
-  const able = status !== undefined && absent === '' && !busy;
-  setDisabled(pause, !able || paused === true);
-  setDisabled(resume, !able || paused !== true);
-  if (absent !== '') setText(note, absent);
+  if (status !== undefined)
+    explain(paused === undefined ? 'This daemon cannot be paused: it has no POST /pause.' : '');
+  const able = paused !== undefined && !busy;
+  setDisabled(pause, !able || paused);
+  setDisabled(resume, !able || !paused);
+}
+
+/** @param {string} reason why there are no such actions; empty if there are */
+function explain(reason) {
+  if (reason !== '' || note.textContent === absent) setText(note, reason);
+  absent = reason;
 }
 
 /**
@@ -51,11 +54,11 @@ async function perform(action, refresh) {
     setText(note, action === 'pause' ? 'Paused.' : 'Resumed.');
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    if (error instanceof Refusal && error.status === 404)
-      absent = `This daemon has no POST /${action} (404).`;
-    if (error instanceof Refusal && error.status === 401)
-      askForToken(reason, () => void perform(action, refresh));
-    setText(note, reason);
+    const status = error instanceof Refusal ? error.status : undefined;
+    if (status === 401) askForToken(() => void perform(action, refresh));
+    if (status === 401) setText(note, `To ${action} it the daemon wants the token.`);
+    else if (status === 404) setText(note, `This daemon has no POST /${action} (404).`);
+    else setText(note, reason);
   } finally {
     busy = false;
     refresh();

@@ -40,6 +40,10 @@ export function rememberToken(token) {
   sessionStorage.setItem(TOKEN, token);
 }
 
+export function hasToken() {
+  return sessionStorage.getItem(TOKEN) !== null;
+}
+
 export function forgetToken() {
   sessionStorage.removeItem(TOKEN);
 }

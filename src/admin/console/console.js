@@ -3,7 +3,7 @@ import { getData } from './api.js';
 import { byId, setText } from './dom.js';
 import { showErrors } from './errors.js';
 import { formatTime } from './format.js';
-import { showHeadline } from './headline.js';
+import { showHeadline, showNoAnswer } from './headline.js';
 import { History } from './history.js';
 import { showPosition } from './position.js';
 import { showRedis } from './redis.js';
@@ -16,7 +16,6 @@ import { enableTail } from './tail.js';
 const PAUSE = 2000;
 
 const history = new History();
-const link = byId('link');
 /** The process that the history is of. */
 let startedAt = '';
 let answeredAt = 0;
@@ -68,11 +67,11 @@ function showAll(data) {
 
 function showLoss() {
   document.body.classList.add('stale');
-  link.dataset['tone'] = 'bad';
-  setText(link, 'No answer');
+  showNoAnswer();
   showActions(undefined);
-  const seen = answeredAt === 0 ? '' : ` What is below is from ${formatTime(answeredAt)}.`;
-  setText(byId('lost'), `The daemon does not answer. This page asks again until it does.${seen}`);
+  if (answeredAt > 0)
+    setText(byId('lost'), `The daemon does not answer. What is below is from ${formatTime(answeredAt)}.`);
+  else setText(byId('lost'), 'The daemon does not answer.');
 }
 
 document.addEventListener('visibilitychange', () => {

@@ -71,14 +71,9 @@ function warnings({ retention, redis, paused, reloading }) {
  */
 export function showHeadline(status, samples) {
   const { tone, word, line } = judge(status);
-  byId('state').dataset['tone'] = tone;
-  byId('glyph-path', SVGPathElement).setAttribute('d', GLYPHS[tone]);
-  setText(byId('state-word'), word);
-  setText(byId('state-line'), line);
+  showWord(tone, word, line);
   setText(byId('client'), status.client_id);
-  const link = byId('link');
-  link.dataset['tone'] = tone;
-  setText(link, `${word} · live`);
+  setText(byId('link'), `${word} · live`);
   setText(document.querySelector('title') ?? byId('client'), `${word} – ${status.client_id} – unstale`);
   show(byId('reasons'), [...status.reasons, ...warnings(status)], (reasons) =>
     reasons.map((reason) => create('li', {}, reason)),
@@ -88,6 +83,32 @@ export function showHeadline(status, samples) {
       create('div', {}, create('dt', {}, name), create('dd', {}, value, create('small', {}, note))),
     ),
   );
+}
+
+/** The daemon does not answer: what it was is not what it is. */
+export function showNoAnswer() {
+  const word = 'No answer';
+  showWord(
+    'bad',
+    word,
+    'Nobody knows whether Redis follows MySQL. This page asks again until the daemon answers.',
+  );
+  setText(byId('link'), word);
+  setText(document.querySelector('title') ?? byId('client'), `${word} – unstale`);
+  show(byId('reasons'), [], () => []);
+}
+
+/**
+ * @param {Tone} tone
+ * @param {string} word
+ * @param {string} line
+ */
+function showWord(tone, word, line) {
+  byId('state').dataset['tone'] = tone;
+  byId('link').dataset['tone'] = tone;
+  byId('glyph-path', SVGPathElement).setAttribute('d', GLYPHS[tone]);
+  setText(byId('state-word'), word);
+  setText(byId('state-line'), line);
 }
 
 /**

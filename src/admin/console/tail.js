@@ -68,7 +68,7 @@ function begin() {
 function failed(error) {
   if (error instanceof Refusal && error.status === 401) {
     setText(note, 'The live tail shows the names of keys: it needs the token.');
-    askForToken(error.message, begin);
+    askForToken(begin);
   } else if (error instanceof Refusal && error.status !== 429 && error.status < 500) {
     setText(note, error.message);
   } else {

@@ -1,4 +1,4 @@
-import { forgetToken, rememberToken } from './api.js';
+import { forgetToken, hasToken, rememberToken } from './api.js';
 import { byId, setText } from './dom.js';
 
 const form = byId('token', HTMLFormElement);
@@ -21,10 +21,12 @@ form.addEventListener('submit', (event) => {
 /**
  * Shows the field for the token; `retry` is what is done once there is one.
  *
- * @param {string} reason
  * @param {() => void} retry
  */
-export function askForToken(reason, retry) {
+export function askForToken(retry) {
+  const reason = hasToken()
+    ? 'The daemon does not take this token.'
+    : 'The daemon wants the token that its configuration names (admin.token).';
   forgetToken();
   waiting.add(retry);
   form.hidden = false;
