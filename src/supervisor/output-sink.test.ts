@@ -4,9 +4,9 @@ import { MOST_WAITING } from './line-sink.ts';
 import { OutputSink } from './output-sink.ts';
 
 function readAll(stream: PassThrough): string[] {
-  let text = '';
-  for (let chunk: unknown = stream.read(); chunk !== null; chunk = stream.read()) text += String(chunk);
-  return text.split('\n').slice(0, -1);
+  const chunks: Buffer[] = [];
+  for (let chunk: Buffer | null = stream.read(); chunk !== null; chunk = stream.read()) chunks.push(chunk);
+  return Buffer.concat(chunks).toString().split('\n').slice(0, -1);
 }
 
 describe('the output of a supervisor', () => {
