@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatLine, parseReply, parseRequest } from './control-protocol.ts';
 import type { ControlReply, ControlRequest } from './control-protocol.ts';
