@@ -7,6 +7,7 @@ import { UnstaleError } from '../errors/unstale-error.ts';
 import { formatPlan, PLAN_VARIABLE } from '../supervisor/plan.ts';
 import type { SupervisorPlan } from '../supervisor/plan.ts';
 import { prepareDirectories } from '../supervisor/run-directory.ts';
+import { refuseSecond } from '../supervisor/single-instance.ts';
 import type { StartRequest } from './start.ts';
 import { formatStart, hasStarted } from './status-text.ts';
 import { askForReport } from './supervisor-request.ts';
@@ -34,6 +35,7 @@ export async function beginStart({ plan, timeout }: StartRequest): Promise<void>
 
 async function startInBackground(plan: SupervisorPlan): Promise<void> {
   prepareDirectories({ run: plan.runDirectory, log: plan.logDirectory });
+  await refuseSecond(plan.runDirectory);
   const logFile = supervisorLogOf(plan.logDirectory);
   const output = openSync(logFile, 'a', 0o600);
   const child = spawn(process.execPath, [SUPERVISOR_MAIN], {

@@ -1,7 +1,6 @@
 import { sleep } from '../runtime/sleep.ts';
 import { isStillRunning } from '../runtime/process-identity.ts';
 import type { NotedProcess } from '../runtime/process-identity.ts';
-import { watchFiles } from '../runtime/watch-files.ts';
 import { DaemonProcess } from './daemon-process.ts';
 import type { DaemonCommand, ProcessEnd } from './daemon-process.ts';
 import type { DaemonNotes } from './daemon-notes.ts';
@@ -9,6 +8,7 @@ import { errorOfEnd, reportedError } from './daemon-report.ts';
 import type { DaemonReport, ReportedError, SupervisedState } from './daemon-report.ts';
 import type { LineSink } from './line-sink.ts';
 import type { SupervisorLog } from './log.ts';
+import { MendedConfiguration } from './mended-configuration.ts';
 import type { DaemonPlan } from './plan.ts';
 import { judgeEnd, MOST_CRASHES, NO_HISTORY } from './restart-policy.ts';
 
@@ -22,6 +22,8 @@ export interface ManagedDaemonOptions {
   readonly leftBehind: NotedProcess | undefined;
   /** Before a start, ms. */
   readonly longestDelay: number;
+  /** Silence after which it hangs, ms. */
+  readonly longestSilence?: number;
   readonly onChange: () => void;
 }
 
@@ -30,7 +32,7 @@ type Phase = 'starting' | 'ready' | 'draining' | 'waiting' | 'gave_up' | 'failed
 /** Longer than a daemon's own deadline, ms: it ends by itself, unless it hangs. */
 const GRACE = 10_000;
 /** Silence after which a daemon hangs, ms. */
-export const LONGEST_SILENCE = 30_000;
+const LONGEST_SILENCE = 30_000;
 /** For an answer of a daemon, ms. */
 const STATUS_PATIENCE = 2000;
 /** What takes longer goes on, and the log tells of its end, ms. */
@@ -40,6 +42,8 @@ const RELOAD_PATIENCE = 10_000;
 export class ManagedDaemon {
   readonly #options: ManagedDaemonOptions;
   readonly #log: SupervisorLog;
+  readonly #longestSilence: number;
+  readonly #mended: MendedConfiguration;
   #phase: Phase = 'stopped';
   /** What a ready daemon said of itself last. */
   #readyAs: SupervisedState = 'running';
@@ -55,12 +59,14 @@ export class ManagedDaemon {
   #shutdownTimeout: number;
   #nextStart: { readonly timer: NodeJS.Timeout; readonly at: number } | undefined;
   #killing: NodeJS.Timeout | undefined;
-  #unwatch = (): void => undefined;
+  /** By the clock of the files, ms. */
+  #spawnedAt = 0;
   #changed = Promise.withResolvers<void>();
 
   constructor(options: ManagedDaemonOptions) {
     this.#options = options;
     this.#leftBehind = options.leftBehind;
+    this.#longestSilence = options.longestSilence ?? LONGEST_SILENCE;
     this.#shutdownTimeout = options.plan.shutdownTimeout;
     const { log } = options;
     const { clientId } = options.plan;
@@ -69,6 +75,13 @@ export class ManagedDaemon {
       warn: (fields, message) => log.warn({ daemon: clientId, ...fields }, message),
       error: (fields, message) => log.error({ daemon: clientId, ...fields }, message),
     };
+    this.#mended = new MendedConfiguration(
+      () => {
+        this.#log.info({}, 'the configuration has changed');
+        this.start();
+      },
+      (err) => this.#log.warn({ err }, 'the configuration cannot be watched'),
+    );
   }
 
   get clientId(): string {
@@ -90,7 +103,7 @@ export class ManagedDaemon {
 
   /** It runs, and says nothing. */
   get isSilent(): boolean {
-    return this.#process !== undefined && this.#process.silence > LONGEST_SILENCE;
+    return this.#process !== undefined && this.#process.silence > this.#longestSilence;
   }
 
   /** Exit code of its last process, 1 for one that a signal ended; undefined before. */
@@ -150,9 +163,13 @@ export class ManagedDaemon {
     this.#process?.kill();
   }
 
-  /** Stops and starts it; resolves when the start has settled. */
-  async restart(): Promise<void> {
+  /**
+   * Stops and starts it; resolves when the start has settled.
+   * @param isWanted asked in between: somebody may have stopped everything
+   */
+  async restart(isWanted: () => boolean): Promise<void> {
     await this.stop();
+    if (!isWanted()) return;
     this.#history = NO_HISTORY;
     this.start();
     await this.settled();
@@ -232,6 +249,7 @@ export class ManagedDaemon {
     this.#restarts += 1;
     this.#hung = false;
     this.#readyAt = undefined;
+    this.#spawnedAt = Date.now();
     let process: DaemonProcess;
     try {
       process = new DaemonProcess(this.#options.command, {
@@ -274,7 +292,10 @@ export class ManagedDaemon {
     this.#lastExit = end.exitCode ?? 1;
     const { signal, exitCode } = end;
     const error = this.#hung
-      ? reportedError('UNSTALE_DAEMON_HUNG', `it said nothing for ${LONGEST_SILENCE / 1000} s and was killed`)
+      ? reportedError(
+          'UNSTALE_DAEMON_HUNG',
+          `it said nothing for ${this.#longestSilence / 1000} s and was killed`,
+        )
       : errorOfEnd(end);
     if (!this.#wanted) {
       this.#log.info({ exit_code: exitCode, signal }, 'the daemon is stopped');
@@ -311,8 +332,8 @@ export class ManagedDaemon {
           fields,
           'the daemon is given up until its configuration changes, or it is told to restart or reload',
         );
-        this.#watchConfiguration(end);
         this.#to('gave_up');
+        this.#watchConfiguration(end);
         return;
       case 'failed':
         this.#lastError = reportedError(
@@ -323,28 +344,23 @@ export class ManagedDaemon {
           { ...fields, code: 'UNSTALE_CRASH_LOOP' },
           'the daemon crashes again and again and is not started any more until it is told to restart or reload',
         );
-        this.#watchConfiguration(end);
         this.#to('failed');
+        this.#watchConfiguration(end);
     }
   }
 
   #watchConfiguration({ message }: ProcessEnd): void {
-    this.#unwatch = watchFiles({
+    this.#mended.watch({
       files: [...new Set([this.configFile, ...(message?.files ?? [])])],
       directories: message?.directories ?? [],
-      onChange: () => {
-        this.#log.info({}, 'the configuration has changed');
-        this.start();
-      },
-      onError: (err) => this.#log.warn({ err }, 'the configuration cannot be watched'),
+      readAt: this.#spawnedAt,
     });
   }
 
   #clear(): void {
     clearTimeout(this.#nextStart?.timer);
     this.#nextStart = undefined;
-    this.#unwatch();
-    this.#unwatch = (): void => undefined;
+    this.#mended.end();
   }
 
   #to(phase: Phase): void {

@@ -25,9 +25,7 @@ export class SingleInstance {
 
   /** @throws UnstaleError UNSTALE_ALREADY_RUNNING, or UNSTALE_RUN_DIRECTORY when the directory cannot be used */
   async acquire(): Promise<void> {
-    // Where processes cannot be told apart, or the file could not be written, its answer decides.
-    if (await isSupervised(this.#runDirectory))
-      throw alreadyRunning(readPidFile(pidFileOf(this.#runDirectory))?.pid, this.#runDirectory);
+    await refuseSecond(this.#runDirectory);
     let taken = this.#take();
     for (const deadline = performance.now() + LONGEST_END; taken.result === 'held'; taken = this.#take()) {
       if (performance.now() > deadline) break;
@@ -67,6 +65,15 @@ export class SingleInstance {
       });
     }
   }
+}
+
+/**
+ * Whether one answers decides where processes cannot be told apart, and where the pid file could not be written.
+ * @throws UnstaleError UNSTALE_ALREADY_RUNNING
+ */
+export async function refuseSecond(runDirectory: string): Promise<void> {
+  if (await isSupervised(runDirectory))
+    throw alreadyRunning(readPidFile(pidFileOf(runDirectory))?.pid, runDirectory);
 }
 
 function alreadyRunning(pid: number | undefined, runDirectory: string): UnstaleError {

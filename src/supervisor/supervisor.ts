@@ -142,7 +142,8 @@ export class Supervisor {
       for (const [index, daemon] of daemons.entries()) {
         if (this.isStopping) throw failed('the supervisor is stopping');
         progress(`${daemon.clientId}: restarting`);
-        await daemon.restart();
+        await daemon.restart(() => !this.isStopping);
+        if (this.isStopping) throw failed('the supervisor is stopping');
         if (!daemon.isReady) {
           throw failed(describeFailure(daemon, daemons.slice(index + 1)));
         }
