@@ -92,7 +92,14 @@ describe('names in the documents', () => {
       SCHEMA_FIELDS.map(({ path }) => `UNSTALE_${path.replaceAll('.', '_').toUpperCase()}`),
     );
     const readerCodes = (await readRepository('src/reader/errors.ts')).match(/\bUNSTALE_READER_\w+/g) ?? [];
-    const others = [...readerCodes, 'UNSTALE_TOKEN', 'UNSTALE_TEST_MYSQL_URL', 'UNSTALE_TEST_REDIS_URL'];
+    const others = [
+      ...readerCodes,
+      'UNSTALE_TOKEN',
+      'UNSTALE_RUN_DIR',
+      'UNSTALE_LOG_DIR',
+      'UNSTALE_TEST_MYSQL_URL',
+      'UNSTALE_TEST_REDIS_URL',
+    ];
     const isKnown = (name: string): boolean =>
       codes.has(name) || variables.has(name) || others.includes(name);
     expect(unknown(rows, /\bUNSTALE_[A-Z_]*[A-Z]\b/g, isKnown)).toEqual([]);
