@@ -92,7 +92,7 @@ export async function startDaemon(first: Config, { log, load }: DaemonTools): Pr
           log,
         });
 
-    const received = () => leadership.term?.stream.source.received;
+    const received = () => leadership.begun?.stream.source.received;
     const barrier = openBarrier(config, metrics, log, received, closers);
     const createStream = createStreamFactory({
       client,
