@@ -56,18 +56,18 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
   const startedAt = Date.now();
   /** Of streams that are done with. */
   const before = { pausedMs: 0, unreadHints: 0 };
-  const stream = (): Stream | undefined => leadership.term?.stream;
+  const stream = (): Stream | undefined => leadership.begun?.stream;
   const lagMs = (): number | undefined => {
-    const { term } = leadership;
+    const term = leadership.begun;
     if (term === undefined) return undefined;
     const oldest = term.pipeline.oldestUnappliedAt;
     return oldest === undefined ? 0 : Math.max(0, Date.now() - oldest);
   };
   const heldBackMs = (): number => before.pausedMs + (stream()?.source.pausedMs ?? 0);
   const inFlightBytes = (): number =>
-    (leadership.term?.pipeline.inFlightBytes ?? 0) + (stream()?.source.bufferedBytes ?? 0);
+    (leadership.begun?.pipeline.inFlightBytes ?? 0) + (stream()?.source.bufferedBytes ?? 0);
   const health = (): HealthReport => {
-    const { phase, term, fatal: ended } = leadership;
+    const { phase, begun: term, fatal: ended } = leadership;
     const fatal = ended === undefined ? {} : { fatal: { code: ended.code, message: ended.message } };
     const draining = phase === 'draining' || phase === 'stopped';
     const redisReachable = redis.isReachable() && term?.pipeline.retrying !== true;
@@ -106,9 +106,9 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
       inFlightBytes,
       pausedSeconds: () => (heldBackMs() + parts.pause.extraMs) / 1000,
       hintsUnread: () => before.unreadHints + (stream()?.source.unreadHints ?? 0),
-      gapBytesToOldestBinlog: () => leadership.term?.retention.retention?.bytesToOldest,
-      positionAgeSeconds: () => seconds(leadership.term?.writer.staleness),
-      deletesDelayed: () => leadership.term?.pipeline.heldDeletes ?? 0,
+      gapBytesToOldestBinlog: () => leadership.begun?.retention.retention?.bytesToOldest,
+      positionAgeSeconds: () => seconds(leadership.begun?.writer.staleness),
+      deletesDelayed: () => leadership.begun?.pipeline.heldDeletes ?? 0,
       leader: () => (leadership.leads ? 1 : 0),
       ready: () => health().ready,
       purgeNear: () => leadership.term?.retention.retention?.purgeNear,
@@ -116,7 +116,7 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
     },
     health,
     status: () => {
-      const { term, phase } = leadership;
+      const { begun: term, phase } = leadership;
       const config = parts.config();
       const error = lastError();
       return {

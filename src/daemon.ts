@@ -107,7 +107,7 @@ export async function startDaemon(first: Config, { log: written, load }: DaemonT
           log,
         });
 
-    const received = () => leadership.term?.stream.source.received;
+    const received = () => leadership.begun?.stream.source.received;
     const barrier = openBarrier(config, metrics, log, received, closers);
     const createStream = createStreamFactory({
       client,

@@ -37,6 +37,7 @@ export class Leadership {
   readonly #stopping = new AbortController();
   #phase: Phase = 'starting';
   #term: Term | undefined;
+  #begun: Term | undefined;
   #lease: HeldLease | undefined;
   #opening: Promise<void> | undefined;
   #fatal: UnstaleError | undefined;
@@ -53,6 +54,11 @@ export class Leadership {
   /** The present one, once it is open; undefined while standing by. */
   get term(): Term | undefined {
     return this.#term;
+  }
+
+  /** The same, but from when it begins to open. */
+  get begun(): Term | undefined {
+    return this.#term ?? this.#begun;
   }
 
   get lease(): HeldLease | undefined {
@@ -196,13 +202,15 @@ export class Leadership {
     this.#phase = 'starting';
     this.#standingBehind = undefined;
     const term = this.#options.createTerm(lease);
+    this.#begun = term;
     this.#opening = term.open(this.#stopping.signal);
     try {
       await this.#opening;
+      this.#term = term;
     } finally {
       this.#opening = undefined;
+      this.#begun = undefined;
     }
-    this.#term = term;
     this.#phase = 'running';
     if (this.#stopping.signal.aborted) {
       this.#phase = 'draining';
