@@ -64,7 +64,8 @@ describe.each(servers.mysql)('three daemons with one client_id, the source is $l
     const load = startLoad(shop);
     await load.more(300);
     const killed = await succeeded('SIGKILL', ({ daemon }) => daemon.signal('SIGKILL'));
-    expect(killed.took).toBeLessThan(2000);
+    // Well below a second on a machine with nothing else to do; here other tests run beside it.
+    expect(killed.took).toBeLessThan(5000);
     members = members.filter((member) => member !== killed.before);
 
     await load.more(300);
