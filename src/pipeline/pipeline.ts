@@ -1,4 +1,3 @@
-import { deleteOf } from '../change/command.ts';
 import type { CommandBatch } from '../change/command.ts';
 import type { BinlogPlace, SourcePosition } from '../change/position.ts';
 import type { SourceEvent } from '../change/source-event.ts';
@@ -6,6 +5,7 @@ import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
 import { Deliveries } from './deliveries.ts';
 import { Delivery } from './delivery.ts';
 import { DoubtfulBatches } from './doubtful-batches.ts';
+import { EventIntake } from './event-intake.ts';
 import { InFlightWindow } from './in-flight-window.ts';
 import type { PipelineObserver } from './observer.ts';
 import type { MappedStream, NextStream, OpenStream } from './mapped-stream.ts';
@@ -13,8 +13,6 @@ import { OpenBatch } from './open-batch.ts';
 import { PauseGate } from './pause-gate.ts';
 import type { BatchLimits } from './open-batch.ts';
 import { redeletesOf } from './redeletes.ts';
-import { ReplayedPart } from './replayed-part.ts';
-import { RowMapper } from './row-mapper.ts';
 import type { Barrier, CommandSink, Log, RetryDelay, Sleep, Visibility } from './ports.ts';
 
 export interface PipelineLimits extends BatchLimits {
@@ -39,11 +37,6 @@ export interface PipelineOptions extends MappedStream {
   readonly onApplied: (position: SourcePosition) => void;
 }
 
-/** What commands that comments ask for carry in place of a rule. */
-const HINT = 'hint';
-/** A statement's bytes are few, but never none: a scope that takes minutes has to be seen waiting. */
-const SCOPE_BYTES = 1;
-
 /**
  * The one loop: read, map, coalesce, wait for visibility, apply, and move the position behind Redis' replies.
  *
@@ -66,17 +59,14 @@ export class Pipeline {
   readonly #drain = new AbortController();
   readonly #doubtful: DoubtfulBatches | undefined;
   #stream: MappedStream;
-  #mapper: RowMapper;
+  readonly #intake: EventIntake;
   readonly #deliveries: Deliveries;
   #next: { readonly open: OpenStream; readonly done: (switched: boolean) => void } | undefined;
   /** Ends the opening of a stream. */
   readonly #ending = new AbortController();
-  readonly #replayed: ReplayedPart;
   readonly #gate = new PauseGate();
   /** Commit time of the oldest change that the gate holds back, ms since the epoch. */
   #gatedSince: number | undefined;
-  /** End of the last complete transaction that was mapped. */
-  #readTo: SourcePosition | undefined;
   /** Batches of which deletes are held back. */
   #held = 0;
   #seq = 0;
@@ -92,9 +82,8 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#open = new OpenBatch(options.limits);
-    this.#replayed = new ReplayedPart(options.log);
     this.#stream = options;
-    this.#mapper = new RowMapper(options.plan, options.observer);
+    this.#intake = new EventIntake({ ...options, open: this.#open, stream: options });
     this.#deliveries = new Deliveries(this.#createDelivery(options), options.plan);
     if (options.barrier !== undefined) this.#doubtful = new DoubtfulBatches(options.barrier, options.sleep);
   }
@@ -152,7 +141,7 @@ export class Pipeline {
 
   /** What begins before `place` may have been applied already, by an earlier run: none of its values is stored. */
   replayUntil(place: BinlogPlace): void {
-    this.#replayed.begin(place);
+    this.#intake.replayUntil(place);
   }
 
   /** What is in flight moves the position no more. To be called before the position is set back. */
@@ -188,7 +177,7 @@ export class Pipeline {
         for (const event of events) {
           leftOut ||= this.#gate.isClosed && !(await this.#passGate(event));
           if (leftOut) break;
-          this.#accept(event);
+          this.#intake.accept(event);
           this.#pump();
           while (this.#open.isFull && this.#failure === undefined) {
             await this.#progress();
@@ -247,7 +236,7 @@ export class Pipeline {
     if (this.#ending.signal.aborted) return false;
     let stream: NextStream;
     try {
-      stream = await next.open(this.#readTo, this.#ending.signal);
+      stream = await next.open(this.#intake.readTo, this.#ending.signal);
     } catch (error) {
       // Opening is ended by a stop.
       if (this.#ending.signal.aborted) return false;
@@ -258,18 +247,9 @@ export class Pipeline {
       return false;
     }
     this.#stream = stream;
-    if (stream.replaysFrom !== undefined) {
-      if (this.#readTo !== undefined) this.#replayed.begin(this.#readTo);
-      this.#readTo = stream.replaysFrom;
-    }
     this.#deliveries.replace(this.#createDelivery(stream), stream.plan, this.#seq, this.#window.oldestSeq);
-    // The rest of a transaction that was cut off comes again from its beginning.
-    this.#mapper = new RowMapper(stream.plan, this.#options.observer);
-    if (stream.first.length > 0) {
-      this.#open.add(stream.first);
-      this.#open.account(SCOPE_BYTES, Date.now());
-      this.#pump();
-    }
+    this.#intake.switchTo(stream);
+    this.#pump();
     this.#next = undefined;
     next.done(true);
     return true;
@@ -297,42 +277,6 @@ export class Pipeline {
       log: options.log,
       onError: (error) => this.#fail(asUnstaleError(error)),
     });
-  }
-
-  #accept(event: SourceEvent): void {
-    switch (event.kind) {
-      case 'slice': {
-        const { slice } = event;
-        this.#mapper.map(slice.changes, slice.mark, this.#replayed.holds(slice.mark), this.#open);
-        const hints = slice.hints ?? [];
-        this.#open.add(hints.map((key) => deleteOf(key, HINT, this.#stream.hintGuard)));
-        if (slice.changes.length > 0 || hints.length > 0) this.#open.mark(slice.mark);
-        this.#open.account(slice.bytes, slice.committedAt);
-        if (slice.resumeAfter !== undefined) {
-          this.#endAt(slice.resumeAfter);
-          this.#mapper.endTransaction();
-        }
-        break;
-      }
-      case 'scope':
-        this.#open.add(this.#stream.plan.scopes(event.tables, event.reason));
-        if (event.mark !== undefined) this.#open.mark(event.mark);
-        this.#open.account(SCOPE_BYTES, event.committedAt);
-        this.#options.observer.scope(event.reason);
-        break;
-      case 'idle':
-        this.#endAt(event.position);
-        break;
-      case 'epoch':
-        this.#replayed.goOnElsewhere(event.end);
-        this.#endAt(event.position);
-        break;
-    }
-  }
-
-  #endAt(position: SourcePosition): void {
-    this.#readTo = position;
-    this.#open.endAt(position);
   }
 
   #pump(): void {
