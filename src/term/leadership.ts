@@ -245,9 +245,12 @@ export class Leadership {
       await this.#release();
       return true;
     }
-    return (
-      held === true && this.#lease !== UNLEASED && performance.now() - began < SUCCESSION && !this.#bore()
-    );
+    return held === true && this.#hasPredecessor && performance.now() - began < SUCCESSION && !this.#bore();
+  }
+
+  /** Numbers begin with 1, and a daemon without a lock has 0. */
+  get #hasPredecessor(): boolean {
+    return (this.#lease?.token ?? 0) > 1;
   }
 
   #borne = false;
