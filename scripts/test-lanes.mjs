@@ -4,7 +4,8 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const LANES = [
-  ['--project', 'unit', '--project', 'integration'],
+  ['--project', 'unit', '--project', 'integration', '--shard', '1/2'],
+  ['--project', 'unit', '--project', 'integration', '--shard', '2/2'],
   ['--project', 'fault', '--shard', '1/2'],
   ['--project', 'fault', '--shard', '2/2'],
 ];

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { companionKey } from '../../src/protocol/companion-key.ts';
 import { createReader, fromIoredis } from '../../src/reader/index.ts';
 import type { FillResult, Reader } from '../../src/reader/index.ts';
@@ -10,6 +10,7 @@ import { startMysqlServer, startRedisServer } from '../support/provider.ts';
 import type { TestMysqlServer, TestRedisServer } from '../support/provider.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
+import { anyMysql } from '../support/mysql-servers.ts';
 
 /** When readers read and when they fill, in turn. */
 const MOMENTS = ['in the gap', 'waiting', 'removing leases', 'removing keys', 'ready'] as const;
@@ -27,7 +28,7 @@ interface Loading {
 }
 
 // Adversarial case 17 of the protocol.
-describe.each(inject('servers').mysql)('17: $label has purged what was not read', ({ flavour }) => {
+describe.each(anyMysql())('17: $label has purged what was not read', ({ flavour }) => {
   let server: TestMysqlServer;
   let redis: TestRedisServer;
   let shop: Shop;

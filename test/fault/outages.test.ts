@@ -11,6 +11,7 @@ import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
+import { anyMysql } from '../support/mysql-servers.ts';
 
 /** Longest silence of the source that the daemons here accept. */
 const QUICK_WATCHDOG = { heartbeat_interval: '200ms', silence_timeout: '1s' };
@@ -24,7 +25,7 @@ async function deleteWaits(daemon: DaemonProcess): Promise<void> {
   );
 }
 
-describe.each(inject('servers').mysql)('Redis fails, the source is $label', (server) => {
+describe.each(anyMysql())('Redis fails, the source is $label', (server) => {
   let redis: TestRedisServer;
   let shop: Shop;
   let daemon: DaemonProcess;

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startRedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
 import { startDaemon } from '../support/daemon-process.ts';
 import type { DaemonProcess } from '../support/daemon-process.ts';
@@ -10,9 +10,10 @@ import { startRedisServer } from '../support/provider.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { anyMysql } from '../support/mysql-servers.ts';
 
 /** What Redis acknowledged is not what it holds afterwards. */
-describe.each(inject('servers').mysql)('Redis loses acknowledged deletes, the source is $label', (server) => {
+describe.each(anyMysql())('Redis loses acknowledged deletes, the source is $label', (server) => {
   const cleanUps: (() => Promise<unknown>)[] = [];
   let shop: Shop;
   let daemon: DaemonProcess;

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startDaemon } from '../support/daemon-process.ts';
 import type { DaemonProcess } from '../support/daemon-process.ts';
 import { eventually } from '../support/eventually.ts';
@@ -10,8 +10,9 @@ import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
+import { anyMysql } from '../support/mysql-servers.ts';
 
-describe.each(inject('servers').mysql)('a reload under load, the source is $label', (server) => {
+describe.each(anyMysql())('a reload under load, the source is $label', (server) => {
   let redis: TestRedisServer;
   let proxy: TcpProxy;
   let shop: Shop;

@@ -11,11 +11,12 @@ import type { DaemonProcess } from '../support/daemon-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
+import { anyMysql } from '../support/mysql-servers.ts';
 
 const servers = inject('servers');
 const TOMBSTONE = 60_000;
 
-describe.each(servers.mysql)('guards on $label', (server) => {
+describe.each(anyMysql())('guards on $label', (server) => {
   let shop: Shop;
   let daemon: DaemonProcess | undefined;
 

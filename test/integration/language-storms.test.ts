@@ -7,11 +7,12 @@ import { openLanguageLoad } from '../support/language-load.ts';
 import { drained } from '../support/load.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
+import { anyMysql } from '../support/mysql-servers.ts';
 
 const ROWS = 240;
 const KILLS = 5;
 
-describe.each(inject('servers').mysql)('a storm of changes on $label', (server) => {
+describe.each(anyMysql())('a storm of changes on $label', (server) => {
   let shop: Shop;
   let daemon: DaemonProcess | undefined;
 

@@ -151,12 +151,7 @@ describe.each(inject('servers').mysql)('positions in hand, the source is $label'
         ),
       });
       expect(await refusalOf(setStopped(offline, { from: 'latest' }, { skipChanges: true }))).toMatch(
-        /^UNSTALE_LEADER_RUNS: connection/,
-      );
-      await shop.db.query(
-        `CREATE TABLE IF NOT EXISTS ${shop.db.stateDatabase}.leases (client_id VARCHAR(64) NOT NULL PRIMARY KEY,
-           fencing_token BIGINT UNSIGNED NOT NULL, holder VARCHAR(255) NOT NULL, admin_address VARCHAR(255) NULL,
-           acquired_at DATETIME(3) NOT NULL)`,
+        /^UNSTALE_LEADER_RUNS: \S+ leads/,
       );
       await shop.db.query(
         `REPLACE INTO ${shop.db.stateDatabase}.leases (client_id, fencing_token, holder, admin_address, acquired_at)

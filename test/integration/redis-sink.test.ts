@@ -907,6 +907,7 @@ eachLocalRedis('on %s', (implementation) => {
         maxmemoryPolicy: 'noeviction',
         replId: expect.stringMatching(/^[0-9a-f]{40}$/),
         formerReplId: undefined,
+        load: expect.objectContaining({ evictedKeys: 0, blockedClients: 0, replicas: 0 }),
       });
 
       await client.acl('SETUSER', 'quiet', 'on', '>secret', '~*', '-@all', '+unlink');
