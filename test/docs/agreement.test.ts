@@ -99,6 +99,8 @@ describe('names in the documents', () => {
       'UNSTALE_LOG_DIR',
       'UNSTALE_TEST_MYSQL_URL',
       'UNSTALE_TEST_REDIS_URL',
+      'UNSTALE_TEST_EVERYWHERE',
+      'UNSTALE_SOAK_MINUTES',
     ];
     const isKnown = (name: string): boolean =>
       codes.has(name) || variables.has(name) || others.includes(name);
