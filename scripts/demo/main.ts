@@ -18,10 +18,17 @@ import { startDaemon } from './daemon.ts';
 import type { Daemon } from './daemon.ts';
 import { blank, count, duration, mute, note, percentile, row, section, title } from './report.ts';
 import { DAEMON_PASSWORD, findUser, openShop, storedPosition } from './shop.ts';
-import { APPLICATION_CONNECTIONS, changeByChange, compareAll, killAndRestart, shutDown } from './story.ts';
+import {
+  APPLICATION_CONNECTIONS,
+  changeByChange,
+  compareAll,
+  goOn,
+  killAndRestart,
+  shutDown,
+} from './story.ts';
 import type { Stage, Tally } from './story.ts';
 
-const usage = 'usage: npm run demo [-- --flavour mysql|mariadb]';
+const usage = 'usage: npm run demo [-- --flavour mysql|mariadb] [--stay]';
 const startedAt = performance.now();
 const cleanups: (() => Promise<unknown>)[] = [];
 let logFile: string | undefined;
@@ -45,6 +52,7 @@ async function tellStory(): Promise<number> {
     await changeByChange(stage, tally);
     await killAndRestart(stage, tally);
     await compareAll(stage, tally);
+    if (options().stay) await goOn(stage);
     await shutDown(stage, tally);
     if (summarize(stage, tally, await storedPosition(stage.pool))) return 0;
   } catch (error) {
@@ -64,8 +72,13 @@ async function chooseFlavour(): Promise<MysqlFlavour> {
   return flavour;
 }
 
+function options(): { readonly flavour?: string | undefined; readonly stay: boolean } {
+  return parseArgs({ options: { flavour: { type: 'string' }, stay: { type: 'boolean', default: false } } })
+    .values;
+}
+
 function readFlavour(): MysqlFlavour | undefined {
-  const { flavour } = parseArgs({ options: { flavour: { type: 'string' } } }).values;
+  const { flavour } = options();
   if (flavour === undefined || flavour === 'mysql' || flavour === 'mariadb') return flavour;
   throw new Error(`--flavour is neither mysql nor mariadb; ${usage}`);
 }
@@ -116,7 +129,7 @@ async function setUp(flavour: MysqlFlavour): Promise<Stage> {
     row(key, entries.get(key) ?? '');
   }
   row('and so on', `${count(entries.size)} entries in all`);
-  return { pool, redis, watch, launch, daemon };
+  return { pool, redis, watch, launch, daemon, console: `http://127.0.0.1:${adminPort}/console` };
 }
 
 /** `10.11.19` of `10.11.19-MariaDB-log`. */
@@ -147,6 +160,7 @@ function summarize({ watch }: Stage, tally: Tally, position: string | undefined)
   blank();
   title('What next');
   note('README.md: the five-minute guide for your own MySQL and Redis', 'plain');
+  note('npm run demo -- --stay: goes on until Ctrl-C, to be watched in the console', 'plain');
   note('node dist/cli/unstale.js init: writes a configuration to start from', 'plain');
   return true;
 }

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 import type { Redis } from 'ioredis';
 import type { Pool } from 'mysql2/promise';
 
@@ -24,6 +26,8 @@ export const APPLICATION_CONNECTIONS = 4;
 const removalTimeoutMs = 15_000;
 const writesPerPhase = 1_000;
 const repricedProducts = 5_000;
+/** Between two changes of those that go on. */
+const pauseMs = 200;
 
 /** What the parts of the story share. */
 export interface Stage {
@@ -31,6 +35,8 @@ export interface Stage {
   readonly redis: Redis;
   readonly watch: DeletionWatch;
   readonly launch: () => Promise<Daemon>;
+  /** The address of the daemon's page for browsers. */
+  readonly console: string;
   daemon: Daemon;
 }
 
@@ -213,6 +219,17 @@ export async function compareAll({ pool, redis }: Stage, tally: Tally): Promise<
   for (const key of wrong) tally.missed.add(key);
   const tone = wrong.length === 0 ? 'good' : 'bad';
   row(`${count(cached.size)} entries`, `${count(wrong.length)} differ`, '', tone);
+}
+
+/** Prices change and customers look, for as long as somebody watches. Ends only with the daemon, by its error. */
+export async function goOn({ pool, redis, daemon, console }: Stage): Promise<never> {
+  section('It goes on until Ctrl-C: five changes of prices a second');
+  row('to be watched at', console);
+  for (let product = 1; ; product = (product % repricedProducts) + 1) {
+    await redis.set(keyOf.product(product), 'what a customer has just looked at');
+    await changePrice(pool, product);
+    await Promise.race([delay(pauseMs), daemon.lost]);
+  }
 }
 
 export async function shutDown({ daemon }: Stage, tally: Tally): Promise<void> {
