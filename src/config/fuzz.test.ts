@@ -6,7 +6,7 @@ import { ConfigError, formatProblem } from './errors.ts';
 import { SCHEMA_FIELDS } from './schema-paths.ts';
 
 /** More find more: UNSTALE_FUZZ_RUNS=20000 takes some minutes. */
-const numRuns = Number(process.env['UNSTALE_FUZZ_RUNS'] ?? 300);
+const numRuns = Number(process.env['UNSTALE_FUZZ_RUNS'] ?? 150);
 
 const read = (name: string): Promise<string> => readFile(new URL(`../../${name}`, import.meta.url), 'utf8');
 const examplesOf = (text: string): string[] =>

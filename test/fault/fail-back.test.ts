@@ -1,6 +1,6 @@
 import { createPool } from 'mysql2/promise';
 import type { Pool, RowDataPacket } from 'mysql2/promise';
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { rowVersion } from '../../src/change/version.ts';
 import { companionKey } from '../../src/protocol/companion-key.ts';
 import { fill, getOrLease } from '../../src/protocol/scripts.ts';
@@ -15,6 +15,7 @@ import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
+import { anyMysql } from '../support/mysql-servers.ts';
 
 const HOUR = 3_600_000;
 
@@ -24,7 +25,7 @@ interface Node {
 }
 
 // Adversarial case 18 of the protocol.
-describe.each(inject('servers').mysql)('18: from one $label to another and back', ({ flavour }) => {
+describe.each(anyMysql())('18: from one $label to another and back', ({ flavour }) => {
   let a: Node;
   let b: Node;
   /** The one that is written. */

@@ -8,6 +8,7 @@ import type { TestMysqlServer } from '../support/provider.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { EVERYWHERE } from '../support/mysql-servers.ts';
 
 /** Of no server here. */
 const STRANGER = { mysql: '3e11fa47-71ca-11e1-9e33-c80aa9429562', mariadb: 'mariadb-77' } as const;
@@ -129,7 +130,13 @@ describe.each(inject('servers').mysql)('a gap in the binlog of $label', ({ flavo
     return (await daemon.request('/readyz')).text();
   }
 
-  it.each(gaps)('is refused at the start when $name', async ({ code, happens, source = {} }) => {
+  // How a position is resumed is asked on one server, and what is read from the position alone.
+  const cases =
+    EVERYWHERE || flavour === 'mysql'
+      ? gaps
+      : gaps.filter(({ name }) => !/resumed by|inside|yet$/.test(name));
+
+  it.each(cases)('is refused at the start when $name', async ({ code, happens, source = {} }) => {
     await follow();
     await daemon.stop();
     const before = await storedPosition(shop);

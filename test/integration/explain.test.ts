@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli, writeConfig } from '../support/cli.ts';
 import type { CliResult } from '../support/cli.ts';
 import { createDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { anyMysql } from '../support/mysql-servers.ts';
 
 /** What `explain --key --json` says of one origin, as far as tests look at it. */
 interface FoundOrigin {
@@ -19,7 +20,7 @@ interface WhereRow {
   readonly lookups: readonly { readonly commands: readonly { readonly key: string }[] }[];
 }
 
-describe.each(inject('servers').mysql)('explain on $label', (server) => {
+describe.each(anyMysql())('explain on $label', (server) => {
   let db: TestDatabase;
   let file: string;
 

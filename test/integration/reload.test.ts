@@ -11,11 +11,12 @@ import { eventually } from '../support/eventually.ts';
 import { reconfigure, reload } from '../support/reconfigure.ts';
 import { openShop } from '../support/shop.ts';
 import type { Shop } from '../support/shop.ts';
+import { anyMysql } from '../support/mysql-servers.ts';
 
 const entry = fileURLToPath(new URL('../../dist/cli/unstale.js', import.meta.url));
 const { redis } = inject('servers');
 
-describe.each(inject('servers').mysql)('a configuration is reloaded, the source is $label', (server) => {
+describe.each(anyMysql())('a configuration is reloaded, the source is $label', (server) => {
   let shop: Shop;
   let daemon: DaemonProcess;
 
