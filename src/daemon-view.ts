@@ -111,7 +111,7 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
       deletesDelayed: () => leadership.begun?.pipeline.heldDeletes ?? 0,
       leader: () => (leadership.leads ? 1 : 0),
       ready: () => health().ready,
-      purgeNear: () => leadership.term?.retention.retention?.purgeNear,
+      purgeNear: () => leadership.begun?.retention.retention?.purgeNear,
       redisNodes: () => insight.redisHealth.nodes.map(sampleOf),
     },
     health,

@@ -4,6 +4,7 @@ import type { AppliedWork } from './applied-wait.ts';
 import type { MysqlSource } from './binlog/mysql-source.ts';
 import { formatPosition } from './change/position.ts';
 import type { SourcePosition } from './change/position.ts';
+import { describePosition } from './daemon-status.ts';
 import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
 import type { LogLevelSwitch } from './log-level.ts';
 import type { Logger } from './observability/logger.ts';
@@ -82,8 +83,8 @@ async function rewind(
   const outcome = {
     result: 'rewound' as const,
     at: new Date(entry.at).toISOString(),
-    to: { file: position.file, offset: position.offset, gtid_set: position.gtidSet ?? null },
-    from: { file: from.file, offset: from.offset, gtid_set: from.gtidSet ?? null },
+    to: describePosition(position),
+    from: describePosition(from),
   };
   return outcome;
 }

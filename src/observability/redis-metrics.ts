@@ -19,19 +19,24 @@ export interface RedisNodeSample {
 
 /** Adds what is known of each Redis to a registry; `nodes` is asked at each scrape. */
 export function registerRedisMetrics(registry: Registry, nodes: () => readonly RedisNodeSample[]): void {
-  const registers = [registry];
-  const gauge = (name: string, help: string, read: (node: RedisNodeSample) => number | undefined) =>
+  type Read = (node: RedisNodeSample) => number | undefined;
+  const known = (read: Read): readonly [labels: { readonly node: string }, value: number][] =>
+    nodes().flatMap((node) => {
+      const value = read(node);
+      return value === undefined ? [] : [[{ node: node.name }, value]];
+    });
+  const common = (name: string, help: string) => ({
+    name: `unstale_redis_${name}`,
+    help,
+    labelNames: ['node'],
+    registers: [registry],
+  });
+  const gauge = (name: string, help: string, read: Read) =>
     new Gauge({
-      name: `unstale_redis_${name}`,
-      help,
-      labelNames: ['node'],
-      registers,
+      ...common(name, help),
       collect() {
         this.reset();
-        for (const node of nodes()) {
-          const value = read(node);
-          if (value !== undefined) this.set({ node: node.name }, value);
-        }
+        for (const [labels, value] of known(read)) this.set(labels, value);
       },
     });
   gauge('ping_seconds', 'Time that Redis took to answer a PING.', ({ ping }) =>
@@ -44,18 +49,12 @@ export function registerRedisMetrics(registry: Registry, nodes: () => readonly R
     evictsAllKeys === undefined ? undefined : Number(evictsAllKeys),
   );
   gauge('replica_lag_bytes', 'What the slowest replica does not have yet.', (node) => node.replicaLag);
-  const counter = (name: string, help: string, read: (node: RedisNodeSample) => number | undefined) =>
+  const counter = (name: string, help: string, read: Read) =>
     new Counter({
-      name: `unstale_redis_${name}`,
-      help,
-      labelNames: ['node'],
-      registers,
+      ...common(name, help),
       collect() {
         this.reset();
-        for (const node of nodes()) {
-          const value = read(node);
-          if (value !== undefined) this.inc({ node: node.name }, value);
-        }
+        for (const [labels, value] of known(read)) this.inc(labels, value);
       },
     });
   counter('evicted_keys_total', 'Keys that Redis removed for want of memory.', (node) => node.evictedKeys);

@@ -125,12 +125,10 @@ export class Pipeline {
     return promise;
   }
 
-  /** Whether nothing new is applied until `resume`. */
-  get isPaused(): boolean {
-    return this.#gate.isClosed;
-  }
-
-  /** What was read already is finished; what comes then waits, here and in the source, which holds the binlog back. */
+  /**
+   * What was read already is finished; what comes then waits until `resume`, here and in the source, which holds the
+   * binlog back.
+   */
   pause(): void {
     this.#gate.close();
   }
