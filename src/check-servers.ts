@@ -1,6 +1,6 @@
 import type { Config } from './config/config.ts';
 import { openLookupClient, openRedis, openSourceClient } from './connections.ts';
-import { tablesOf } from './explain-source.ts';
+import { tablesOf } from './explain/source.ts';
 import type { Log } from './pipeline/ports.ts';
 import { patterns, preflight, redisProblem } from './preconditions.ts';
 import type { CheckReport } from './preconditions.ts';

@@ -3,11 +3,11 @@ import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import { parseDuration } from '../config/durations.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
-import { explainKeyRows } from '../explain-key-rows.ts';
-import { formatKey, keyJson } from '../explain-key-text.ts';
-import { explainRows, formatExplained } from '../explain-rows.ts';
-import { formatWhere, whereJson } from '../explain-where-text.ts';
-import { explainWhere } from '../explain-where.ts';
+import { explainKeyRows } from '../explain/key-rows.ts';
+import { formatKey, keyJson } from '../explain/key-text.ts';
+import { explainRows, formatExplained } from '../explain/rows.ts';
+import { formatWhere, whereJson } from '../explain/where-text.ts';
+import { explainWhere } from '../explain/where.ts';
 import { configOf, withConfigFlags } from './options.ts';
 import type { ConfigFlags } from './options.ts';
 

@@ -1,4 +1,5 @@
-import type { PositionReport, ShownPosition } from '../position-report.ts';
+import type { PositionReport } from '../operator/position-report.ts';
+import type { ShownPosition } from '../operator/shown-position.ts';
 
 /** What the running daemon tells of its positions. */
 export interface RunningPositions {

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
-import { rulesOfTable } from '../explain-rows.ts';
+import { rulesOfTable } from '../explain/rows.ts';
 import { addressOf } from './daemon-request.ts';
 import { readDaemonStream } from './daemon-stream.ts';
+import { endOfInterest } from './end-of-interest.ts';
 import { configOf, withConfigFlags } from './options.ts';
 import type { ConfigFlags } from './options.ts';
-import { endOfInterest } from './end-of-interest.ts';
 import { formatTailLine } from './tail-line.ts';
 
 interface TailFlags extends ConfigFlags {

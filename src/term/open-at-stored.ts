@@ -2,12 +2,12 @@ import { readServerFacts } from '../binlog/server-facts.ts';
 import { currentEnd } from '../binlog/start-position.ts';
 import type { SourcePosition } from '../change/position.ts';
 import type { Config } from '../config/config.ts';
-import type { FailoverReplay } from '../failover-replay.ts';
 import type { CheckpointWriter } from '../pipeline/checkpoint-writer.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
 import type { SqlClient, StartPoint } from '../pipeline/ports.ts';
 import type { StateTables } from '../state/state-tables.ts';
 import { storesValues } from '../stream.ts';
+import type { FailoverReplay } from './failover-replay.ts';
 import type { StreamHolder } from './stream-holder.ts';
 
 interface Beginning {

@@ -1,21 +1,18 @@
-import type { AppliedMarker } from '../applied-marker.ts';
-import { openMarker } from '../applied-marker.ts';
 import { RetentionWatch } from '../binlog/retention-watch.ts';
 import type { CacheCommand } from '../change/command.ts';
 import { formatPosition, isBefore } from '../change/position.ts';
 import type { SourcePosition } from '../change/position.ts';
 import type { Config } from '../config/config.ts';
 import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
-import { FailoverReplay } from '../failover-replay.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import type { ActiveWork } from '../operator-actions.ts';
+import type { ActiveWork } from '../operator/actions.ts';
 import { CheckpointWriter } from '../pipeline/checkpoint-writer.ts';
 import type { OpenStream } from '../pipeline/mapped-stream.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
-import { PositionHistory } from '../pipeline/position-history.ts';
 import type { Barrier, CommandSink, RetryDelay, SqlClient } from '../pipeline/ports.ts';
+import { PositionHistory } from '../pipeline/position-history.ts';
 import { retried } from '../pipeline/retried.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import { withDeadline } from '../runtime/deadline.ts';
@@ -23,8 +20,11 @@ import { sleep } from '../runtime/sleep.ts';
 import type { HeldLease } from '../state/held-lease.ts';
 import type { StateTables } from '../state/state-tables.ts';
 import type { Stream } from '../stream.ts';
-import { StreamHolder } from './stream-holder.ts';
+import type { AppliedMarker } from './applied-marker.ts';
+import { openMarker } from './applied-marker.ts';
+import { FailoverReplay } from './failover-replay.ts';
 import { openAtStored } from './open-at-stored.ts';
+import { StreamHolder } from './stream-holder.ts';
 
 /** How often the server's binlog files are looked at, ms. */
 const RETENTION_INTERVAL = 5000;

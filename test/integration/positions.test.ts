@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { parseInitPosition } from '../../src/config/init-position.ts';
-import { rewindStopped, setStopped } from '../../src/position-change.ts';
-import type { PositionChange } from '../../src/position-change.ts';
-import { reportPosition } from '../../src/position-report.ts';
+import { rewindStopped, setStopped } from '../../src/operator/position-change.ts';
+import type { PositionChange } from '../../src/operator/position-change.ts';
+import { reportPosition } from '../../src/operator/position-report.ts';
 import { lockName } from '../../src/state/lock-name.ts';
 import { runCli, writeConfig } from '../support/cli.ts';
 import { startDaemon } from '../support/daemon-process.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { currentTarget, waitStored } from '../../src/wait-stored.ts';
+import { currentTarget, waitStored } from '../../src/operator/stored-wait.ts';
 import { runCli } from '../support/cli.ts';
 import { startDaemon } from '../support/daemon-process.ts';
 import type { DaemonProcess } from '../support/daemon-process.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { OperatorPause } from './operator-pause.ts';
+import { OperatorPause } from './pause.ts';
 
 function pauseOf() {
   const clock = { now: 1000, heldBack: 0 };

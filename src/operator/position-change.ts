@@ -1,18 +1,18 @@
-import { bytesBetween, listBinlogFiles } from './binlog/binlog-files.ts';
-import { gtidFlavour, parseExecutedGtids } from './binlog/gtid-set.ts';
-import { formatPosition, isBefore, setBack } from './change/position.ts';
-import type { SourcePosition } from './change/position.ts';
-import type { Config, InitPosition } from './config/config.ts';
-import { UnstaleError } from './errors/unstale-error.ts';
-import { tooShort } from './operator-actions.ts';
-import { rewindPoint } from './pipeline/rewind-point.ts';
-import type { SqlClient } from './pipeline/ports.ts';
+import { bytesBetween, listBinlogFiles } from '../binlog/binlog-files.ts';
+import { gtidFlavour, parseExecutedGtids } from '../binlog/gtid-set.ts';
+import { formatPosition, isBefore, setBack } from '../change/position.ts';
+import type { SourcePosition } from '../change/position.ts';
+import type { Config, InitPosition } from '../config/config.ts';
+import { UnstaleError } from '../errors/unstale-error.ts';
+import type { SqlClient } from '../pipeline/ports.ts';
+import { rewindPoint } from '../pipeline/rewind-point.ts';
+import { leaderRuns } from '../state/stopped-client.ts';
+import type { RunningLeader } from '../state/stopped-client.ts';
+import { tooShort } from './actions.ts';
 import { atDesk } from './position-desk.ts';
 import type { PositionDesk } from './position-desk.ts';
-import { shown } from './position-report.ts';
-import type { ShownPosition } from './position-report.ts';
-import { leaderRuns } from './state/stopped-client.ts';
-import type { RunningLeader } from './state/stopped-client.ts';
+import { shown } from './shown-position.ts';
+import type { ShownPosition } from './shown-position.ts';
 
 /** What became of a stored position; goes out as JSON. */
 export interface PositionChange {

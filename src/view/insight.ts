@@ -1,10 +1,10 @@
-import { Activity } from './observability/activity.ts';
-import type { ErrorRing } from './observability/error-ring.ts';
-import { SampleRing } from './observability/sample-ring.ts';
-import type { Log } from './pipeline/ports.ts';
-import type { RedisConnection } from './redis/connection.ts';
-import { RedisHealthProbe } from './redis/health-probe.ts';
-import { sleep } from './runtime/sleep.ts';
+import { Activity } from '../observability/activity.ts';
+import type { ErrorRing } from '../observability/error-ring.ts';
+import { SampleRing } from '../observability/sample-ring.ts';
+import type { Log } from '../pipeline/ports.ts';
+import type { RedisConnection } from '../redis/connection.ts';
+import { RedisHealthProbe } from '../redis/health-probe.ts';
+import { sleep } from '../runtime/sleep.ts';
 
 /** How often Redis is asked how it is doing, ms. */
 const PROBE_INTERVAL = 5000;

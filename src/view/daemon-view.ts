@@ -1,25 +1,20 @@
-import type { VisibilityBarrier } from './binlog/barrier/visibility-barrier.ts';
-import type { Config } from './config/config.ts';
-import {
-  describeLease,
-  describePosition,
-  describeRetention,
-  describeWork,
-  sampleOf,
-} from './daemon-status.ts';
-import type { UnstaleError } from './errors/unstale-error.ts';
+import type { VisibilityBarrier } from '../binlog/barrier/visibility-barrier.ts';
+import type { Config } from '../config/config.ts';
+import type { UnstaleError } from '../errors/unstale-error.ts';
+import { selectorOf } from '../mapping/rule.ts';
+import { formatSelector } from '../mapping/table-selector.ts';
+import { assessHealth, assessStandby } from '../observability/health.ts';
+import type { HealthReport } from '../observability/health.ts';
+import type { LogLevel } from '../observability/logger.ts';
+import type { GaugeSources } from '../observability/metrics.ts';
+import type { OperatorPause } from '../operator/pause.ts';
+import { shownIfAny } from '../operator/shown-position.ts';
+import type { RedisConnection } from '../redis/connection.ts';
+import type { Candidate } from '../state/candidate.ts';
+import type { Stream } from '../stream.ts';
+import type { Leadership } from '../term/leadership.ts';
+import { describeLease, describeRetention, describeWork, sampleOf } from './daemon-status.ts';
 import type { Insight, Moment } from './insight.ts';
-import { selectorOf } from './mapping/rule.ts';
-import { formatSelector } from './mapping/table-selector.ts';
-import { assessHealth, assessStandby } from './observability/health.ts';
-import type { HealthReport } from './observability/health.ts';
-import type { LogLevel } from './observability/logger.ts';
-import type { GaugeSources } from './observability/metrics.ts';
-import type { OperatorPause } from './operator-pause.ts';
-import type { RedisConnection } from './redis/connection.ts';
-import type { Candidate } from './state/candidate.ts';
-import type { Stream } from './stream.ts';
-import type { Leadership } from './term/leadership.ts';
 
 export interface DaemonParts {
   /** The one in force. */
@@ -132,9 +127,9 @@ export function createDaemonView(parts: DaemonParts): DaemonView {
         reloading: parts.reloading(),
         tables: [...new Set(config.plan.rules.map((rule) => formatSelector(selectorOf(rule))))],
         position: {
-          received: describePosition(term?.stream.source.received),
-          applied: describePosition(term?.writer.applied),
-          stored: describePosition(term?.writer.stored),
+          received: shownIfAny(term?.stream.source.received),
+          applied: shownIfAny(term?.writer.applied),
+          stored: shownIfAny(term?.writer.stored),
         },
         retention: describeRetention(term?.retention.retention),
         barrier: barrier?.answers ?? null,

@@ -1,24 +1,17 @@
-import { bytesBetween, listBinlogFiles } from './binlog/binlog-files.ts';
-import { judgeRetention, readRetention } from './binlog/retention-watch.ts';
-import { readServerFacts } from './binlog/server-facts.ts';
-import { currentEnd } from './binlog/start-position.ts';
-import type { Checkpoint } from './change/checkpoint.ts';
-import type { SourcePosition } from './change/position.ts';
-import type { Config } from './config/config.ts';
-import { asUnstaleError } from './errors/unstale-error.ts';
-import type { AppliedAt, SqlClient } from './pipeline/ports.ts';
+import { bytesBetween, listBinlogFiles } from '../binlog/binlog-files.ts';
+import { judgeRetention, readRetention } from '../binlog/retention-watch.ts';
+import { readServerFacts } from '../binlog/server-facts.ts';
+import { currentEnd } from '../binlog/start-position.ts';
+import type { Checkpoint } from '../change/checkpoint.ts';
+import type { SourcePosition } from '../change/position.ts';
+import type { Config } from '../config/config.ts';
+import { asUnstaleError } from '../errors/unstale-error.ts';
+import type { AppliedAt, SqlClient } from '../pipeline/ports.ts';
+import { isMissing } from '../state/state-error.ts';
+import type { RunningLeader } from '../state/stopped-client.ts';
 import { atDesk } from './position-desk.ts';
-import type { RunningLeader } from './state/stopped-client.ts';
-import { isMissing } from './state/state-error.ts';
-
-/** A position as it is printed. */
-export interface ShownPosition {
-  readonly server: string;
-  readonly epoch: number;
-  readonly file: string;
-  readonly offset: number;
-  readonly gtid_set: string | null;
-}
+import { shown } from './shown-position.ts';
+import type { ShownPosition } from './shown-position.ts';
 
 /** What `unstale position show` knows without asking the daemon; goes out as JSON. */
 export interface PositionReport {
@@ -99,10 +92,6 @@ async function orNothing<T>(reading: Promise<T>): Promise<T | undefined> {
     if (error instanceof Error && isMissing(error.cause)) return undefined;
     throw error;
   }
-}
-
-export function shown({ serverUuid, epoch, file, offset, gtidSet }: SourcePosition): ShownPosition {
-  return { server: serverUuid, epoch, file, offset, gtid_set: gtidSet ?? null };
 }
 
 function shownCheckpoint({

@@ -1,7 +1,7 @@
-import type { TailHub } from './admin/tail.ts';
-import type { TailedCommand } from './admin/tail-filter.ts';
-import type { CommandBatch } from './change/command.ts';
-import type { PipelineObserver } from './pipeline/observer.ts';
+import type { TailedCommand } from '../admin/tail-filter.ts';
+import type { TailHub } from '../admin/tail.ts';
+import type { CommandBatch } from '../change/command.ts';
+import type { PipelineObserver } from '../pipeline/observer.ts';
 
 /**
  * An observer that shows what is applied to those who read along, too.

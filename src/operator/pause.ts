@@ -1,5 +1,5 @@
-import type { Log } from './pipeline/ports.ts';
-import type { Pipeline } from './pipeline/pipeline.ts';
+import type { Pipeline } from '../pipeline/pipeline.ts';
+import type { Log } from '../pipeline/ports.ts';
 
 export interface OperatorPauseOptions {
   /** Time for which the source held the binlog back so far, ms. */

@@ -1,15 +1,15 @@
-import { existingTables } from './binlog/existing-tables.ts';
-import { readColumns } from './binlog/preflight/catalog.ts';
-import { columnNamed } from './binlog/preflight/column-type.ts';
-import type { ColumnFacts } from './binlog/preflight/column-type.ts';
-import { quoteName, quoteTable } from './binlog/preflight/problem.ts';
-import { toColumnValue } from './change/row-change.ts';
-import type { ColumnValue, RowImage } from './change/row-change.ts';
-import { formatTable } from './change/table.ts';
-import type { TableInterest } from './change/table.ts';
-import type { Config } from './config/config.ts';
-import { UnstaleError } from './errors/unstale-error.ts';
-import type { SqlClient, SqlRow } from './pipeline/ports.ts';
+import { existingTables } from '../binlog/existing-tables.ts';
+import { readColumns } from '../binlog/preflight/catalog.ts';
+import { columnNamed } from '../binlog/preflight/column-type.ts';
+import type { ColumnFacts } from '../binlog/preflight/column-type.ts';
+import { quoteName, quoteTable } from '../binlog/preflight/problem.ts';
+import { toColumnValue } from '../change/row-change.ts';
+import type { ColumnValue, RowImage } from '../change/row-change.ts';
+import { formatTable } from '../change/table.ts';
+import type { TableInterest } from '../change/table.ts';
+import type { Config } from '../config/config.ts';
+import { UnstaleError } from '../errors/unstale-error.ts';
+import type { SqlClient, SqlRow } from '../pipeline/ports.ts';
 
 /** A row of a table now, as far as rules need it. */
 export interface SourceRow {

@@ -1,21 +1,21 @@
-import type { CacheCommand } from './change/command.ts';
-import type { ColumnValue } from './change/row-change.ts';
-import { formatTable } from './change/table.ts';
-import type { TableInterest } from './change/table.ts';
-import type { Config } from './config/config.ts';
-import { openLookupClient, openReadOnlyClient } from './connections.ts';
-import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
-import { interestIn } from './explain-rows.ts';
-import { columnsOf, readRows } from './explain-source.ts';
-import type { SourceRow } from './explain-source.ts';
-import { MysqlLookups } from './lookup/mysql-lookups.ts';
-import type { LookupResult } from './lookup/mysql-lookups.ts';
-import { explainRow } from './mapping/explain-row.ts';
-import type { RowExplanation } from './mapping/explain-row.ts';
-import { compilePlan } from './mapping/plan.ts';
-import type { MappingOutput } from './mapping/plan.ts';
-import type { TableRule } from './mapping/rule.ts';
-import type { SqlClient } from './pipeline/ports.ts';
+import type { CacheCommand } from '../change/command.ts';
+import type { ColumnValue } from '../change/row-change.ts';
+import { formatTable } from '../change/table.ts';
+import type { TableInterest } from '../change/table.ts';
+import type { Config } from '../config/config.ts';
+import { openLookupClient, openReadOnlyClient } from '../connections.ts';
+import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
+import { MysqlLookups } from '../lookup/mysql-lookups.ts';
+import type { LookupResult } from '../lookup/mysql-lookups.ts';
+import { explainRow } from '../mapping/explain-row.ts';
+import type { RowExplanation } from '../mapping/explain-row.ts';
+import { compilePlan } from '../mapping/plan.ts';
+import type { MappingOutput } from '../mapping/plan.ts';
+import type { TableRule } from '../mapping/rule.ts';
+import type { SqlClient } from '../pipeline/ports.ts';
+import { interestIn } from './rows.ts';
+import { columnsOf, readRows } from './source.ts';
+import type { SourceRow } from './source.ts';
 
 export interface WhereQuestion {
   /** `schema.table`. */

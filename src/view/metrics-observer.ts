@@ -1,6 +1,6 @@
-import type { CacheCommand, UpdateOutcome } from './change/command.ts';
-import type { Metrics } from './observability/metrics.ts';
-import type { PipelineObserver } from './pipeline/observer.ts';
+import type { CacheCommand, UpdateOutcome } from '../change/command.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import type { PipelineObserver } from '../pipeline/observer.ts';
 
 const UPDATE_OUTCOMES: readonly UpdateOutcome[] = ['stored', 'skipped', 'dropped', 'refused'];
 

@@ -1,6 +1,6 @@
-import { formatDuration } from './duration/duration.ts';
-import type { StoredKey } from './mapping/explain-stored.ts';
-import type { TableRule } from './mapping/rule.ts';
+import { formatDuration } from '../duration/duration.ts';
+import type { StoredKey } from '../mapping/explain-stored.ts';
+import type { TableRule } from '../mapping/rule.ts';
 
 /** Of a value that is written for people, characters. */
 const MOST_SHOWN = 200;

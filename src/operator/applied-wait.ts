@@ -1,12 +1,12 @@
-import type { WaitOutcome, WaitTarget } from './admin/handlers.ts';
-import { gtidFlavour, parseExecutedGtids } from './binlog/gtid-set.ts';
-import type { MysqlSource } from './binlog/mysql-source.ts';
-import { formatPosition, isBefore } from './change/position.ts';
-import type { SourcePosition } from './change/position.ts';
-import { asUnstaleError } from './errors/unstale-error.ts';
-import type { CheckpointWriter } from './pipeline/checkpoint-writer.ts';
-import type { Pipeline } from './pipeline/pipeline.ts';
-import { sleep } from './runtime/sleep.ts';
+import type { WaitOutcome, WaitTarget } from '../admin/handlers.ts';
+import { gtidFlavour, parseExecutedGtids } from '../binlog/gtid-set.ts';
+import type { MysqlSource } from '../binlog/mysql-source.ts';
+import { formatPosition, isBefore } from '../change/position.ts';
+import type { SourcePosition } from '../change/position.ts';
+import { asUnstaleError } from '../errors/unstale-error.ts';
+import type { CheckpointWriter } from '../pipeline/checkpoint-writer.ts';
+import type { Pipeline } from '../pipeline/pipeline.ts';
+import { sleep } from '../runtime/sleep.ts';
 
 /** The changes that this daemon applies now, as far as it matters for how far it is. */
 export interface AppliedWork {

@@ -1,8 +1,8 @@
-import type { SourcePosition } from './change/position.ts';
-import type { Config } from './config/config.ts';
-import type { Log, WriteGate } from './pipeline/ports.ts';
-import type { RedisConnection } from './redis/connection.ts';
-import { appliedKey, formatApplied } from './protocol/applied.ts';
+import type { SourcePosition } from '../change/position.ts';
+import type { Config } from '../config/config.ts';
+import type { Log, WriteGate } from '../pipeline/ports.ts';
+import { appliedKey, formatApplied } from '../protocol/applied.ts';
+import type { RedisConnection } from '../redis/connection.ts';
 
 interface AppliedMarkerOptions {
   readonly clientId: string;

@@ -1,11 +1,11 @@
-import type { CacheCommand } from './change/command.ts';
-import { formatName } from './explain-rows.ts';
-import { shownValue } from './explain-source.ts';
-import { formatStored, formatTerms, STORED_NOTE } from './explain-stored-text.ts';
-import type { ExplainedRow, ExplainedRows, LookupAnswer } from './explain-where.ts';
-import { formatReason } from './mapping/explain.ts';
-import type { RowExplanation, RowOutcome } from './mapping/explain-row.ts';
-import { ALL_OPERATIONS } from './mapping/rule.ts';
+import type { CacheCommand } from '../change/command.ts';
+import type { RowExplanation, RowOutcome } from '../mapping/explain-row.ts';
+import { formatReason } from '../mapping/explain.ts';
+import { ALL_OPERATIONS } from '../mapping/rule.ts';
+import { formatName } from './rows.ts';
+import { shownValue } from './source.ts';
+import { formatStored, formatTerms, STORED_NOTE } from './stored-text.ts';
+import type { ExplainedRow, ExplainedRows, LookupAnswer } from './where.ts';
 
 /** Keys of one lookup that are written for people. */
 const MOST_SHOWN = 20;

@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { CacheCommand } from './change/command.ts';
-import { compileConfig } from './config/compile-config.ts';
-import type { Config, Settings } from './config/config.ts';
-import { RefusedConfig } from './config/errors.ts';
-import type { ConfigSources } from './config/errors.ts';
-import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
-import { compilePlan } from './mapping/plan.ts';
-import { canonicalRule } from './mapping/rule.ts';
-import type { Rule } from './mapping/rule.ts';
-import type { Log } from './pipeline/ports.ts';
+import type { CacheCommand } from '../change/command.ts';
+import { compileConfig } from '../config/compile-config.ts';
+import type { Config, Settings } from '../config/config.ts';
+import { RefusedConfig } from '../config/errors.ts';
+import type { ConfigSources } from '../config/errors.ts';
+import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
+import { compilePlan } from '../mapping/plan.ts';
+import { canonicalRule } from '../mapping/rule.ts';
+import type { Rule } from '../mapping/rule.ts';
+import type { Log } from '../pipeline/ports.ts';
 
 /** What became of a reload; goes out as JSON. */
 export type ReloadOutcome =

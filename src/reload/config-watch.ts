@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Settings } from './config/config.ts';
-import type { ConfigSources } from './config/errors.ts';
-import { watchFiles } from './runtime/watch-files.ts';
+import type { Settings } from '../config/config.ts';
+import type { ConfigSources } from '../config/errors.ts';
+import { watchFiles } from '../runtime/watch-files.ts';
 
 export interface ConfigWatchOptions {
   readonly onChange: () => void;

@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import type { RowChange, RowImage } from './change/row-change.ts';
-import type { TableInterest } from './change/table.ts';
-import type { Config } from './config/config.ts';
-import { UnstaleError } from './errors/unstale-error.ts';
-import { selectorOf } from './mapping/rule.ts';
-import { formatSelector } from './mapping/table-selector.ts';
-import { explain, formatReason, rulesOn } from './mapping/explain.ts';
-import type { TemplateExplanation, TemplateRole } from './mapping/explain.ts';
-import { formatStored, formatTerms, STORED_NOTE } from './explain-stored-text.ts';
+import type { RowChange, RowImage } from '../change/row-change.ts';
+import type { TableInterest } from '../change/table.ts';
+import type { Config } from '../config/config.ts';
+import { UnstaleError } from '../errors/unstale-error.ts';
+import { explain, formatReason, rulesOn } from '../mapping/explain.ts';
+import type { TemplateExplanation, TemplateRole } from '../mapping/explain.ts';
+import { selectorOf } from '../mapping/rule.ts';
+import { formatSelector } from '../mapping/table-selector.ts';
+import { formatStored, formatTerms, STORED_NOTE } from './stored-text.ts';
 
 const rowSchema = z.record(z.string(), z.union([z.string(), z.number(), z.null()]));
 const changeSchema = z

@@ -1,16 +1,16 @@
-import type { OperatorHandlers, Refused } from './admin/handlers.ts';
+import type { OperatorHandlers, Refused } from '../admin/handlers.ts';
+import type { MysqlSource } from '../binlog/mysql-source.ts';
+import { formatPosition } from '../change/position.ts';
+import type { SourcePosition } from '../change/position.ts';
+import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { HistoryStore } from '../pipeline/ports.ts';
+import { rewindPoint } from '../pipeline/rewind-point.ts';
 import { waitApplied } from './applied-wait.ts';
 import type { AppliedWork } from './applied-wait.ts';
-import type { MysqlSource } from './binlog/mysql-source.ts';
-import { formatPosition } from './change/position.ts';
-import type { SourcePosition } from './change/position.ts';
-import { describePosition } from './daemon-status.ts';
-import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
 import type { LogLevelSwitch } from './log-level.ts';
-import type { Logger } from './observability/logger.ts';
-import type { OperatorPause } from './operator-pause.ts';
-import type { HistoryStore } from './pipeline/ports.ts';
-import { rewindPoint } from './pipeline/rewind-point.ts';
+import type { OperatorPause } from './pause.ts';
+import { shown } from './shown-position.ts';
 
 /** The changes that this daemon applies now. */
 export interface ActiveWork extends AppliedWork {
@@ -83,8 +83,8 @@ async function rewind(
   const outcome = {
     result: 'rewound' as const,
     at: new Date(entry.at).toISOString(),
-    to: describePosition(position),
-    from: describePosition(from),
+    to: shown(position),
+    from: shown(from),
   };
   return outcome;
 }

@@ -1,4 +1,4 @@
-import type { Logger, LogLevel } from './observability/logger.ts';
+import type { Logger, LogLevel } from '../observability/logger.ts';
 
 /** The log level that an operator has set, for a while or until the configuration is read again. */
 export class LogLevelSwitch {

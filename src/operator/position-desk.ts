@@ -1,11 +1,11 @@
-import type { MysqlSource } from './binlog/mysql-source.ts';
-import type { Config } from './config/config.ts';
-import { openSourceClient, openStoredState } from './connections.ts';
-import type { StoredState } from './connections.ts';
-import type { Log, SqlClient } from './pipeline/ports.ts';
-import { createRetryDelay } from './runtime/backoff.ts';
-import { UNLEASED } from './state/held-lease.ts';
-import { createSource } from './stream.ts';
+import type { MysqlSource } from '../binlog/mysql-source.ts';
+import type { Config } from '../config/config.ts';
+import { openSourceClient, openStoredState } from '../connections.ts';
+import type { StoredState } from '../connections.ts';
+import type { Log, SqlClient } from '../pipeline/ports.ts';
+import { createRetryDelay } from '../runtime/backoff.ts';
+import { UNLEASED } from '../state/held-lease.ts';
+import { createSource } from '../stream.ts';
 
 const SILENT: Log = {
   debug: () => undefined,

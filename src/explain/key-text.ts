@@ -1,15 +1,15 @@
-import type { RowOperation } from './change/row-change.ts';
-import { formatReason } from './mapping/explain.ts';
-import type { KeyOrigin } from './mapping/explain-key.ts';
-import type { ExplainedKey, ExplainedOrigin, FoundRow, TableAnswer } from './explain-key-rows.ts';
-import { shownValue } from './explain-source.ts';
-import { formatShown } from './explain-where-text.ts';
-import type { KeyCandidate, RefCondition } from './mapping/explain-match.ts';
-import { conditionSql } from './mapping/explain-sql.ts';
-import { formatStores, formatValue, STORED_NOTE } from './explain-stored-text.ts';
-import { ALL_EVENTS, ALL_OPERATIONS } from './mapping/rule.ts';
-import type { RuleLookup } from './mapping/rule.ts';
-import { formatSelector } from './mapping/table-selector.ts';
+import type { RowOperation } from '../change/row-change.ts';
+import type { KeyOrigin } from '../mapping/explain-key.ts';
+import type { KeyCandidate, RefCondition } from '../mapping/explain-match.ts';
+import { conditionSql } from '../mapping/explain-sql.ts';
+import { formatReason } from '../mapping/explain.ts';
+import { ALL_EVENTS, ALL_OPERATIONS } from '../mapping/rule.ts';
+import type { RuleLookup } from '../mapping/rule.ts';
+import { formatSelector } from '../mapping/table-selector.ts';
+import type { ExplainedKey, ExplainedOrigin, FoundRow, TableAnswer } from './key-rows.ts';
+import { shownValue } from './source.ts';
+import { formatStores, formatValue, STORED_NOTE } from './stored-text.ts';
+import { formatShown } from './where-text.ts';
 
 /** Ways to split the key that are written for people. */
 const MOST_SHOWN = 5;

@@ -1,5 +1,5 @@
-import type { Activity } from './observability/activity.ts';
-import type { PipelineObserver } from './pipeline/observer.ts';
+import type { Activity } from '../observability/activity.ts';
+import type { PipelineObserver } from '../pipeline/observer.ts';
 
 /** An observer that also counts what the console and /status show. */
 export function withActivity(observer: PipelineObserver, activity: Activity): PipelineObserver {

@@ -1,10 +1,10 @@
-import { formatPosition, isBefore } from './change/position.ts';
-import type { SourcePosition } from './change/position.ts';
-import type { Checkpoint } from './change/checkpoint.ts';
-import type { Log, RetryDelay } from './pipeline/ports.ts';
-import type { PositionHistory } from './pipeline/position-history.ts';
-import { retried } from './pipeline/retried.ts';
-import type { DatasetStore } from './state/dataset-store.ts';
+import type { Checkpoint } from '../change/checkpoint.ts';
+import { formatPosition, isBefore } from '../change/position.ts';
+import type { SourcePosition } from '../change/position.ts';
+import type { Log, RetryDelay } from '../pipeline/ports.ts';
+import type { PositionHistory } from '../pipeline/position-history.ts';
+import { retried } from '../pipeline/retried.ts';
+import type { DatasetStore } from '../state/dataset-store.ts';
 
 export interface FailoverReplayOptions {
   readonly history: PositionHistory;

@@ -1,11 +1,11 @@
-import type { Config, Settings } from './config/config.ts';
-import { asUnstaleError, UnstaleError } from './errors/unstale-error.ts';
-import type { Logger } from './observability/logger.ts';
-import type { RetryDelay, SqlClient } from './pipeline/ports.ts';
-import { requirePreconditions } from './preconditions.ts';
-import type { RedisConnection } from './redis/connection.ts';
+import type { Config, Settings } from '../config/config.ts';
+import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { RetryDelay, SqlClient } from '../pipeline/ports.ts';
+import { requirePreconditions } from '../preconditions.ts';
+import type { RedisConnection } from '../redis/connection.ts';
+import type { Leadership } from '../term/leadership.ts';
 import { Reloader } from './reload.ts';
-import type { Leadership } from './term/leadership.ts';
 
 export interface DaemonReloadOptions {
   readonly load: () => Promise<Settings>;

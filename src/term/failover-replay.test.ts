@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Checkpoint } from './change/checkpoint.ts';
-import type { SourcePosition } from './change/position.ts';
+import type { Checkpoint } from '../change/checkpoint.ts';
+import type { SourcePosition } from '../change/position.ts';
+import type { AppliedAt } from '../pipeline/ports.ts';
+import { PositionHistory } from '../pipeline/position-history.ts';
 import { FailoverReplay } from './failover-replay.ts';
-import { PositionHistory } from './pipeline/position-history.ts';
-import type { AppliedAt } from './pipeline/ports.ts';
 
 const place = (offset: number): SourcePosition => ({
   serverUuid: 's',

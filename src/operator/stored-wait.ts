@@ -1,13 +1,13 @@
-import { binlogEventsAre } from './binlog/binlog-events.ts';
-import { gtidFlavour, parseExecutedGtids } from './binlog/gtid-set.ts';
-import { readServerFacts } from './binlog/server-facts.ts';
-import { currentEnd } from './binlog/start-position.ts';
-import { formatPosition, isBefore } from './change/position.ts';
-import type { SourcePosition } from './change/position.ts';
-import type { Config } from './config/config.ts';
-import type { SqlClient } from './pipeline/ports.ts';
+import { binlogEventsAre } from '../binlog/binlog-events.ts';
+import { gtidFlavour, parseExecutedGtids } from '../binlog/gtid-set.ts';
+import { readServerFacts } from '../binlog/server-facts.ts';
+import { currentEnd } from '../binlog/start-position.ts';
+import { formatPosition, isBefore } from '../change/position.ts';
+import type { SourcePosition } from '../change/position.ts';
+import type { Config } from '../config/config.ts';
+import type { SqlClient } from '../pipeline/ports.ts';
+import { sleep } from '../runtime/sleep.ts';
 import { atDesk } from './position-desk.ts';
-import { sleep } from './runtime/sleep.ts';
 
 /** Up to where everything is to be applied: a GTID set, or a place on the source where there are no GTIDs. */
 export type Target =

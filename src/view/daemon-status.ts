@@ -1,18 +1,17 @@
-import type { Retention } from './binlog/retention-watch.ts';
-import type { SourcePosition } from './change/position.ts';
+import type { Retention } from '../binlog/retention-watch.ts';
+import type { MappingPlan } from '../mapping/plan.ts';
+import { selectorOf } from '../mapping/rule.ts';
+import type { Rule } from '../mapping/rule.ts';
+import { formatSelector } from '../mapping/table-selector.ts';
+import type { RecentError } from '../observability/error-ring.ts';
+import type { RedisNodeSample } from '../observability/redis-metrics.ts';
+import { NOTHING } from '../observability/rule-counters.ts';
+import type { Pipeline } from '../pipeline/pipeline.ts';
+import type { RedisConnection } from '../redis/connection.ts';
+import type { NodeHealth } from '../redis/health-probe.ts';
+import type { Candidate } from '../state/candidate.ts';
+import type { Leadership } from '../term/leadership.ts';
 import type { Insight } from './insight.ts';
-import type { MappingPlan } from './mapping/plan.ts';
-import { selectorOf } from './mapping/rule.ts';
-import type { Rule } from './mapping/rule.ts';
-import { formatSelector } from './mapping/table-selector.ts';
-import type { RecentError } from './observability/error-ring.ts';
-import { NOTHING } from './observability/rule-counters.ts';
-import type { RedisNodeSample } from './observability/redis-metrics.ts';
-import type { Pipeline } from './pipeline/pipeline.ts';
-import type { RedisConnection } from './redis/connection.ts';
-import type { NodeHealth } from './redis/health-probe.ts';
-import type { Candidate } from './state/candidate.ts';
-import type { Leadership } from './term/leadership.ts';
 
 /** What of a daemon's status others count and look at. */
 export interface StatusParts {
@@ -53,11 +52,6 @@ export function describeLease(leadership: Leadership, candidate: Candidate | und
     fencing_token: leader.token,
     valid_for_ms: leadership.lease === undefined ? null : Math.round(leadership.lease.left()),
   };
-}
-
-export function describePosition(position: SourcePosition | undefined): object | null {
-  if (position === undefined) return null;
-  return { file: position.file, offset: position.offset, gtid_set: position.gtidSet ?? null };
 }
 
 export function describeRetention(retention: Retention | undefined): object | null {
