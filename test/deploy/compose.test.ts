@@ -2,11 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import * as z from 'zod';
+import { findPromtool } from '../../scripts/servers/where.mjs';
 import { loadText } from '../support/config-text.ts';
 import { isInRepository, readRepository, repositoryPath } from '../support/repository.ts';
 
 const text = await readRepository('docker-compose.yml');
-const hasPromtool = spawnSync('promtool', ['--version'], { stdio: 'ignore' }).status === 0;
+const promtool = findPromtool();
 const service = z.strictObject({
   image: z.string(),
   build: z.string().optional(),
@@ -87,9 +88,11 @@ describe('docker-compose.yml', () => {
 });
 
 describe('deploy/prometheus/prometheus.yml', () => {
-  it.skipIf(!hasPromtool)('is taken by Prometheus, with its rules', () => {
+  it.skipIf(promtool === undefined)('is taken by Prometheus, with its rules', () => {
     const file = repositoryPath('deploy/prometheus/prometheus.yml');
-    const { status, stdout, stderr } = spawnSync('promtool', ['check', 'config', file], { encoding: 'utf8' });
+    const { status, stdout, stderr } = spawnSync(promtool ?? '', ['check', 'config', file], {
+      encoding: 'utf8',
+    });
     expect({ status, said: stdout + stderr }).toMatchObject({ status: 0 });
   });
 
