@@ -3,7 +3,7 @@ import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import { UnstaleError } from '../errors/unstale-error.ts';
 import { isSupervised } from '../supervisor/control-client.ts';
-import { followLog, lastLines } from '../supervisor/log-follow.ts';
+import { openLog } from '../supervisor/log-follow.ts';
 import { endOfInterest } from './end-of-interest.ts';
 import { logOf, SUPERVISOR_NAME } from './supervisor-files.ts';
 import { askForReport, directoriesOf, withRunDirectoryFlag } from './supervisor-request.ts';
@@ -28,16 +28,16 @@ export function addLogsCommand(program: Command): void {
       const names = name === undefined ? await namesIn(directory) : [name];
       const print = (line: string): void => void process.stdout.write(`${line}\n`);
       const signal = endOfInterest();
-      let found = 0;
-      for (const one of names) {
-        const lines = await lastLines(logOf(directory, one), flags.lines);
-        found += lines.length;
+      const logs = await Promise.all(names.map((one) => openLog(logOf(directory, one), flags.lines)));
+      try {
+        const lines = logs.flatMap((log) => log.lines);
         for (const line of lines) print(line);
+        if (flags.follow) await Promise.all(logs.map((log) => log.follow(print, signal)));
+        else if (lines.length === 0 && flags.lines > 0)
+          throw new UnstaleError('UNSTALE_USAGE', `no log of ${name ?? 'any daemon'} in ${directory}`);
+      } finally {
+        await Promise.all(logs.map((log) => log.close()));
       }
-      if (flags.follow)
-        await Promise.all(names.map((one) => followLog(logOf(directory, one), print, signal)));
-      else if (found === 0 && flags.lines > 0)
-        throw new UnstaleError('UNSTALE_USAGE', `no log of ${name ?? 'any daemon'} in ${directory}`);
     });
 }
 

@@ -10,62 +10,72 @@ const INTERVAL = 250;
 /** A rotated file is looked for up to this number. */
 const MOST_ROTATED = 999;
 
-/**
- * The last lines of a log, also those in its rotated files, oldest first.
- * @throws Error of the system, when a file cannot be read; one that is missing has no lines
- */
-export async function lastLines(file: string, count: number): Promise<readonly string[]> {
-  let lines: readonly string[] = [];
-  for (let number = 0; lines.length < count && number <= MOST_ROTATED; number += 1) {
-    const handle = await openIfThere(rotated(file, number));
-    if (handle === undefined) break;
-    try {
-      lines = [...(await endOf(handle, count - lines.length)), ...lines];
-    } finally {
-      await handle.close();
-    }
-  }
-  return lines;
+/** A log from some of its last lines on. */
+export interface OpenLog {
+  /** The last lines that there were when it was opened, oldest first. */
+  readonly lines: readonly string[];
+  /** Gives every line behind them until the signal aborts, over rotations, and from the time on when the file is there. */
+  follow(onLine: (line: string) => void, signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
 }
 
-/** Follows a log from its present end until the signal aborts, over rotations, and from the time on when it is there. */
-export async function followLog(
-  file: string,
-  onLine: (line: string) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const reader = new LogReader(file, onLine);
-  await reader.toEnd();
-  while (!signal.aborted) {
-    await reader.read();
-    await sleep(INTERVAL, signal);
-  }
-  await reader.close();
+/**
+ * Opens a log at its present end, with so many lines before it at most, also from its rotated files.
+ * @throws Error of the system, when a file cannot be read; one that is missing has no lines
+ */
+export async function openLog(file: string, count: number): Promise<OpenLog> {
+  const reader = new LogReader(file);
+  const lines = await reader.toEnd(count);
+  return {
+    lines,
+    follow: async (onLine, signal) => {
+      while (!signal.aborted) {
+        await reader.read(onLine);
+        await sleep(INTERVAL, signal);
+      }
+    },
+    close: () => reader.close(),
+  };
 }
 
 /** A place in a log: in a file that may have been rotated since it was opened. */
 class LogReader {
   readonly #file: string;
-  readonly #onLine: (line: string) => void;
   readonly #buffer = Buffer.alloc(CHUNK);
-  #splitter: LineSplitter;
+  #onLine: (line: string) => void = () => undefined;
+  #splitter: LineSplitter | undefined;
   #handle: FileHandle | undefined;
   #offset = 0;
 
-  constructor(file: string, onLine: (line: string) => void) {
+  constructor(file: string) {
     this.#file = file;
-    this.#onLine = onLine;
-    this.#splitter = new LineSplitter(onLine);
   }
 
-  /** What is there already is not read. */
-  async toEnd(): Promise<void> {
+  /** Goes to the end of what is there already, and gives the last lines before it. */
+  async toEnd(count: number): Promise<readonly string[]> {
     await this.#open();
-    this.#offset = (await this.#handle?.stat())?.size ?? 0;
+    const handle = this.#handle;
+    if (handle === undefined) return [];
+    const { size } = await handle.stat();
+    // Its first part may be of a line that is being written.
+    this.#offset = await endOfLines(handle, size);
+    let lines = await endOf(handle, count, this.#offset);
+    const number = (await numberOf(this.#file, handle)) ?? 0;
+    for (let older = number + 1; lines.length < count && older <= MOST_ROTATED; older += 1) {
+      const rest = await openIfThere(rotated(this.#file, older));
+      if (rest === undefined) break;
+      try {
+        lines = [...(await endOf(rest, count - lines.length, (await rest.stat()).size)), ...lines];
+      } finally {
+        await rest.close();
+      }
+    }
+    return lines;
   }
 
   /** Reads what has been written since, in as many files as it takes. */
-  async read(): Promise<void> {
+  async read(onLine: (line: string) => void): Promise<void> {
+    this.#onLine = onLine;
     if (this.#handle === undefined) await this.#open();
     for (let handle = this.#handle; handle !== undefined; handle = this.#handle) {
       const { size } = await handle.stat();
@@ -99,8 +109,8 @@ class LogReader {
     await this.#handle?.close();
     this.#handle = next;
     this.#offset = 0;
-    this.#splitter.end();
-    this.#splitter = new LineSplitter(this.#onLine);
+    this.#splitter?.end();
+    this.#splitter = undefined;
   }
 
   async #readOn(handle: FileHandle): Promise<void> {
@@ -108,6 +118,7 @@ class LogReader {
       const { bytesRead } = await handle.read(this.#buffer, 0, CHUNK, this.#offset);
       if (bytesRead === 0) return;
       this.#offset += bytesRead;
+      this.#splitter ??= new LineSplitter((line) => this.#onLine(line));
       this.#splitter.push(this.#buffer.subarray(0, bytesRead));
     }
   }
@@ -125,8 +136,22 @@ async function numberOf(file: string, handle: FileHandle): Promise<number | unde
   return undefined;
 }
 
-async function endOf(handle: FileHandle, count: number): Promise<readonly string[]> {
-  let { size: start } = await handle.stat();
+/** Behind the last line that is whole and ends before `size`. */
+async function endOfLines(handle: FileHandle, size: number): Promise<number> {
+  const chunk = Buffer.alloc(CHUNK);
+  for (let end = size; end > 0;) {
+    const start = Math.max(0, end - CHUNK);
+    const { bytesRead } = await handle.read(chunk, 0, end - start, start);
+    const last = chunk.subarray(0, bytesRead).lastIndexOf(10);
+    if (last >= 0) return start + last + 1;
+    end = start;
+  }
+  return 0;
+}
+
+/** The last lines before `size`. */
+async function endOf(handle: FileHandle, count: number, size: number): Promise<readonly string[]> {
+  let start = size;
   let text = Buffer.alloc(0);
   let ends = 0;
   // One more than the lines, because the last ends with one.

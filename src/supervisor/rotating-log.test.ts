@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -11,7 +12,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { followLog, lastLines } from './log-follow.ts';
+import { openLog } from './log-follow.ts';
+import type { OpenLog } from './log-follow.ts';
 import { MOST_WAITING } from './line-sink.ts';
 import { RotatingLog } from './rotating-log.ts';
 import type { LogTrouble } from './rotating-log.ts';
@@ -133,32 +135,46 @@ describe('reading a log', () => {
     expect(await lastLines(join(directory, 'none.log'), 5)).toEqual([]);
   });
 
+  it('gives a line that is being written when it is whole', async () => {
+    writeFileSync(file, 'one\ntw');
+    const log = await openLog(file, 5);
+    expect(log.lines).toEqual(['one']);
+    appendFileSync(file, 'o\n');
+    const [line] = await follow(log, 1);
+    expect(line).toBe('two');
+  });
+
   it('follows over rotations without losing or repeating a line', async () => {
     const log = new RotatingLog({ file, maxSize: 2000, keep: 50 });
     log.write('before');
     await log.close();
-    const followed: string[] = [];
-    const ending = new AbortController();
+    const opened = await openLog(file, 1);
+    expect(opened.lines).toEqual(['before']);
     const lines = numbered(1, 300);
-    const enough = new Promise<void>((resolve) => {
-      const following = followLog(
-        file,
-        (line) => {
-          followed.push(line);
-          if (followed.length === lines.length) ending.abort();
-        },
-        ending.signal,
-      );
-      void following.then(resolve);
-    });
-    // Its place is the end of the file; it has to be there before more is written.
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const followed = follow(opened, lines.length);
     for (const [index, line] of lines.entries()) {
       log.write(line);
       if (index % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 100));
     }
     await log.close();
-    await enough;
-    expect(followed).toEqual(lines);
+    expect(await followed).toEqual(lines);
   });
 });
+
+async function lastLines(path: string, count: number): Promise<readonly string[]> {
+  const log = await openLog(path, count);
+  await log.close();
+  return log.lines;
+}
+
+/** So many lines of it. */
+async function follow(log: OpenLog, count: number): Promise<readonly string[]> {
+  const lines: string[] = [];
+  const ending = new AbortController();
+  await log.follow((line) => {
+    lines.push(line);
+    if (lines.length === count) ending.abort();
+  }, ending.signal);
+  await log.close();
+  return lines;
+}
