@@ -48,8 +48,11 @@ async function createTemplate(
 ): Promise<void> {
   await mkdir(dirname(template), { recursive: true });
   const building = await mkdtemp(`${template}.building-`);
+  // A MariaDB that starts removes what others have in the directory of temporary tables.
+  const temporary = await mkdtemp(`${template}.temporary-`);
+  const env = { ...process.env, TMPDIR: temporary };
   try {
-    await run(command, [...args, `--datadir=${building}`]).catch((error: unknown) => {
+    await run(command, [...args, `--datadir=${building}`], { env }).catch((error: unknown) => {
       // mariadb-install-db explains itself on stdout.
       const output = error instanceof Error && 'stdout' in error ? String(error.stdout).trim() : '';
       throw new Error(`no data directory for ${flavour}: ${String(error)}\n${output}`);
@@ -61,7 +64,7 @@ async function createTemplate(
       if (!existsSync(template)) throw error;
     });
   } finally {
-    await rm(building, { recursive: true, force: true });
+    for (const path of [building, temporary]) await rm(path, { recursive: true, force: true });
   }
   await removeOutdated(flavour, template);
 }
