@@ -1,7 +1,4 @@
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
@@ -11,7 +8,7 @@ import type { RedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
 import type { RedisServer } from '../../scripts/servers/redis-server.ts';
 import type { RedisConnectionOptions } from '../../src/redis/client.ts';
 import { eachLocalRedis } from '../support/local-redis.ts';
-import { authority, certificate, tlsOf } from '../support/certificates.ts';
+import { createCertificates, tlsOf } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   applyUntilDurable,
@@ -28,15 +25,8 @@ let ca: string;
 let otherCa: string;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'unstale-tls-'));
-  await authority(directory, 'ca');
-  await authority(directory, 'other');
-  await certificate(directory, 'address', 'IP:127.0.0.1');
-  await certificate(directory, 'name', 'DNS:localhost');
-  ca = await readFile(join(directory, 'ca.pem'), 'utf8');
-  otherCa = await readFile(join(directory, 'other.pem'), 'utf8');
+  ({ directory, ca, otherCa } = await createCertificates({ address: 'IP:127.0.0.1', name: 'DNS:localhost' }));
 });
-afterAll(async () => rm(directory, { recursive: true, force: true }));
 
 eachLocalRedis('sentinels and servers of %s that speak TLS only', (implementation) => {
   describe.each([

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -13,7 +13,7 @@ import type { SqlClient, SqlClientOptions } from '../../src/runtime/mysql-client
 import { resolveConnectionOptions } from '../../src/runtime/mysql-connection.ts';
 import type { MysqlEndpoint } from '../../src/runtime/mysql-endpoint.ts';
 import { mysqlErrno } from '../../src/runtime/mysql-errors.ts';
-import { authority, certificate } from '../support/certificates.ts';
+import { certificate, createCertificates } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 
@@ -320,13 +320,11 @@ describe.each(flavours)('the SQL client on %s', (flavour) => {
     };
 
     beforeAll(async () => {
-      directory = await mkdtemp(join(tmpdir(), 'unstale-tls-'));
-      await authority(directory, 'ca');
-      await authority(directory, 'other');
-      await certificate(directory, 'server', 'DNS:localhost');
-      await certificate(directory, 'client', 'DNS:client');
-      sslCa = await readFile(join(directory, 'ca.pem'), 'utf8');
-      otherCa = await readFile(join(directory, 'other.pem'), 'utf8');
+      ({
+        directory,
+        ca: sslCa,
+        otherCa,
+      } = await createCertificates({ server: 'DNS:localhost', client: 'DNS:client' }));
       const file = (name: string): string => join(directory, name);
       secure = await startMysqlServer({
         flavour,
@@ -340,7 +338,6 @@ describe.each(flavours)('the SQL client on %s', (flavour) => {
 
     afterAll(async () => {
       await secure.destroy();
-      await rm(directory, { recursive: true, force: true });
     });
 
     it('encrypts when the mode asks for it, and when it may', async () => {

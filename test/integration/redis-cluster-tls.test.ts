@@ -1,7 +1,3 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { startRedisCluster } from '../../scripts/servers/redis-cluster.ts';
@@ -11,7 +7,7 @@ import { keySlot } from '../../src/protocol/slot.ts';
 import type { RedisClusterOptions } from '../../src/redis/cluster-connection.ts';
 import { eachLocalRedis } from '../support/local-redis.ts';
 import { EVERYWHERE } from '../support/mysql-servers.ts';
-import { authority, certificate, tlsOf } from '../support/certificates.ts';
+import { createCertificates, tlsOf } from '../support/certificates.ts';
 import { openClusterSink } from '../support/redis-cluster-sink.ts';
 import { applyOnce, deletesOf, deletesOnly, durable, numberedKeys, scopeOf } from '../support/redis-sink.ts';
 import type { TestSink } from '../support/redis-sink.ts';
@@ -21,16 +17,12 @@ let ca: string;
 let otherCa: string;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'unstale-tls-'));
-  await authority(directory, 'ca');
-  await authority(directory, 'other');
-  await certificate(directory, 'address', 'IP:127.0.0.1');
-  await certificate(directory, 'name', 'DNS:localhost');
-  await certificate(directory, 'service', 'DNS:cache.example');
-  ca = await readFile(join(directory, 'ca.pem'), 'utf8');
-  otherCa = await readFile(join(directory, 'other.pem'), 'utf8');
+  ({ directory, ca, otherCa } = await createCertificates({
+    address: 'IP:127.0.0.1',
+    name: 'DNS:localhost',
+    service: 'DNS:cache.example',
+  }));
 });
-afterAll(async () => rm(directory, { recursive: true, force: true }));
 
 /** How nodes call themselves to clients, what their certificates name, and what the daemon is told. */
 const KINDS = {

@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -11,7 +10,7 @@ import type { RedisServer } from '../../scripts/servers/redis-server.ts';
 import { UnstaleError } from '../../src/errors/unstale-error.ts';
 import type { RedisConnectionOptions } from '../../src/redis/client.ts';
 import { eachLocalRedis } from '../support/local-redis.ts';
-import { authority, certificate, tlsOf } from '../support/certificates.ts';
+import { createCertificates, tlsOf } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   applyOnce,
@@ -32,18 +31,14 @@ let ca: string;
 let otherCa: string;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'unstale-tls-'));
-  await authority(directory, 'ca');
-  await authority(directory, 'other');
-  await certificate(directory, 'server', 'DNS:cache.example');
-  await certificate(directory, 'client', 'DNS:unstale');
-  ca = await readFile(join(directory, 'ca.pem'), 'utf8');
-  otherCa = await readFile(join(directory, 'other.pem'), 'utf8');
+  ({ directory, ca, otherCa } = await createCertificates({
+    server: 'DNS:cache.example',
+    client: 'DNS:unstale',
+  }));
 });
 afterEach(async () => {
   await Promise.all(opened.splice(0).map(async ({ connection }) => connection.close()));
 });
-afterAll(async () => rm(directory, { recursive: true, force: true }));
 
 eachLocalRedis('%s by TLS', (implementation) => {
   let server: RedisServer;

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { Cluster, Redis } from 'ioredis';
@@ -11,7 +9,7 @@ import { startRedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
 import type { RedisSentinels } from '../../scripts/servers/redis-sentinel.ts';
 import { policyOf } from '../../src/errors/catalog.ts';
 import { hasLocalRedis } from '../support/local-redis.ts';
-import { authority, certificate, tlsOf } from '../support/certificates.ts';
+import { createCertificates, tlsOf } from '../support/certificates.ts';
 import { runCli, writeConfig } from '../support/cli.ts';
 import { startDaemon } from '../support/daemon-process.ts';
 import { eventually } from '../support/eventually.ts';
@@ -79,9 +77,7 @@ describe.skipIf(!hasLocalRedis || server === undefined)('a daemon', () => {
     let secureSentinels: RedisSentinels;
 
     beforeAll(async () => {
-      directory = await mkdtemp(join(tmpdir(), 'unstale-tls-'));
-      for (const name of ['ca', 'other']) await authority(directory, name);
-      await certificate(directory, 'server', 'IP:127.0.0.1');
+      ({ directory } = await createCertificates({ server: 'IP:127.0.0.1' }));
       const tls = tlsOf(directory, 'server');
       [secureCluster, secureSentinels] = await Promise.all([
         startRedisCluster({ tls }),
@@ -90,7 +86,6 @@ describe.skipIf(!hasLocalRedis || server === undefined)('a daemon', () => {
     });
     afterAll(async () => {
       await Promise.all([secureCluster?.destroy(), secureSentinels?.destroy()]);
-      await rm(directory, { recursive: true, force: true });
     });
 
     const placeOf = (kind: string, ca: string): object => ({
