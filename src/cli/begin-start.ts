@@ -11,7 +11,6 @@ import { refuseSecond } from '../supervisor/single-instance.ts';
 import type { StartRequest } from './start.ts';
 import { formatStart, hasStarted } from './status-text.ts';
 import { askForReport } from './supervisor-request.ts';
-import { supervise } from './supervise.ts';
 import { supervisorLogOf, SUPERVISOR_MAIN } from './supervisor-files.ts';
 
 /** From a supervisor that begins to the command that has started it. */
@@ -24,6 +23,7 @@ export type StartupMessage =
  */
 export async function beginStart({ plan, timeout }: StartRequest): Promise<void> {
   if (plan.foreground) {
+    const { supervise } = await import('./supervise.ts');
     process.exitCode = await supervise(plan, () => undefined);
     return;
   }

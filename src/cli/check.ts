@@ -1,6 +1,4 @@
 import type { Command } from 'commander';
-import { checkServers } from '../check-servers.ts';
-import { formatCheck, isHealthy, stateTables } from '../preconditions.ts';
 import type { CheckReport } from '../preconditions.ts';
 import { configOf, withConfigFlags } from './options.ts';
 import type { ConfigFlags } from './options.ts';
@@ -31,6 +29,7 @@ Exit code 0: ready to run, 4: something has to be fixed; warnings and notes do n
     )
     .action(async (flags: CheckFlags) => {
       const config = await configOf(flags);
+      const { formatCheck, isHealthy, stateTables } = await import('../preconditions.ts');
       if (flags.ddl) {
         console.log(
           stateTables(config)
@@ -39,16 +38,17 @@ Exit code 0: ready to run, 4: something has to be fixed; warnings and notes do n
         );
         return;
       }
+      const { checkServers } = await import('../check-servers.ts');
       const report = await checkServers(config);
-      console.log(flags.json ? JSON.stringify(toJson(report), null, 2) : formatCheck(report));
-      if (!isHealthy(report)) process.exitCode = EXIT_FOUND_SOMETHING;
+      const ok = isHealthy(report);
+      console.log(flags.json ? JSON.stringify({ ok, ...toJson(report) }, null, 2) : formatCheck(report));
+      if (!ok) process.exitCode = EXIT_FOUND_SOMETHING;
     });
 }
 
 function toJson(report: CheckReport): object {
   const { redis } = report;
   return {
-    ok: isHealthy(report),
     server: report.source.server,
     problems: report.source.problems,
     redis:

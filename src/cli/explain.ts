@@ -3,11 +3,6 @@ import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import { parseDuration } from '../config/durations.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
-import { explainKeyRows } from '../explain/key-rows.ts';
-import { formatKey, keyJson } from '../explain/key-text.ts';
-import { explainRows, formatExplained } from '../explain/rows.ts';
-import { formatWhere, whereJson } from '../explain/where-text.ts';
-import { explainWhere } from '../explain/where.ts';
 import { configOf, withConfigFlags } from './options.ts';
 import type { ConfigFlags } from './options.ts';
 
@@ -57,13 +52,18 @@ Exit code 0: done, 4: no rule can produce the key.`,
         console.log(flags.json ? JSON.stringify(json, null, 2) : formatted);
       };
       if (key !== undefined) {
+        const { explainKeyRows } = await import('../explain/key-rows.ts');
+        const { formatKey, keyJson } = await import('../explain/key-text.ts');
         const explained = await explainKeyRows(config, { key, ask: flags.source, limit, timeout });
         print(keyJson(explained), formatKey(explained));
         if (explained.origins.length === 0) process.exitCode = EXIT_NOTHING_FOUND;
       } else if (table !== undefined && where !== undefined) {
+        const { explainWhere } = await import('../explain/where.ts');
+        const { formatWhere, whereJson } = await import('../explain/where-text.ts');
         const explained = await explainWhere(config, { table, where, limit, timeout });
         print(whereJson(explained), formatWhere(explained));
       } else {
+        const { explainRows, formatExplained } = await import('../explain/rows.ts');
         const explained = explainRows(config, flags.row ?? (await text(process.stdin)));
         print(explained, formatExplained(explained));
       }

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { writeStarter } from '../starter-file.ts';
 
 interface InitFlags {
   readonly source: string;
@@ -34,6 +33,7 @@ export function addInitCommand(program: Command): void {
       '\nExample:\n  $ MYSQL_PASSWORD=secret unstale init --source mysql://unstale@127.0.0.1:3306 --schema shop',
     )
     .action(async (flags: InitFlags) => {
+      const { writeStarter } = await import('../starter-file.ts');
       const { rules, tables } = await writeStarter({
         file: flags.output,
         force: flags.force ?? false,

@@ -1,8 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
-import { compileConfig } from '../config/compile-config.ts';
 import type { Config, Settings } from '../config/config.ts';
-import { loadSettings } from '../config/load.ts';
 
 export interface ConfigFlags {
   readonly config: string;
@@ -22,11 +20,14 @@ export function withConfigFlags(command: Command): Command {
 
 /** The configuration that the flags, the environment and the file give together. */
 export async function configOf(flags: ConfigFlags): Promise<Config> {
-  return compileConfig(await settingsOf(flags));
+  const settings = await settingsOf(flags);
+  const { compileConfig } = await import('../config/compile-config.ts');
+  return compileConfig(settings);
 }
 
 /** Like `configOf`, without the compiled rules. */
-export function settingsOf(flags: ConfigFlags): Promise<Settings> {
+export async function settingsOf(flags: ConfigFlags): Promise<Settings> {
+  const { loadSettings } = await import('../config/load.ts');
   return loadSettings({
     file: flags.config,
     env: process.env,

@@ -5,9 +5,7 @@ import { parseInitPosition } from '../config/init-position.ts';
 import { ERROR_CATALOG } from '../errors/catalog.ts';
 import type { ErrorCode } from '../errors/catalog.ts';
 import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
-import { findLeader, rewindStopped, setStopped } from '../operator/position-change.ts';
 import type { PositionChange } from '../operator/position-change.ts';
-import { reportPosition } from '../operator/position-report.ts';
 import { askDaemon, DaemonAbsent, reasonOf } from './daemon-request.ts';
 import { parseBack, parseMoment } from './moment.ts';
 import { configOf, withConfigFlags } from './options.ts';
@@ -50,6 +48,7 @@ function addShow(position: Command): void {
     .addHelpText('after', '\nExample:\n  $ unstale position show -c unstale.yaml')
     .action(async (flags: JsonFlags) => {
       const config = await configOf(flags);
+      const { reportPosition } = await import('../operator/position-report.ts');
       const [report, running] = await Promise.all([reportPosition(config), runningPositions(config.admin)]);
       console.log(
         flags.json
@@ -93,9 +92,9 @@ function addSet(position: Command): void {
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  $ unstale position set -c unstale.yaml binlog.000042:4711')
     .action(async (target: InitPosition, flags: SetFlags) => {
-      const change = await setStopped(await configOf(flags), target, {
-        skipChanges: flags.skipChanges ?? false,
-      });
+      const config = await configOf(flags);
+      const { setStopped } = await import('../operator/position-change.ts');
+      const change = await setStopped(config, target, { skipChanges: flags.skipChanges ?? false });
       console.log(flags.json ? JSON.stringify(change, null, 2) : describeSet(change));
     });
 }
@@ -111,6 +110,7 @@ type Rewound = PositionChange | Readonly<Record<string, unknown>>;
 
 /** Through the daemon that leads, wherever it listens; by itself where none does. */
 async function rewindAnywhere(config: Config, moment: number): Promise<Rewound> {
+  const { findLeader, rewindStopped } = await import('../operator/position-change.ts');
   let why: string;
   try {
     return await rewindThrough(config.admin, moment);

@@ -26,7 +26,10 @@ export interface LongCommands {
   readonly start: (request: StartRequest) => Promise<void>;
 }
 
-/** The command line with all commands, not parsed yet. */
+/**
+ * The command line with all commands, not parsed yet. A command loads what talks to MySQL and Redis when it runs: the drivers
+ * take as long to load as everything else together, and a daemon's settings are read by this program too (load-in-child.ts).
+ */
 export function createProgram({ run, start }: LongCommands): Command {
   const program = new Command('unstale')
     .description('Keeps Redis from silently disagreeing with MySQL.')

@@ -4,7 +4,6 @@ import type { Command } from 'commander';
 import type { Settings } from '../config/config.ts';
 import { parseDuration, parseSize } from '../config/durations.ts';
 import { asUnstaleError, UnstaleError } from '../errors/unstale-error.ts';
-import { compileConfig } from '../config/compile-config.ts';
 import type { SupervisorPlan } from '../supervisor/plan.ts';
 import { settingsOf } from './options.ts';
 import { SUPERVISOR_NAME } from './supervisor-files.ts';
@@ -94,6 +93,7 @@ async function readAll(files: readonly string[]): Promise<readonly Settings[]> {
   for (const config of files) {
     try {
       const settings = await settingsOf({ config });
+      const { compileConfig } = await import('../config/compile-config.ts');
       compileConfig(settings);
       all.push(settings);
     } catch (error) {

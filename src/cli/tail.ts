@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
-import { rulesOfTable } from '../explain/rows.ts';
 import { addressOf } from './daemon-request.ts';
 import { readDaemonStream } from './daemon-stream.ts';
 import { endOfInterest } from './end-of-interest.ts';
@@ -31,6 +30,7 @@ export function addTailCommand(program: Command): void {
     .addHelpText('after', "\nExample:\n  $ unstale tail -c unstale.yaml --key 'user:*'")
     .action(async (flags: TailFlags) => {
       const config = await configOf(flags);
+      const { rulesOfTable } = await import('../explain/rows.ts');
       const rules = [...flags.rule, ...(flags.table === undefined ? [] : rulesOfTable(config, flags.table))];
       const query = new URLSearchParams(rules.map((rule): [string, string] => ['rule', rule]));
       if (flags.key !== undefined) query.set('key', flags.key);

@@ -3,7 +3,6 @@ import type { Config } from '../config/config.ts';
 import { parseInitPosition } from '../config/init-position.ts';
 import { parseDurationText } from '../duration/duration.ts';
 import { UnstaleError } from '../errors/unstale-error.ts';
-import { currentTarget, waitStored } from '../operator/stored-wait.ts';
 import type { Target } from '../operator/stored-wait.ts';
 import { askDaemon, DaemonAbsent } from './daemon-request.ts';
 import { configOf, withConfigFlags } from './options.ts';
@@ -51,12 +50,17 @@ export function addWaitCommand(program: Command): void {
         throw new UnstaleError('UNSTALE_USAGE', message);
       }
       const config = await configOf(flags);
-      const target = flags.gtid === undefined ? await currentTarget(config) : targetOf(flags.gtid);
+      const target = flags.gtid === undefined ? await presentEnd(config) : targetOf(flags.gtid);
       const waited = await waitFor(config, target, timeoutMs);
       if (flags.json) console.log(JSON.stringify(waited, null, 2));
       if (!waited.applied) throw tooLate(flags.timeout, waited);
       if (!flags.json) console.log(`applied up to ${waited.position ?? 'nowhere'}`);
     });
+}
+
+async function presentEnd(config: Config): Promise<Target> {
+  const { currentTarget } = await import('../operator/stored-wait.ts');
+  return currentTarget(config);
 }
 
 /** @throws UnstaleError UNSTALE_USAGE for what is no GTID set */
@@ -71,7 +75,10 @@ async function waitFor(config: Config, target: Target, timeoutMs: number): Promi
   const left = (): number => Math.max(1, Math.ceil(deadline - performance.now()));
   for (;;) {
     const answer = await askToWait(config, target, Math.min(left(), LONGEST_POLL));
-    if (answer === undefined) return { ...(await waitStored(config, target, left())), by: 'state' };
+    if (answer === undefined) {
+      const { waitStored } = await import('../operator/stored-wait.ts');
+      return { ...(await waitStored(config, target, left())), by: 'state' };
+    }
     if (answer.applied || performance.now() >= deadline) return { ...answer, by: 'daemon' };
   }
 }
