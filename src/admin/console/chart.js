@@ -1,5 +1,6 @@
 import { create, createSvg, setText } from './dom.js';
 import { formatTime } from './format.js';
+import { minutesShown } from './scale.js';
 
 /** @typedef {import('./data.d.ts').Sample} Sample */
 
@@ -19,14 +20,12 @@ import { formatTime } from './format.js';
  * @property {(most: number) => import('./scale.js').Scale} scale
  */
 
-/** How much time a chart shows, ms. */
-const REACH = 15 * 60_000;
 const HEIGHT = 168;
 const EDGE = { top: 8, right: 8, bottom: 20, left: 52 };
 /** Without a sample for so many intervals, the daemon was away. */
 const HOLE = 3;
 
-/** Lines over the last quarter of an hour, in an element that gives the width. */
+/** Lines over the last quarter of an hour, or less while less is known, in an element that gives the width. */
 export class Chart {
   #options;
   #svg;
@@ -90,11 +89,12 @@ export class Chart {
     const values = series.flatMap(({ read }) => this.#samples.flatMap((sample) => read(sample) ?? []));
     const { marks, height } = scale(Math.max(0, ...values));
     const inner = width - EDGE.left - EDGE.right;
-    const x = (/** @type {number} */ at) => EDGE.left + inner * (1 - (this.#now - at) / REACH);
+    const minutes = this.#minutes;
+    const x = (/** @type {number} */ at) => EDGE.left + inner * (1 - (this.#now - at) / (minutes * 60_000));
     const y = (/** @type {number} */ value) =>
       EDGE.top + (HEIGHT - EDGE.top - EDGE.bottom) * (1 - height(value));
 
-    const parts = [...this.#bands(x), ...axes(width, marks, format, y)];
+    const parts = [...this.#bands(x), ...valueAxis(width, marks, format, y), ...timeAxis(width, minutes)];
     for (const one of series) parts.push(...this.#line(one, x, y));
     const shown = this.#nearest(x);
     if (shown !== undefined && this.#pointed !== undefined) {
@@ -112,6 +112,10 @@ export class Chart {
       this.#time,
       shown === undefined || this.#pointed === undefined ? '' : `at ${formatTime(shown.at)}`,
     );
+  }
+
+  get #minutes() {
+    return minutesShown(this.#now - (this.#samples[0]?.at ?? this.#now));
   }
 
   /** @param {(at: number) => number} x */
@@ -183,7 +187,7 @@ export class Chart {
       if (newest === undefined) return `${label}: nothing yet`;
       return `${label}: last ${format(newest)}, most ${format(Math.max(...values))}`;
     });
-    return `${name} in the last 15 minutes. ${parts.join('; ')}.`;
+    return `${name} in the last ${this.#minutes} minutes. ${parts.join('; ')}.`;
   }
 }
 
@@ -193,7 +197,7 @@ export class Chart {
  * @param {(value: number) => string} format
  * @param {(value: number) => number} y
  */
-function axes(width, marks, format, y) {
+function valueAxis(width, marks, format, y) {
   const parts = [];
   for (const value of marks) {
     const at = Math.round(y(value)) + 0.5;
@@ -208,14 +212,21 @@ function axes(width, marks, format, y) {
       ),
     );
   }
-  const inner = width - EDGE.left - EDGE.right;
-  for (const minutes of [15, 10, 5, 0]) {
-    const anchor = minutes === 15 ? 'start' : minutes === 0 ? 'end' : 'middle';
-    const label = minutes === 0 ? 'now' : `−${minutes} min`;
-    const at = EDGE.left + inner * (1 - minutes / 15);
-    parts.push(createSvg('text', { class: 'tick', x: at, y: HEIGHT - 5, 'text-anchor': anchor }, label));
-  }
   return parts;
+}
+
+/**
+ * @param {number} width
+ * @param {number} minutes from the left to the right
+ */
+function timeAxis(width, minutes) {
+  const inner = width - EDGE.left - EDGE.right;
+  return [0, 1, 2, 3].map((third) => {
+    const anchor = third === 0 ? 'start' : third === 3 ? 'end' : 'middle';
+    const label = third === 3 ? 'now' : `−${(minutes * (3 - third)) / 3} min`;
+    const at = EDGE.left + (inner * third) / 3;
+    return createSvg('text', { class: 'tick', x: at, y: HEIGHT - 5, 'text-anchor': anchor }, label);
+  });
 }
 
 /**

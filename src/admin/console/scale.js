@@ -29,6 +29,17 @@ export function delayScale(most) {
   return { marks, height };
 }
 
+const MINUTE = 60_000;
+
+/**
+ * How much time is shown of a daemon that is known for `age`, minutes: what it did in its first minute is more than a dot then.
+ *
+ * @param {number} age ms
+ */
+export function minutesShown(age) {
+  return [3, 6].find((minutes) => minutes * MINUTE >= age) ?? 15;
+}
+
 /**
  * From 0 to 1, 2 or 5 times a power of ten.
  *
