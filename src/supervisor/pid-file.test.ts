@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatNoted, isStillRunning, noteProcess, parseNoted } from '../runtime/process-identity.ts';
-import { eventually } from '../../test/support/eventually.ts';
 import { readPidFile, releasePidFile, takePidFile } from './pid-file.ts';
 
 let directory: string;
@@ -54,40 +54,25 @@ describe('a pid file', () => {
     expect(readdirSync(directory)).toEqual(['supervisor.pid']);
   });
 
-  it('of many that want to replace a stale one at once is taken by one', async () => {
-    writeFileSync(file, '4194303\n');
+  it('of many that want to replace a stale one at once is taken by one, each time', async () => {
     const module = new URL('pid-file.ts', import.meta.url).href;
-    const code = `import { takePidFile } from ${JSON.stringify(module)};
-      process.stdin.once('data', () => { process.stdout.write(takePidFile(${JSON.stringify(file)}).result + '\\n'); });
-      process.stdin.once('end', () => process.exit());
-      process.stdout.write('ready\\n');`;
+    const code = `import { createInterface } from 'node:readline';
+      import { takePidFile } from ${JSON.stringify(module)};
+      createInterface({ input: process.stdin }).on('line', (path) => console.log(takePidFile(path).result));`;
     const rivals = Array.from({ length: 6 }, () =>
-      spawn(
-        process.execPath,
-        ['--no-warnings', '--experimental-strip-types', '--input-type=module', '-e', code],
-        {
-          stdio: ['pipe', 'pipe', 'inherit'],
-        },
-      ),
+      spawn(process.execPath, ['--no-warnings', '--input-type=module', '-e', code], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      }),
     );
-    const outputs = rivals.map(() => '');
-    for (const [index, { stdout }] of rivals.entries())
-      stdout.on('data', (chunk: Buffer) => {
-        outputs[index] += String(chunk);
-      });
-    const all = (pattern: RegExp): Promise<boolean> =>
-      eventually(
-        `all say ${String(pattern)}`,
-        () => outputs.every((output) => pattern.test(output)),
-        Boolean,
-        {
-          timeoutMs: 30_000,
-        },
-      );
-    await all(/ready/);
-    for (const { stdin } of rivals) stdin.write('go');
-    await all(/taken|held/);
-    expect(outputs.filter((output) => output.includes('taken'))).toHaveLength(1);
+    const answers = rivals.map(({ stdout }) => createInterface({ input: stdout })[Symbol.asyncIterator]());
+    for (let round = 0; round < 200; round += 1) {
+      const path = join(directory, `${round}.pid`);
+      writeFileSync(path, '4194303\n');
+      for (const { stdin } of rivals) stdin.write(`${path}\n`);
+      const results = await Promise.all(answers.map(async (lines) => String((await lines.next()).value)));
+      expect(results.toSorted()).toEqual(['held', 'held', 'held', 'held', 'held', 'taken']);
+    }
+    expect(readdirSync(directory)).toHaveLength(200);
     const ended = rivals.map((rival) => once(rival, 'exit'));
     for (const { stdin } of rivals) stdin.end();
     await Promise.all(ended);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { formatNoted, isStillRunning, noteProcess, parseNoted } from '../runtime/process-identity.ts';
 import type { NotedProcess } from '../runtime/process-identity.ts';
@@ -24,9 +25,12 @@ export function takePidFile(path: string): PidFileResult {
     writeFileSync(own, formatNoted(noteProcess(process.pid)), { mode: 0o600 });
     for (;;) {
       if (linkedAs(own, path)) return { result: 'taken' };
-      const holder = readPidFile(path);
+      const there = textOf(path);
+      if (there === undefined) continue;
+      const holder = parseNoted(there);
       if (holder !== undefined && isStillRunning(holder)) return { result: 'held', by: holder };
-      removeStale(path);
+      const replaced = replaceStale(path, there, own);
+      if (replaced !== undefined) return replaced;
     }
   } catch (error) {
     if (error instanceof Error && NO_ROOM.has(codeOf(error))) return { result: 'no room', error };
@@ -39,7 +43,7 @@ export function takePidFile(path: string): PidFileResult {
 /** Undefined when there is none, or it names no process. */
 export function readPidFile(path: string): NotedProcess | undefined {
   try {
-    return parseNoted(readFileSync(path, 'utf8'));
+    return parseNoted(textOf(path) ?? '');
   } catch {
     return undefined;
   }
@@ -51,20 +55,43 @@ export function releasePidFile(path: string): void {
 }
 
 /**
- * Another process may do the same, and have replaced the file a moment ago: what was taken away is looked at again, and
- * put back if it names a process that runs.
+ * Puts `own` in the place of a file that says `stale`, which others may want to replace as well. Who may is decided by
+ * a second file, named after what is replaced, that only one can create: a file that was looked at can be another one a
+ * moment later, and must not be taken away. One who died with the second file in hand is replaced in the same way.
+ *
+ * Undefined when it has to be looked at again.
  */
-function removeStale(path: string): void {
-  const aside = `${path}.stale.${process.pid}`;
+function replaceStale(path: string, stale: string, own: string): PidFileResult | undefined {
+  const claims: string[] = [];
+  for (let replaced = stale; ;) {
+    const claim = `${path}.after-${createHash('sha256').update(replaced).digest('hex').slice(0, 16)}`;
+    claims.push(claim);
+    if (linkedAs(own, claim)) break;
+    const text = textOf(claim);
+    if (text === undefined) return undefined;
+    const rival = parseNoted(text);
+    if (rival !== undefined && isStillRunning(rival)) return { result: 'held', by: rival };
+    replaced = text;
+  }
   try {
-    renameSync(path, aside);
+    // Whoever had the right before may have used it.
+    if (textOf(path) !== stale) return undefined;
+    renameSync(own, path);
+    return { result: 'taken' };
+  } finally {
+    // The last one is the right itself.
+    for (const claim of claims) removeQuietly(claim);
+  }
+}
+
+/** Undefined if there is no such file. */
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return;
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
-  const holder = readPidFile(aside);
-  if (holder !== undefined && isStillRunning(holder)) linkedAs(aside, path);
-  removeQuietly(aside);
 }
 
 /** False if there is such a file already. */
