@@ -11,7 +11,6 @@ import { formatEndpoint } from './runtime/mysql-endpoint.ts';
 import type { Fence } from './state/fence.ts';
 import { lockName } from './state/lock-name.ts';
 import { migrateState } from './state/migrate.ts';
-import { UNLOGGED_WRITES } from './state/prepare-state.ts';
 import { createStoppedClient } from './state/stopped-client.ts';
 import type { StoppedClient } from './state/stopped-client.ts';
 import { NO_HISTORY, readOnlyStore } from './state/read-only-store.ts';
@@ -91,13 +90,11 @@ export interface StateConnection {
  *   frees its lock, when nothing is heard of it for `state.lease_timeout`
  */
 export function openState(config: Config, log: Log, onLost?: () => void): StateConnection {
-  const { connection, sameServer, database, leaseTimeout } = config.state;
+  const { connection, database, leaseTimeout } = config.state;
   const client = createSqlClient(connection, {
     name: 'state',
     queryTimeout: QUERY_TIMEOUT,
     sessionSetup: onLost === undefined ? [] : [`SET SESSION wait_timeout = ${leaseTimeout / 1000}`],
-    // On another server than the source the positions are data like any other and may be replicated.
-    optionalSessionSetup: sameServer ? UNLOGGED_WRITES : [],
     ...(onLost === undefined ? {} : { onLost }),
   });
   return {
@@ -121,13 +118,16 @@ export interface StoredState {
   close(): Promise<void>;
 }
 
+/** An operator's session of which nothing is heard for so long ends, s: it may hold the lock, and no daemon could lead. */
+const OPERATOR_SILENCE = 60;
+
 /** The stored position of a client, beside its daemons. Connects when first asked. */
 export function openStoredState({ state, clientId }: Config, log: Log): StoredState {
-  const { connection, sameServer, database } = state;
+  const { connection, database } = state;
   const client = createSqlClient(connection, {
     name: 'state',
     queryTimeout: QUERY_TIMEOUT,
-    optionalSessionSetup: sameServer ? UNLOGGED_WRITES : [],
+    sessionSetup: [`SET SESSION wait_timeout = ${OPERATOR_SILENCE}`],
   });
   const tables = { client, database, clientId };
   const stopped = createStoppedClient(tables);

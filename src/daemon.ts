@@ -22,7 +22,7 @@ import { createRetryDelay } from './runtime/backoff.ts';
 import { sleep } from './runtime/sleep.ts';
 import { Candidate } from './state/candidate.ts';
 import { createLeaderLock } from './state/leader-lock.ts';
-import { prepareState } from './state/prepare-state.ts';
+import { migrateState } from './state/migrate.ts';
 import { createStreamFactory } from './stream.ts';
 import { Leadership } from './term/leadership.ts';
 import { Term } from './term/term.ts';
@@ -238,7 +238,7 @@ export async function startDaemon(first: Config, { log: written, load }: DaemonT
     }
 
     await requirePreconditions(config, client, redis, log);
-    if (!config.dryRun) await prepareState({ client: state.client, database, log });
+    if (!config.dryRun) await migrateState({ client: state.client, database, log });
     await leadership.begin();
     started.resolve();
     watch();

@@ -1,7 +1,7 @@
 import { runInForeground } from '../foreground.ts';
 import { SupervisorLink } from '../supervised.ts';
 import { parsePlan, PLAN_VARIABLE } from '../supervisor/plan.ts';
-import { endProcessAfter } from './end-process.ts';
+import { endProcess, endProcessAfter } from './end-process.ts';
 import { loadAgainInChild, loadInChild } from './load-in-child.ts';
 import { replaceLostSupervisor } from './replace-supervisor.ts';
 
@@ -15,7 +15,7 @@ await endProcessAfter(
     // A supervisor is told what is wrong, and does not have to read it.
     load: () => (supervisor === undefined ? loadInChild(process.argv) : loadAgainInChild(process.argv)),
     loadAgain: () => loadAgainInChild(process.argv),
-    exitAtOnce: () => process.exit(1),
+    exitAtOnce: () => endProcess(1),
     supervisor,
   }),
 );

@@ -1,4 +1,4 @@
-import { endProcessAfter } from './end-process.ts';
+import { endProcess, endProcessAfter } from './end-process.ts';
 import { runProgram } from './program.ts';
 import { beginStart } from './begin-start.ts';
 
@@ -7,7 +7,7 @@ await endProcessAfter(
   runProgram(process.argv, {
     run: async (load) => {
       const { runInForeground } = await import('../foreground.ts');
-      await runInForeground({ load, loadAgain: load, exitAtOnce: () => process.exit(1) });
+      await runInForeground({ load, loadAgain: load, exitAtOnce: () => endProcess(1) });
     },
     start: beginStart,
   }),

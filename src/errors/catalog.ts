@@ -286,6 +286,11 @@ export const ERROR_CATALOG = {
     exitCode: 3,
     hint: 'Run the DDL that `unstale check --ddl` prints.',
   },
+  UNSTALE_STATE_NOT_REPLICATED: {
+    directive: 'retry',
+    exitCode: 3,
+    hint: 'Let the state database be replicated with the source, or put it on another server with state.url.',
+  },
   UNSTALE_LEASE_LOST: {
     directive: 'retry',
     exitCode: 1,

@@ -47,8 +47,6 @@ export interface SqlClientOptions {
   readonly maxConnections?: number;
   /** Statements that every new session has to run before its first query. */
   readonly sessionSetup?: readonly string[];
-  /** The same, but a session whose account lacks the privilege goes on without. */
-  readonly optionalSessionSetup?: readonly string[];
   /**
    * A connection idle for longer, in ms, is pinged before its next use, so that a dead one is found before a
    * statement is sent. 2000 unless given.
@@ -188,11 +186,6 @@ class PooledSqlClient implements SqlClient {
     };
     try {
       for (const sql of [...SESSION_BASE, ...(this.#options.sessionSetup ?? [])]) await run(sql);
-      for (const sql of this.#options.optionalSessionSetup ?? []) {
-        await run(sql).catch((error: unknown) => {
-          if (classifyMysqlError(error, this.#where).code !== 'UNSTALE_PRIVILEGE_MISSING') throw error;
-        });
-      }
       connection.onLost(() => {
         if (!this.#closed) this.#options.onLost?.();
       });

@@ -37,8 +37,7 @@ describe.each(mysql)('unstale run --dry-run on $label', (server) => {
   /** Ends a dry run after so many commands, and gives what each rule would have done, by its place. */
   async function accountOf(daemon: DaemonProcess, commands: number, end: 'SIGINT' | 'SIGTERM' = 'SIGTERM') {
     await counted(daemon, commands);
-    daemon.signal(end);
-    expect(await daemon.exited).toEqual({ code: 0, signal: null });
+    expect(await daemon.stop(end)).toEqual({ code: 0, signal: null });
     const lines = daemon.logs.filter(({ msg }) => msg === 'dry run: what this rule would have done');
     return new Map(lines.map(({ rule, counts, sample }) => [rule, { counts, sample }]));
   }

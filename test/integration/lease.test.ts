@@ -4,7 +4,7 @@ import { sleep } from '../../src/runtime/sleep.ts';
 import { Candidate } from '../../src/state/candidate.ts';
 import type { HeldLease } from '../../src/state/held-lease.ts';
 import { createLeaderLock } from '../../src/state/leader-lock.ts';
-import { prepareState } from '../../src/state/prepare-state.ts';
+import { migrateState } from '../../src/state/migrate.ts';
 import { createDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
@@ -67,7 +67,7 @@ describe.each(inject('servers').mysql)('the lease of a client on $label', (serve
       },
       { name: 'state', queryTimeout: 5000 },
     );
-    await prepareState({ client, database: database.stateDatabase, log: recordingLog().log });
+    await migrateState({ client, database: database.stateDatabase, log: recordingLog().log });
     await client.close();
   });
   afterEach(async () => {

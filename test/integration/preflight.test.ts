@@ -188,7 +188,7 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
             interests: interestsIn([{ table: { schema: 'shop', table: 't' }, columns: ['id'] }]),
             serverId: 64_001,
             user: 'root',
-            stateDatabase: undefined,
+            stateDatabase: 'unstale',
             log: silent,
           });
           return brief(problems);
@@ -201,8 +201,14 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
         'error UNSTALE_BINLOG_OFF log_bin',
       ]);
       expect(await start('--binlog-ignore-db=shop')).toEqual(['error UNSTALE_BINLOG_OFF binlog_ignore_db']);
-      expect(await start('--binlog-do-db=other')).toEqual(['error UNSTALE_BINLOG_OFF binlog_do_db']);
-      expect(await start('--binlog-do-db=shop')).toEqual([]);
+      expect(await start('--binlog-do-db=other')).toEqual([
+        'error UNSTALE_BINLOG_OFF binlog_do_db',
+        'warning UNSTALE_STATE_NOT_REPLICATED binlog_do_db',
+      ]);
+      expect(await start('--binlog-do-db=shop')).toEqual([
+        'warning UNSTALE_STATE_NOT_REPLICATED binlog_do_db',
+      ]);
+      expect(await start('--binlog-do-db=shop', '--binlog-do-db=unstale')).toEqual([]);
       if (isMysql) expect(await start('--server-id=0')).toEqual(['error UNSTALE_SERVER_ID_CLASH server_id']);
     });
 
@@ -233,6 +239,15 @@ describe.each(inject('servers').mysql.map(({ label, flavour }) => ({ label, flav
         expect(brief((await runPreflight({ ...options, serverId: 64_001 })).problems)).toEqual([
           `error UNSTALE_BINLOG_OFF ${isMysql ? 'log_replica_updates' : 'log_slave_updates'}`,
         ]);
+        await client.query(isMysql ? 'START REPLICA' : 'START SLAVE');
+        const withState = { ...options, stateDatabase: 'unstale', serverId: 64_001 };
+        expect(brief((await runPreflight(withState)).problems)).toContain(
+          'warning UNSTALE_STATE_NOT_REPLICATED state.url',
+        );
+        await client.query(isMysql ? 'STOP REPLICA' : 'STOP SLAVE');
+        expect(brief((await runPreflight(withState)).problems)).not.toContain(
+          'warning UNSTALE_STATE_NOT_REPLICATED state.url',
+        );
       } finally {
         await client.close();
         await own.destroy();

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { temporaryDirectory } from '../../scripts/servers/run-directory.ts';
+import { threadsOf } from './threads.ts';
 
 const entry = fileURLToPath(new URL('../../dist/cli/unstale.js', import.meta.url));
 
@@ -48,17 +49,6 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
     }, DEADLINE);
     child.stdin?.end(options.input ?? '');
   });
-}
-
-/** Name and kernel function of each thread, e.g. `node: do_epoll_wait`. Linux only. */
-async function threadsOf(pid: number | undefined): Promise<string> {
-  const tasks = `/proc/${pid}/task`;
-  const threads = (await readdir(tasks)).map(async (thread) => {
-    const read = (what: string): Promise<string> => readFile(join(tasks, thread, what), 'utf8');
-    const [name, wait] = await Promise.all([read('comm'), read('wchan')]);
-    return `${name.trim()}: ${wait}`;
-  });
-  return (await Promise.all(threads)).join(', ');
 }
 
 /** Writes a configuration, an object or YAML text, to a temporary file. */

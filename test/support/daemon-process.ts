@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { stringify } from 'yaml';
@@ -11,6 +12,7 @@ import { freePort } from '../../scripts/servers/free-port.ts';
 import { temporaryDirectory } from '../../scripts/servers/run-directory.ts';
 import { spawnTethered } from '../../scripts/servers/tether.ts';
 import { eventually } from './eventually.ts';
+import { threadsOf } from './threads.ts';
 import { parseMetrics } from './prometheus-text.ts';
 import type { Metrics } from './prometheus-text.ts';
 
@@ -44,8 +46,11 @@ export interface DaemonProcess {
   logged(what: string, fits: (line: LogLine) => boolean, timeoutMs?: number): Promise<LogLine>;
   signal(signal: NodeJS.Signals): void;
   readonly exited: Promise<DaemonExit>;
-  /** SIGTERM, unless it has ended already; resolves with how it ended. */
-  stop(): Promise<DaemonExit>;
+  /**
+   * SIGTERM, unless it has ended already; resolves with how it ended.
+   * @throws Error with what its threads wait for when it does not end within 45 s
+   */
+  stop(signal?: 'SIGTERM' | 'SIGINT'): Promise<DaemonExit>;
   /** SIGKILL, unless it has ended already; resolves with how it ended. */
   kill(): Promise<DaemonExit>;
   metrics(): Promise<Metrics>;
@@ -57,6 +62,9 @@ export interface DaemonProcess {
   /** The most that it ever was, start-up included, bytes. */
   peakRss(): Promise<number>;
 }
+
+/** Longest wait for an end, ms: less than a test may take, so that the test can tell what the daemon hung in. */
+const DEADLINE = 45_000;
 
 const entry = fileURLToPath(new URL('../../dist/cli/unstale.js', import.meta.url));
 
@@ -107,7 +115,13 @@ export async function startDaemon(
   const output = (): string => lines.join('\n');
   const end = async (signal: NodeJS.Signals): Promise<DaemonExit> => {
     if (exit === undefined) child.kill(signal);
-    return exited;
+    const deadline = Symbol('deadline');
+    const patience = new AbortController();
+    const late = delay(DEADLINE, deadline, { signal: patience.signal }).catch(() => deadline);
+    const ended = await Promise.race([exited, late]);
+    patience.abort();
+    if (typeof ended !== 'symbol') return ended;
+    throw new Error(`the daemon does not end; its threads wait in ${await threadsOf(pid)}\n${output()}`);
   };
   const adminUrl = `http://${admin.listen}`;
   const request = async (path: string, init: RequestInit = {}): Promise<Response> => {
@@ -164,7 +178,7 @@ export async function startDaemon(
     },
     signal: (signal) => void child.kill(signal),
     exited,
-    stop: async () => end('SIGTERM'),
+    stop: async (signal = 'SIGTERM') => end(signal),
     kill: async () => end('SIGKILL'),
     metrics: async () => parseMetrics(await (await request('/metrics')).text()),
     status: async () => (await request('/status')).json(),

@@ -9,6 +9,7 @@ import type { PreflightProblem, PreflightReport } from './problem.ts';
 import { checkLogFilters, checkServerIds, listReplicas } from './server.ts';
 import { CHECKED_VARIABLES, checkSettings } from './settings.ts';
 import type { RowMetadata } from './settings.ts';
+import { checkStateReplication } from './state-replication.ts';
 import { checkColumns, checkTables } from './tables.ts';
 import type { ConditionColumn, KeyColumn, NearestName, ValueColumn } from './tables.ts';
 import { readGlobalVariables, readServerFacts } from '../server-facts.ts';
@@ -61,7 +62,10 @@ export async function runPreflight(options: PreflightOptions): Promise<Preflight
   const state =
     stateDatabase === undefined || options.readOnly === true
       ? []
-      : await checkStateDatabase(client, stateDatabase, account, user);
+      : [
+          ...(await checkStateDatabase(client, stateDatabase, account, user)),
+          ...(await checkStateReplication(client, privileges.binlogStatus, stateDatabase)),
+        ];
   const nearestName = options.nearestName ?? ((): undefined => undefined);
   const checked = {
     client,

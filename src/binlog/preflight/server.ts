@@ -59,12 +59,7 @@ export async function checkLogFilters(
   schemas: readonly string[],
 ): Promise<readonly PreflightProblem[]> {
   if (!server.logBin) return [];
-  const only = names(binlogStatus, 'binlog_do_db');
-  const never = names(binlogStatus, 'binlog_ignore_db');
-  const unlogged = schemas.filter((schema) =>
-    only.length > 0 ? !only.includes(schema) : never.includes(schema),
-  );
-  const variable = only.length > 0 ? 'binlog_do_db' : 'binlog_ignore_db';
+  const { variable, unlogged } = leftOut(binlogStatus, schemas);
   return [
     ...unlogged.map((schema): PreflightProblem => ({
       code: 'UNSTALE_BINLOG_OFF',
@@ -76,13 +71,30 @@ export async function checkLogFilters(
   ];
 }
 
+/** Those of the schemas that a filter of the server keeps out of the binlog, and the option that does. */
+export function leftOut(
+  binlogStatus: SqlRow | undefined,
+  schemas: readonly string[],
+): { readonly variable: string; readonly unlogged: readonly string[] } {
+  const only = names(binlogStatus, 'binlog_do_db');
+  const never = names(binlogStatus, 'binlog_ignore_db');
+  return only.length > 0
+    ? { variable: 'binlog_do_db', unlogged: schemas.filter((schema) => !only.includes(schema)) }
+    : { variable: 'binlog_ignore_db', unlogged: schemas.filter((schema) => never.includes(schema)) };
+}
+
+/** What the server says of each source that it replicates; nothing of an account that may not ask. */
+export async function replicaStatus(client: SqlClient): Promise<readonly SqlRow[]> {
+  const status = await attempt(client, 'SHOW REPLICA STATUS', 'SHOW SLAVE STATUS');
+  return status.outcome === 'rows' ? status.rows : [];
+}
+
 /** A replica that does not log what it replicates has a binlog without the source's changes. */
 async function checkReplicaUpdates(client: SqlClient): Promise<readonly PreflightProblem[]> {
   const variables = await readGlobalVariables(client, ['log_replica_updates', 'log_slave_updates']);
   if ([...variables.values()].some((value) => value !== 'OFF')) return [];
   const [variable = 'log_slave_updates'] = variables.keys();
-  const status = await attempt(client, 'SHOW REPLICA STATUS', 'SHOW SLAVE STATUS');
-  if (status.outcome !== 'rows' || status.rows.length === 0) return [];
+  if ((await replicaStatus(client)).length === 0) return [];
   return [
     {
       code: 'UNSTALE_BINLOG_OFF',
