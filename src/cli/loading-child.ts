@@ -3,12 +3,12 @@ import { promisify } from 'node:util';
 import type { Settings } from '../config/config.ts';
 import { RefusedConfig } from '../config/errors.ts';
 import { asUnstaleError } from '../errors/unstale-error.ts';
-import { endProcess, endProcessAfter } from './end-process.ts';
+import { endProcessAfter } from './end-process.ts';
 import type { LoadReply, LoadRequest } from './load-in-child.ts';
 import { runProgram } from './program.ts';
 
 // The other end of load-in-child.ts.
-process.once('disconnect', () => endProcess());
+process.once('disconnect', () => process.exit());
 const [request]: LoadRequest[] = await once(process, 'message');
 await endProcessAfter(
   runProgram(request?.argv ?? [], {

@@ -34,8 +34,9 @@ if version == '' then
   -- The floor says nothing of this value: an update may not take it for older than itself.
   if floor then redis.call('HSET', KEYS[2], 'u', '1') end
 else
-  redis.call('HDEL', KEYS[2], 'u')
+  -- First: without any field M would go, and with it how long it is to stay.
   redis.call('HSET', KEYS[2], 'f', version)
+  redis.call('HDEL', KEYS[2], 'u')
   local keep = tonumber(ARGV[3]) + tonumber(ARGV[6])
   if redis.call('PTTL', KEYS[2]) < keep then redis.call('PEXPIRE', KEYS[2], keep) end
 end
