@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { spawnTethered } from '../../scripts/servers/tether.ts';
 import { eventually } from './eventually.ts';
 
 const entry = fileURLToPath(new URL('../../dist/cli/unstale.js', import.meta.url));
@@ -23,15 +23,17 @@ export function startFollowing(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): FollowingCommand {
-  const child = spawn(process.execPath, [entry, ...args], {
+  const child = spawnTethered(process.execPath, [entry, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...environment },
   });
+  const { stdout, stderr: errors } = child;
+  if (stdout === null || errors === null) throw new Error('the command has no pipes');
   const lines: string[] = [];
-  createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
+  createInterface({ input: stdout }).on('line', (line) => lines.push(line));
   let said = '';
-  child.stderr.on('data', (chunk) => (said += String(chunk)));
-  const stderr = text(child.stderr);
+  errors.on('data', (chunk) => (said += String(chunk)));
+  const stderr = text(errors);
   let ended = false;
   const exited = once(child, 'exit').then(async ([code, signal]: unknown[]) => {
     ended = true;
@@ -45,6 +47,6 @@ export function startFollowing(
       if (!said.includes(words)) throw new Error(`it has ended: ${said}`);
     },
     signal: (signal) => void child.kill(signal),
-    closeOutput: () => child.stdout.destroy(),
+    closeOutput: () => stdout.destroy(),
   };
 }
